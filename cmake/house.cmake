@@ -1,0 +1,87 @@
+# The house: one target per folder of src/, linked downwards only, with its tests beside it.
+
+# reeve_module(SOURCES a.cc ... TESTS a_test.cc ... LINKS lib ... [TEST_LABELS threaded])
+#   The target is reeve_<folder>. It links every existing folder on a lower floor (src/FLOORS).
+#   Tests become <folder>_test; a label "threaded" puts them into the TSan run.
+function(reeve_module)
+  cmake_parse_arguments(arg "THREADED" "" "SOURCES;TESTS;LINKS;TEST_LINKS" ${ARGN})
+  get_filename_component(name ${CMAKE_CURRENT_SOURCE_DIR} NAME)
+  set(target reeve_${name})
+  add_library(${target} STATIC ${arg_SOURCES})
+  target_link_libraries(${target} PUBLIC reeve_flags ${REEVE_BELOW} ${arg_LINKS})
+  reeve_precompile(${target})
+  add_dependencies(${target} check_house)
+  if(arg_TESTS)
+    add_executable(${name}_test ${arg_TESTS})
+    target_link_libraries(${name}_test PRIVATE ${target} GTest::gtest GTest::gmock reeve_test_main ${arg_TEST_LINKS})
+    reeve_precompile(${name}_test)
+    set(labels ${name} unit)
+    if(arg_THREADED)
+      list(APPEND labels threaded)
+    endif()
+    reeve_discover(${name}_test ${labels})
+  endif()
+endfunction()
+
+# Registers every test of a gtest executable with CTest, under the given labels.
+include(GoogleTest)
+function(reeve_discover target)
+  gtest_discover_tests(${target} TEST_PREFIX "${target}." DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
+                       PROPERTIES LABELS "${ARGN}" TIMEOUT 120)
+endfunction()
+
+# Two precompiled headers serve everybody: the plain one below aio, the one with Asio from aio up.
+function(reeve_precompile target)
+  if(target STREQUAL "base_test")
+    target_precompile_headers(${target} REUSE_FROM reeve_base)
+  elseif(target STREQUAL "aio_test")
+    target_precompile_headers(${target} REUSE_FROM reeve_aio)
+  elseif(target STREQUAL "reeve_base")
+    target_precompile_headers(${target} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch_base.h)
+  elseif(target STREQUAL "reeve_aio")
+    target_precompile_headers(${target} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch_aio.h)
+  elseif(REEVE_PCH)
+    target_precompile_headers(${target} REUSE_FROM ${REEVE_PCH})
+  endif()
+endfunction()
+
+# Walks src/FLOORS from the ground up.
+function(reeve_house)
+  find_package(Python3 REQUIRED COMPONENTS Interpreter)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/*.h ${CMAKE_SOURCE_DIR}/src/*.cc)
+  add_custom_command(
+    OUTPUT ${CMAKE_BINARY_DIR}/house.stamp
+    COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tools/check_house.py ${CMAKE_SOURCE_DIR}
+    COMMAND ${CMAKE_COMMAND} -E touch ${CMAKE_BINARY_DIR}/house.stamp
+    DEPENDS ${sources} ${CMAKE_SOURCE_DIR}/src/FLOORS ${CMAKE_SOURCE_DIR}/tools/check_house.py
+    COMMENT "Checking that includes run downwards" VERBATIM)
+  add_custom_target(check_house ALL DEPENDS ${CMAKE_BINARY_DIR}/house.stamp)
+
+  add_library(reeve_test_main STATIC ${CMAKE_SOURCE_DIR}/cmake/test_main.cc)
+  target_link_libraries(reeve_test_main PUBLIC reeve_flags GTest::gtest)
+
+  file(STRINGS ${CMAKE_SOURCE_DIR}/src/FLOORS floors REGEX "^[a-z]")
+  list(REVERSE floors)
+  set(REEVE_BELOW "")
+  foreach(floor ${floors})
+    separate_arguments(rooms UNIX_COMMAND "${floor}")
+    set(here "")
+    foreach(room ${rooms})
+      if(EXISTS ${CMAKE_SOURCE_DIR}/src/${room}/CMakeLists.txt)
+        set(REEVE_PCH "")
+        if(TARGET reeve_aio)
+          set(REEVE_PCH reeve_aio)
+        elseif(TARGET reeve_base)
+          set(REEVE_PCH reeve_base)
+        endif()
+        # Rooms beside aio know nothing of Asio, in their headers too.
+        if(room MATCHES "^(wire|event)$")
+          set(REEVE_PCH reeve_base)
+        endif()
+        add_subdirectory(${CMAKE_SOURCE_DIR}/src/${room})
+        list(APPEND here reeve_${room})
+      endif()
+    endforeach()
+    list(APPEND REEVE_BELOW ${here})
+  endforeach()
+endfunction()

@@ -1,0 +1,10 @@
+// Every test executable's main: gtest's own, with writes to a closed pipe reported as errors instead of ending the run.
+#include <gtest/gtest.h>
+
+#include <csignal>
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  testing::InitGoogleTest(&argc, argv);
+  return RUN_ALL_TESTS();
+}

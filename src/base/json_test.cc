@@ -1,0 +1,65 @@
+#include "base/json.h"
+
+#include <gtest/gtest.h>
+
+namespace reeve {
+namespace {
+
+enum class Colour { red, delete_ };
+BOOST_DESCRIBE_ENUM(Colour, red, delete_)
+
+struct Inner {
+  int count = 7;
+  std::optional<std::string> note;
+  friend bool operator==(const Inner&, const Inner&) = default;
+};
+BOOST_DESCRIBE_STRUCT(Inner, (), (count, note))
+
+struct Outer {
+  TaskId id;
+  Colour colour = Colour::red;
+  Inner inner;
+  std::vector<Inner> list;
+  std::map<std::string, int> map;
+  Time at{};
+  Position position;
+  json::value any;
+};
+BOOST_DESCRIBE_STRUCT(Outer, (), (id, colour, inner, list, map, at, position, any))
+
+const char* const kOuter =
+    R"({"id":"0190a5b0-1c2d-7e3f-8a4b-5c6d7e8f9012","colour":"delete","inner":{"count":7},"list":[{"count":1,"note":"n"}],)"
+    R"("map":{"a":1},"at":"2026-04-22T10:11:12.123Z","position":9,"any":[1,null]})";
+
+TEST(Json, ADescribedStructIsItsMembersInOrder) {
+  const auto outer = parse_json_as<Outer>(kOuter);
+  ASSERT_TRUE(outer) << outer.error().message();
+  EXPECT_EQ(outer->list.at(0).note, "n");
+  EXPECT_EQ(outer->colour, Colour::delete_);
+  EXPECT_EQ(write_json_of(*outer), kOuter);
+}
+
+TEST(Json, MissingNullAndUnknownMembersAreTolerated) {
+  EXPECT_EQ(parse_json_as<Inner>(R"({"note":null,"from":"the future"})").value(), Inner());
+}
+
+TEST(Json, AWrongTypeNamesTheMember) {
+  EXPECT_EQ(parse_json_as<Outer>(R"({"inner":{"count":"x"}})").error().message(),
+            "inner.count: expected a whole number");
+  EXPECT_EQ(parse_json_as<Outer>(R"({"list":[{},{"count":1.5}]})").error().message(),
+            "list[1].count: expected a whole number");
+  EXPECT_EQ(parse_json_as<Outer>(R"({"colour":"blue"})").error().message(), "colour: \"blue\" is none of red, delete");
+  EXPECT_EQ(parse_json_as<Outer>("[]").error().code(), Errc::invalid_argument);
+}
+
+TEST(Json, RefusesDeepNesting) {
+  EXPECT_TRUE(parse_json(std::string(100, '[') + std::string(100, ']')));
+  EXPECT_FALSE(parse_json(std::string(1000, '[') + std::string(1000, ']')));
+}
+
+TEST(Json, CanonicalTextDoesNotDependOnOrder) {
+  EXPECT_EQ(canonical_json(parse_json(R"({"b":1,"a":[{"d":1,"c":2}]})").value()), R"({"a":[{"c":2,"d":1}],"b":1})");
+}
+
+}  // namespace
+}  // namespace reeve

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+/// A limit on everything, each with its reason. Tests go one past each.
+namespace reeve::limits {
+
+using namespace std::chrono_literals;
+
+/// One event's payload: a tool result of a few MB must fit; a runaway must not fill the log.
+inline constexpr std::size_t kEventPayload = 16 << 20;
+/// Scopes of one event: town, agent, thread, run, task, mission, and some room.
+inline constexpr std::size_t kEventScopes = 16;
+/// Events in one commit: what one SQLite transaction or one Redis script call should carry.
+inline constexpr std::size_t kCommitEvents = 4096;
+/// A document: an agent or a task is far below; a task's text may be a pasted file.
+inline constexpr std::size_t kDocument = 16 << 20;
+/// Idempotency keys are remembered for this long (G9).
+inline constexpr auto kIdempotencyTtl = 24h;
+inline constexpr std::size_t kIdempotencyKey = 256;
+/// One page of anything read from a store.
+inline constexpr std::size_t kPage = 1000;
+/// One line of a CLI's stream: results of several MB occur; beyond this the line is cut and kept as a raw event.
+inline constexpr std::size_t kStreamLine = 64 << 20;
+/// What one round may write to its output files before it is stopped with `output_limit`.
+inline constexpr std::uint64_t kRoundOutput = 1ULL << 30;
+/// A prompt on argv: it is public and the kernel limits one argument to 128 KiB. Longer ones go by standard input.
+inline constexpr std::size_t kArgvPrompt = 100 << 10;
+/// A prompt, message or task text.
+inline constexpr std::size_t kText = 16 << 20;
+/// A request body at any door.
+inline constexpr std::size_t kRequestBody = 32 << 20;
+/// An agent's name, a town's name.
+inline constexpr std::size_t kName = 64;
+/// How often a message is tried before it goes to the dead letters.
+inline constexpr int kMessageAttempts = 3;
+/// JSON nesting: deep enough for tool schemas, shallow enough for the stack.
+inline constexpr std::size_t kJsonDepth = 128;
+
+}  // namespace reeve::limits
