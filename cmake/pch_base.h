@@ -1,4 +1,5 @@
-// Precompiled for every target: what almost every file includes anyway. Files still include what they use.
+// Precompiled for every target: what almost every file includes anyway. Files still include what
+// they use.
 #pragma once
 #include <algorithm>
 #include <array>

@@ -1,4 +1,5 @@
-// Every test executable's main: gtest's own, with writes to a closed pipe reported as errors instead of ending the run.
+// Every test executable's main: gtest's own, with writes to a closed pipe reported as errors
+// instead of ending the run.
 #include <gtest/gtest.h>
 
 #include <csignal>

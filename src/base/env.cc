@@ -21,7 +21,8 @@ Uuid Env::uuid4() {
 }
 
 Uuid Env::uuid7() {
-  // RFC 9562 section 6.2, method 1: 48 bits of milliseconds, then an 18-bit counter (12 bits of rand_a, 6 of rand_b).
+  // RFC 9562 section 6.2, method 1: 48 bits of milliseconds, then an 18-bit counter (12 bits of
+  // rand_a, 6 of rand_b).
   constexpr std::uint32_t kSequenceBits = 18;
   const auto now_ms = static_cast<std::uint64_t>(to_ms(now()));
   if (now_ms > last_ms_) {
@@ -36,7 +37,8 @@ Uuid Env::uuid7() {
     pool_used_ = 0;
   }
   Uuid uuid;
-  for (std::size_t i = 0; i < 6; ++i) uuid.bytes[i] = static_cast<std::uint8_t>(last_ms_ >> (40 - 8 * i));
+  for (std::size_t i = 0; i < 6; ++i)
+    uuid.bytes[i] = static_cast<std::uint8_t>(last_ms_ >> (40 - 8 * i));
   const std::uint32_t high = sequence_ >> 6;
   uuid.bytes[6] = static_cast<std::uint8_t>(high >> 8);
   uuid.bytes[7] = static_cast<std::uint8_t>(high);

@@ -48,7 +48,8 @@ Error Error::during(std::string_view what) const {
 }
 
 void broken_invariant(const char* expression, const char* file, int line) {
-  throw BrokenInvariant(std::string(file) + ":" + std::to_string(line) + ": broken invariant: " + expression);
+  throw BrokenInvariant(std::string(file) + ":" + std::to_string(line) +
+                        ": broken invariant: " + expression);
 }
 
 std::string errno_text(int error_number) { return std::system_category().message(error_number); }

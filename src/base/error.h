@@ -9,8 +9,9 @@
 
 namespace reeve {
 
-/// What a caller can *do* about a failure: one list for the whole program. Each code has exactly one name, HTTP status,
-/// JSON-RPC code and CLI exit code (error_codes()), and a page in docs/errors/.
+/// What a caller can *do* about a failure: one list for the whole program. Each code has exactly
+/// one name, HTTP status, JSON-RPC code and CLI exit code (error_codes()), and a page in
+/// docs/errors/.
 enum class Errc {
   internal,          ///< a bug of ours; the text says where
   invalid_argument,  ///< the request itself is wrong
@@ -38,7 +39,8 @@ struct ErrorCode {
   std::string_view name;  ///< snake_case, as on the wire and in `reeve explain NAME`
   int http_status;
   int rpc_code;   ///< JSON-RPC 2.0
-  int exit_code;  ///< design: 0 ok, 1 failure, 2 usage, 3 not found, 4 conflict, 5 timeout, 6 unavailable, 7 denied
+  int exit_code;  ///< design: 0 ok, 1 failure, 2 usage, 3 not found, 4 conflict, 5 timeout, 6
+                  ///< unavailable, 7 denied
 };
 
 std::span<const ErrorCode> error_codes();
@@ -74,7 +76,9 @@ using Status = Result<void>;
 [[nodiscard]] inline std::unexpected<Error> fail(Errc code, std::string message) {
   return std::unexpected(Error(code, std::move(message)));
 }
-[[nodiscard]] inline std::unexpected<Error> fail(Error error) { return std::unexpected(std::move(error)); }
+[[nodiscard]] inline std::unexpected<Error> fail(Error error) {
+  return std::unexpected(std::move(error));
+}
 
 /// A broken invariant: thrown, and caught only at the edge of a run, a handler or a request.
 class BrokenInvariant : public std::logic_error {
@@ -83,13 +87,15 @@ class BrokenInvariant : public std::logic_error {
 
 [[noreturn]] void broken_invariant(const char* expression, const char* file, int line);
 
-#define REEVE_CHECK(expression) \
-  (static_cast<bool>(expression) ? void() : ::reeve::broken_invariant(#expression, __FILE__, __LINE__))
+#define REEVE_CHECK(expression)           \
+  (static_cast<bool>(expression) ? void() \
+                                 : ::reeve::broken_invariant(#expression, __FILE__, __LINE__))
 
 /// Words for an errno value, e.g. "No such file or directory". Thread safe.
 std::string errno_text(int error_number);
-/// The expected failures of the operating system, by what the caller can do: ENOENT is not_found, ENOSPC and EDQUOT are
-/// storage_full, EROFS is read_only, EACCES and EPERM are denied, anything else is unavailable.
+/// The expected failures of the operating system, by what the caller can do: ENOENT is not_found,
+/// ENOSPC and EDQUOT are storage_full, EROFS is read_only, EACCES and EPERM are denied, anything
+/// else is unavailable.
 Error os_error(int error_number, std::string_view what);
 
 }  // namespace reeve

@@ -23,7 +23,9 @@ TEST(ErrorCodes, EachHasItsOwnNameAndRpcCode) {
   EXPECT_EQ(names.size(), static_cast<std::size_t>(Errc::unsupported) + 1);
 }
 
-TEST(ErrorCodes, AnUnknownNameIsInternal) { EXPECT_EQ(errc_from_name("from_the_future"), Errc::internal); }
+TEST(ErrorCodes, AnUnknownNameIsInternal) {
+  EXPECT_EQ(errc_from_name("from_the_future"), Errc::internal);
+}
 
 TEST(Error, IsToldFromOutsideIn) {
   const Error error(Errc::not_found, "no such task");

@@ -20,7 +20,8 @@ std::string Uuid::str() const {
 
 Result<Uuid> Uuid::parse(std::string_view text) {
   // Boost's parser stops after the last digit; a longer text is refused here.
-  const bool sized = text.size() == 36 || text.size() == 32 || (text.size() == 38 && text.front() == '{');
+  const bool sized =
+      text.size() == 36 || text.size() == 32 || (text.size() == 38 && text.front() == '{');
   try {
     if (sized) {
       const auto parsed = boost::uuids::string_generator()(text.begin(), text.end());

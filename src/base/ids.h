@@ -11,7 +11,8 @@
 
 namespace reeve {
 
-/// A UUID (RFC 9562) as sixteen bytes; its text is lower-case and hyphenated. Made by Env::uuid4() and Env::uuid7().
+/// A UUID (RFC 9562) as sixteen bytes; its text is lower-case and hyphenated. Made by Env::uuid4()
+/// and Env::uuid7().
 struct Uuid {
   std::array<std::uint8_t, 16> bytes{};
 
@@ -74,5 +75,7 @@ struct std::hash<reeve::Uuid> {
 };
 template <class Tag>
 struct std::hash<reeve::Id<Tag>> {
-  std::size_t operator()(const reeve::Id<Tag>& id) const noexcept { return std::hash<reeve::Uuid>()(id.uuid); }
+  std::size_t operator()(const reeve::Id<Tag>& id) const noexcept {
+    return std::hash<reeve::Uuid>()(id.uuid);
+  }
 };

@@ -13,7 +13,8 @@ Result<json::value> parse_json(std::string_view text) {
   auto value = json::parse(text, error, {}, options);
   if (error) {
     constexpr std::size_t kShown = 80;
-    return fail(Errc::invalid_argument, "not JSON (" + error.message() + "): " + std::string(text.substr(0, kShown)) +
+    return fail(Errc::invalid_argument, "not JSON (" + error.message() +
+                                            "): " + std::string(text.substr(0, kShown)) +
                                             (text.size() > kShown ? "..." : ""));
   }
   return value;
@@ -49,8 +50,9 @@ std::string canonical_json(const json::value& value) { return write_json(sorted(
 Error json_detail::inside(std::string_view member, const Error& error) {
   // A list's index joins without a dot, and so does the first word of an expectation.
   const std::string& text = error.message();
-  const bool names_a_member = text.find(':') != std::string::npos && !text.starts_with("expected ") &&
-                              !text.starts_with('"') && !text.starts_with("not ");
+  const bool names_a_member = text.find(':') != std::string::npos &&
+                              !text.starts_with("expected ") && !text.starts_with('"') &&
+                              !text.starts_with("not ");
   std::string told(member);
   if (!names_a_member) {
     told += ": ";

@@ -19,14 +19,15 @@
 
 /// How values become JSON and come back.
 ///
-/// A struct that is described (BOOST_DESCRIBE_STRUCT) is an object of its public members in declared order; an empty
-/// optional is left out. A described enum is the name of its enumerator, without a trailing underscore (`delete_`).
-/// Ids and times are texts (UUID, RFC 3339), a Position is a number, a json::value is itself.
-/// A type may instead have its own `json::value to_json(const T&)` and `Status from_json(const json::value&, T&)`,
-/// found by argument-dependent lookup.
+/// A struct that is described (BOOST_DESCRIBE_STRUCT) is an object of its public members in
+/// declared order; an empty optional is left out. A described enum is the name of its enumerator,
+/// without a trailing underscore (`delete_`). Ids and times are texts (UUID, RFC 3339), a Position
+/// is a number, a json::value is itself. A type may instead have its own `json::value to_json(const
+/// T&)` and `Status from_json(const json::value&, T&)`, found by argument-dependent lookup.
 ///
-/// Reading is tolerant: a missing or null member keeps its default, an unknown one is passed over. A wrong type is
-/// invalid_argument, and its text names the member: "limits.rounds: expected a whole number".
+/// Reading is tolerant: a missing or null member keeps its default, an unknown one is passed over.
+/// A wrong type is invalid_argument, and its text names the member: "limits.rounds: expected a
+/// whole number".
 namespace reeve {
 
 namespace json = boost::json;
@@ -98,7 +99,8 @@ template <class Tag>
 inline constexpr bool kIsId<Id<Tag>> = true;
 
 template <class T>
-using Members = boost::describe::describe_members<T, boost::describe::mod_public | boost::describe::mod_inherited>;
+using Members = boost::describe::describe_members<T, boost::describe::mod_public |
+                                                         boost::describe::mod_inherited>;
 
 inline std::unexpected<Error> expected(const char* what) {
   return fail(Errc::invalid_argument, std::string("expected ") + what);
@@ -132,7 +134,8 @@ std::optional<E> enum_from_name(std::string_view name) {
 template <class T>
 json::value to_json_value(const T& value) {
   using namespace json_detail;
-  if constexpr (std::same_as<T, json::value> || std::same_as<T, bool> || std::same_as<T, std::string>) {
+  if constexpr (std::same_as<T, json::value> || std::same_as<T, bool> ||
+                std::same_as<T, std::string>) {
     return json::value(value);
   } else if constexpr (std::same_as<T, json::object> || std::same_as<T, json::array>) {
     return json::value(value);
@@ -215,9 +218,11 @@ Status read_json(const json::value& value, T& out) {
     auto found = enum_from_name<T>(value.get_string());
     if (!found) {
       std::string names;
-      boost::mp11::mp_for_each<boost::describe::describe_enumerators<T>>(
-          [&](auto e) { names += (names.empty() ? "" : ", ") + std::string(without_underscore(e.name)); });
-      return fail(Errc::invalid_argument, "\"" + std::string(value.get_string()) + "\" is none of " + names);
+      boost::mp11::mp_for_each<boost::describe::describe_enumerators<T>>([&](auto e) {
+        names += (names.empty() ? "" : ", ") + std::string(without_underscore(e.name));
+      });
+      return fail(Errc::invalid_argument,
+                  "\"" + std::string(value.get_string()) + "\" is none of " + names);
     }
     out = *found;
   } else if constexpr (std::integral<T>) {
@@ -261,7 +266,8 @@ Status read_json(const json::value& value, T& out) {
       const auto name = without_underscore(member.name);
       const auto* found = value.get_object().if_contains(name);
       if (found == nullptr || found->is_null()) return;
-      if (auto read = read_json(*found, out.*member.pointer); !read) status = fail(inside(name, read.error()));
+      if (auto read = read_json(*found, out.*member.pointer); !read)
+        status = fail(inside(name, read.error()));
     });
     return status;
   }

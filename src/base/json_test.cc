@@ -48,7 +48,8 @@ TEST(Json, AWrongTypeNamesTheMember) {
             "inner.count: expected a whole number");
   EXPECT_EQ(parse_json_as<Outer>(R"({"list":[{},{"count":1.5}]})").error().message(),
             "list[1].count: expected a whole number");
-  EXPECT_EQ(parse_json_as<Outer>(R"({"colour":"blue"})").error().message(), "colour: \"blue\" is none of red, delete");
+  EXPECT_EQ(parse_json_as<Outer>(R"({"colour":"blue"})").error().message(),
+            "colour: \"blue\" is none of red, delete");
   EXPECT_EQ(parse_json_as<Outer>("[]").error().code(), Errc::invalid_argument);
 }
 
@@ -58,7 +59,8 @@ TEST(Json, RefusesDeepNesting) {
 }
 
 TEST(Json, CanonicalTextDoesNotDependOnOrder) {
-  EXPECT_EQ(canonical_json(parse_json(R"({"b":1,"a":[{"d":1,"c":2}]})").value()), R"({"a":[{"c":2,"d":1}],"b":1})");
+  EXPECT_EQ(canonical_json(parse_json(R"({"b":1,"a":[{"d":1,"c":2}]})").value()),
+            R"({"a":[{"c":2,"d":1}],"b":1})");
 }
 
 }  // namespace

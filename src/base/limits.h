@@ -22,11 +22,13 @@ inline constexpr auto kIdempotencyTtl = 24h;
 inline constexpr std::size_t kIdempotencyKey = 256;
 /// One page of anything read from a store.
 inline constexpr std::size_t kPage = 1000;
-/// One line of a CLI's stream: results of several MB occur; beyond this the line is cut and kept as a raw event.
+/// One line of a CLI's stream: results of several MB occur; beyond this the line is cut and kept as
+/// a raw event.
 inline constexpr std::size_t kStreamLine = 64 << 20;
 /// What one round may write to its output files before it is stopped with `output_limit`.
 inline constexpr std::uint64_t kRoundOutput = 1ULL << 30;
-/// A prompt on argv: it is public and the kernel limits one argument to 128 KiB. Longer ones go by standard input.
+/// A prompt on argv: it is public and the kernel limits one argument to 128 KiB. Longer ones go by
+/// standard input.
 inline constexpr std::size_t kArgvPrompt = 100 << 10;
 /// A prompt, message or task text.
 inline constexpr std::size_t kText = 16 << 20;

@@ -40,7 +40,8 @@ void write(Level level, std::string_view text) { logger()->log(to_spdlog(level),
 
 void to_file(const std::filesystem::path& path) {
   const auto old_mask = ::umask(0077);
-  logger() = make_logger(std::make_shared<spdlog::sinks::rotating_file_sink_mt>(path.string(), kFileSize, 1));
+  logger() = make_logger(
+      std::make_shared<spdlog::sinks::rotating_file_sink_mt>(path.string(), kFileSize, 1));
   ::umask(old_mask);
 }
 

@@ -14,7 +14,8 @@ enum class Level { debug, info, warn, error };
 
 void write(Level level, std::string_view text);
 
-/// Sends it to a file (appended, 0600, kept below 2 x 8 MB by rotation). Before this it goes to standard error.
+/// Sends it to a file (appended, 0600, kept below 2 x 8 MB by rotation). Before this it goes to
+/// standard error.
 void to_file(const std::filesystem::path& path);
 void set_level(Level level);
 

@@ -30,8 +30,9 @@ std::string to_rfc3339(Time time) {
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss<Duration> clock(time - day);
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
-                     clock.minutes().count(), clock.seconds().count(), clock.subseconds().count());
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                     clock.hours().count(), clock.minutes().count(), clock.seconds().count(),
+                     clock.subseconds().count());
 }
 
 Result<Time> parse_rfc3339(std::string_view text) {
@@ -39,9 +40,10 @@ Result<Time> parse_rfc3339(std::string_view text) {
     return fail(Errc::invalid_argument, "not an RFC 3339 time: \"" + whole + "\"");
   };
   int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
-  if (!take_number(text, 4, year) || !take(text, "-") || !take_number(text, 2, month) || !take(text, "-") ||
-      !take_number(text, 2, day) || !take(text, "Tt ") || !take_number(text, 2, hour) || !take(text, ":") ||
-      !take_number(text, 2, minute) || !take(text, ":") || !take_number(text, 2, second)) {
+  if (!take_number(text, 4, year) || !take(text, "-") || !take_number(text, 2, month) ||
+      !take(text, "-") || !take_number(text, 2, day) || !take(text, "Tt ") ||
+      !take_number(text, 2, hour) || !take(text, ":") || !take_number(text, 2, minute) ||
+      !take(text, ":") || !take_number(text, 2, second)) {
     return bad();
   }
   int ms = 0;
@@ -62,12 +64,14 @@ Result<Time> parse_rfc3339(std::string_view text) {
     }
     offset_minutes = sign * (offset_hour * 60 + offset_minute);
   }
-  const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
+  const std::chrono::year_month_day date{std::chrono::year(year),
+                                         std::chrono::month(static_cast<unsigned>(month)),
                                          std::chrono::day(static_cast<unsigned>(day))};
   // 60 is a leap second; it reads as the first of the next minute.
   if (!text.empty() || !date.ok() || hour > 23 || minute > 59 || second > 60) return bad();
-  return std::chrono::sys_days(date) + std::chrono::hours(hour) + std::chrono::minutes(minute - offset_minutes) +
-         std::chrono::seconds(second) + Duration(ms);
+  return std::chrono::sys_days(date) + std::chrono::hours(hour) +
+         std::chrono::minutes(minute - offset_minutes) + std::chrono::seconds(second) +
+         Duration(ms);
 }
 
 }  // namespace reeve

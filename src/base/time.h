@@ -17,7 +17,8 @@ using Time = std::chrono::sys_time<std::chrono::milliseconds>;
 
 /// "2026-04-22T10:11:12.123Z" (RFC 3339, always three digits of the second, always UTC).
 std::string to_rfc3339(Time time);
-/// Any RFC 3339 offset and precision, converted to UTC and cut to milliseconds. invalid_argument: not such a text.
+/// Any RFC 3339 offset and precision, converted to UTC and cut to milliseconds. invalid_argument:
+/// not such a text.
 Result<Time> parse_rfc3339(std::string_view text);
 
 }  // namespace reeve

@@ -28,7 +28,8 @@ BOOST_DESCRIBE_STRUCT(StreamReset, (), (reason))
 BOOST_DESCRIBE_STRUCT(AssistantMessage, (), (message_id, text, reasoning, parent_tool_call))
 BOOST_DESCRIBE_STRUCT(ToolMessage, (), (message_id, tool_call_id))
 BOOST_DESCRIBE_STRUCT(UsageRecorded, (), (usage, cost_usd))
-BOOST_DESCRIBE_STRUCT(CacheMetrics, (), (cache_creation_input_tokens, cache_read_input_tokens, cached_input_tokens))
+BOOST_DESCRIBE_STRUCT(CacheMetrics, (),
+                      (cache_creation_input_tokens, cache_read_input_tokens, cached_input_tokens))
 BOOST_DESCRIBE_STRUCT(MessagesSnapshot, (), (messages))
 BOOST_DESCRIBE_STRUCT(ActivitySnapshot, (), (message_id, activity_type, content, replace))
 BOOST_DESCRIBE_STRUCT(ActivityDelta, (), (message_id, activity_type, patch))
@@ -107,8 +108,10 @@ std::string_view type_name(const AgentEvent& event) {
 }
 
 bool is_delta(const AgentEvent& event) {
-  return std::holds_alternative<TextDelta>(event) || std::holds_alternative<ReasoningDelta>(event) ||
-         std::holds_alternative<ToolCallDelta>(event) || std::holds_alternative<ToolOutputDelta>(event);
+  return std::holds_alternative<TextDelta>(event) ||
+         std::holds_alternative<ReasoningDelta>(event) ||
+         std::holds_alternative<ToolCallDelta>(event) ||
+         std::holds_alternative<ToolOutputDelta>(event);
 }
 
 json::value to_json(const AgentEvent& event) {
@@ -126,7 +129,8 @@ json::value to_json(const AgentEvent& event) {
 Status from_json(const json::value& value, AgentEvent& out) {
   const auto* object = value.if_object();
   const auto* type = object != nullptr ? object->if_contains("type") : nullptr;
-  if (type == nullptr || !type->is_string()) return fail(Errc::invalid_argument, "expected an object with a type");
+  if (type == nullptr || !type->is_string())
+    return fail(Errc::invalid_argument, "expected an object with a type");
   bool known = false;
   Status status;
   boost::mp11::mp_for_each<boost::mp11::mp_transform<std::type_identity, AgentEvent>>(

@@ -13,9 +13,10 @@
 #include "base/json.h"
 #include "base/time.h"
 
-/// What a driver tells of a run while it goes: the closed set of C++ types that both kinds of driver (CLI rounds and
-/// native loops) produce. It is the union of awaken's 22 variants and behest's 18 with its chat stream events, and of
-/// what coding CLIs say beside them. docs/events.md maps each to the names of its sources.
+/// What a driver tells of a run while it goes: the closed set of C++ types that both kinds of
+/// driver (CLI rounds and native loops) produce. It is the union of awaken's 22 variants and
+/// behest's 18 with its chat stream events, and of what coding CLIs say beside them. docs/events.md
+/// maps each to the names of its sources.
 ///
 /// Every member is a plain value. Its JSON is {"type":"TextDelta", ...members...}.
 namespace reeve {
@@ -32,8 +33,8 @@ struct Usage {
   friend bool operator==(const Usage&, const Usage&) = default;
 };
 BOOST_DESCRIBE_STRUCT(Usage, (),
-                      (input_tokens, output_tokens, total_tokens, cache_read_tokens, cache_write_tokens,
-                       reasoning_tokens))
+                      (input_tokens, output_tokens, total_tokens, cache_read_tokens,
+                       cache_write_tokens, reasoning_tokens))
 /// Field-wise sum; absent + absent = absent, absent + n = n.
 Usage operator+(const Usage& a, const Usage& b);
 
@@ -55,10 +56,12 @@ struct RunStarted {
   std::string provider;  ///< "" where a CLI does not say
   std::string model;
 };
-/// The driver's last word about the run. What the run's end *is* (G7) is decided where it is committed.
+/// The driver's last word about the run. What the run's end *is* (G7) is decided where it is
+/// committed.
 struct RunFinished {
   Ending ending = Ending::completed;
-  std::string code;     ///< machine-readable, e.g. "max_turns", "authentication_failed"; "" where there is none
+  std::string code;     ///< machine-readable, e.g. "max_turns", "authentication_failed"; "" where
+                        ///< there is none
   std::string message;  ///< the error's or stop's text
   std::string text;     ///< the final answer
   std::optional<std::int64_t> steps;
@@ -210,7 +213,8 @@ struct ErrorRaised {
   std::string message;
   bool retrying = false;
 };
-/// Progress and remarks of a CLI that fit nothing else but that a person wants to see: a plan, a notice, a warning.
+/// Progress and remarks of a CLI that fit nothing else but that a person wants to see: a plan, a
+/// notice, a warning.
 struct Notice {
   std::string level;  ///< "info", "warning"
   std::string topic;  ///< "plan", "file_change", "compaction", "stderr", ...
@@ -224,20 +228,24 @@ struct RawLine {
 };
 
 using AgentEvent =
-    std::variant<RunStarted, RunFinished, SessionStarted, StepStarted, StepEnded, ContextBuilt, ModelStarted,
-                 InferenceComplete, TextDelta, ReasoningDelta, ReasoningEncrypted, ToolCallStarted, ToolCallDelta,
-                 ToolCallReady, ToolExecutionStarted, ToolOutputDelta, ToolCallDone, ToolCallResumed, ToolCallCancelled,
-                 PermissionDenied, StreamReset, AssistantMessage, ToolMessage, UsageRecorded, CacheMetrics,
-                 MessagesSnapshot, ActivitySnapshot, ActivityDelta, StateSnapshot, StateDelta, RateLimited,
-                 DoomLoopDetected, CompactionCircuitOpened, ErrorRaised, Notice, RawLine>;
+    std::variant<RunStarted, RunFinished, SessionStarted, StepStarted, StepEnded, ContextBuilt,
+                 ModelStarted, InferenceComplete, TextDelta, ReasoningDelta, ReasoningEncrypted,
+                 ToolCallStarted, ToolCallDelta, ToolCallReady, ToolExecutionStarted,
+                 ToolOutputDelta, ToolCallDone, ToolCallResumed, ToolCallCancelled,
+                 PermissionDenied, StreamReset, AssistantMessage, ToolMessage, UsageRecorded,
+                 CacheMetrics, MessagesSnapshot, ActivitySnapshot, ActivityDelta, StateSnapshot,
+                 StateDelta, RateLimited, DoomLoopDetected, CompactionCircuitOpened, ErrorRaised,
+                 Notice, RawLine>;
 
 /// The type's name, e.g. "TextDelta".
 std::string_view type_name(const AgentEvent& event);
-/// A token-level event: seen live, superseded by a committed one, never needed to know what happened.
+/// A token-level event: seen live, superseded by a committed one, never needed to know what
+/// happened.
 bool is_delta(const AgentEvent& event);
 
 json::value to_json(const AgentEvent& event);
-/// An unknown type reads as RawLine of its own text. invalid_argument: no object, no type, a member of a wrong type.
+/// An unknown type reads as RawLine of its own text. invalid_argument: no object, no type, a member
+/// of a wrong type.
 Status from_json(const json::value& value, AgentEvent& out);
 
 }  // namespace reeve

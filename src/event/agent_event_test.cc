@@ -14,7 +14,8 @@ std::vector<AgentEvent> one_of_each(std::index_sequence<I...>) {
 
 TEST(AgentEvent, EveryTypeHasANameAndSurvivesItsJson) {
   std::set<std::string_view> names;
-  for (const auto& event : one_of_each(std::make_index_sequence<std::variant_size_v<AgentEvent>>())) {
+  for (const auto& event :
+       one_of_each(std::make_index_sequence<std::variant_size_v<AgentEvent>>())) {
     EXPECT_TRUE(names.insert(type_name(event)).second) << type_name(event);
     const auto text = write_json(to_json(event));
     AgentEvent back;
@@ -25,11 +26,12 @@ TEST(AgentEvent, EveryTypeHasANameAndSurvivesItsJson) {
 }
 
 TEST(AgentEvent, WireFormIsFixed) {  // a change here is a change of format: docs/events.md
+  EXPECT_EQ(write_json(to_json(AgentEvent(
+                ToolCallReady{.id = "c1", .name = "Bash", .arguments = {{"command", "ls"}}}))),
+            R"({"type":"ToolCallReady","id":"c1","name":"Bash","arguments":{"command":"ls"}})");
   EXPECT_EQ(
-      write_json(to_json(AgentEvent(ToolCallReady{.id = "c1", .name = "Bash", .arguments = {{"command", "ls"}}}))),
-      R"({"type":"ToolCallReady","id":"c1","name":"Bash","arguments":{"command":"ls"}})");
-  EXPECT_EQ(write_json(to_json(AgentEvent(UsageRecorded{.usage = {.input_tokens = 3}, .cost_usd = {}}))),
-            R"({"type":"UsageRecorded","usage":{"input_tokens":3}})");
+      write_json(to_json(AgentEvent(UsageRecorded{.usage = {.input_tokens = 3}, .cost_usd = {}}))),
+      R"({"type":"UsageRecorded","usage":{"input_tokens":3}})");
 }
 
 TEST(AgentEvent, AnUnknownTypeIsKeptVerbatim) {

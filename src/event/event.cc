@@ -28,11 +28,13 @@ struct EventView {
   std::optional<std::string> causation;
 };
 BOOST_DESCRIBE_STRUCT(EventView, (),
-                      (position, id, kind, time, scopes, origin, fidelity, visibility, schema, correlation, causation))
+                      (position, id, kind, time, scopes, origin, fidelity, visibility, schema,
+                       correlation, causation))
 
 EventView view_of(const Event& event) {
-  return {event.position, event.id,         event.kind,   event.time,        event.scopes,   event.origin,
-          event.fidelity, event.visibility, event.schema, event.correlation, event.causation};
+  return {event.position, event.id,          event.kind,     event.time,
+          event.scopes,   event.origin,      event.fidelity, event.visibility,
+          event.schema,   event.correlation, event.causation};
 }
 
 }  // namespace
@@ -43,16 +45,19 @@ Result<Scope> Scope::parse(std::string_view text) {
   const auto family = text.substr(0, colon);
   const auto id = colon == std::string_view::npos ? std::string_view() : text.substr(colon + 1);
   const bool plain = std::ranges::all_of(id, [](char c) { return c > ' ' && c != 127; });
-  if (std::ranges::find(kFamilies, family) == kFamilies.end() || id.empty() || id.size() > kScopeId || !plain) {
-    return fail(Errc::invalid_argument, "not a scope: \"" + std::string(text.substr(0, 160)) +
-                                            "\" (town, or agent: thread: run: mission: task: and an id)");
+  if (std::ranges::find(kFamilies, family) == kFamilies.end() || id.empty() ||
+      id.size() > kScopeId || !plain) {
+    return fail(Errc::invalid_argument,
+                "not a scope: \"" + std::string(text.substr(0, 160)) +
+                    "\" (town, or agent: thread: run: mission: task: and an id)");
   }
   return Scope(std::string(text));
 }
 
 std::string_view Scope::id() const {
   const auto colon = text_.find(':');
-  return colon == std::string::npos ? std::string_view() : std::string_view(text_).substr(colon + 1);
+  return colon == std::string::npos ? std::string_view()
+                                    : std::string_view(text_).substr(colon + 1);
 }
 
 Status from_json(const json::value& value, Scope& out) {
@@ -101,10 +106,13 @@ Status from_json(const json::value& value, Event& out) {
 
 Status check(const NewEvent& event) {
   const auto refuse = [&](const std::string& why) {
-    return fail(Errc::invalid_argument, "event " + (event.kind.empty() ? event.id.str() : event.kind) + ": " + why);
+    return fail(Errc::invalid_argument,
+                "event " + (event.kind.empty() ? event.id.str() : event.kind) + ": " + why);
   };
-  if (event.kind.empty() || event.kind.size() > limits::kName) return refuse("its kind is blank or too long");
-  if (event.origin.empty() || event.origin.size() > limits::kName) return refuse("its origin is blank or too long");
+  if (event.kind.empty() || event.kind.size() > limits::kName)
+    return refuse("its kind is blank or too long");
+  if (event.origin.empty() || event.origin.size() > limits::kName)
+    return refuse("its origin is blank or too long");
   if (event.id.is_nil()) return refuse("it has no id");
   if (event.scopes.size() > limits::kEventScopes) return refuse("too many scopes");
   for (auto scope = event.scopes.begin(); scope != event.scopes.end(); ++scope) {
@@ -112,8 +120,10 @@ Status check(const NewEvent& event) {
       return refuse("scope " + scope->str() + " stands twice");
   }
   if (event.payload.size() > limits::kEventPayload) {
-    return fail(Errc::too_large, "event " + event.kind + ": its payload has " + std::to_string(event.payload.size()) +
-                                     " bytes, the limit is " + std::to_string(limits::kEventPayload));
+    return fail(Errc::too_large, "event " + event.kind + ": its payload has " +
+                                     std::to_string(event.payload.size()) +
+                                     " bytes, the limit is " +
+                                     std::to_string(limits::kEventPayload));
   }
   return {};
 }
@@ -124,17 +134,20 @@ std::string Cursor::str() const {
 
 Result<Cursor> Cursor::parse(std::string_view text) {
   const auto bad = [&] {
-    return fail(Errc::invalid_argument, "not a cursor: \"" + std::string(text.substr(0, 80)) +
-                                            "\" (take it from an event or from `reeve events --json`)");
+    return fail(Errc::invalid_argument,
+                "not a cursor: \"" + std::string(text.substr(0, 80)) +
+                    "\" (take it from an event or from `reeve events --json`)");
   };
   const auto first = text.find('.');
   const auto last = text.rfind('.');
-  if (first == std::string_view::npos || first == last || text.substr(0, first) != kCursorVersion) return bad();
+  if (first == std::string_view::npos || first == last || text.substr(0, first) != kCursorVersion)
+    return bad();
   const auto log = LogId::parse(text.substr(first + 1, last - first - 1));
   if (!log) return bad();
   const auto digits = text.substr(last + 1);
   Position position;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), position.value);
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), position.value);
   if (error != std::errc() || end != digits.data() + digits.size()) return bad();
   return Cursor{*log, position};
 }

@@ -27,14 +27,17 @@ class Scope {
   static Scope of(const RunId& id) { return Scope("run:" + id.str()); }
   static Scope of(const TaskId& id) { return Scope("task:" + id.str()); }
   static Scope mission(std::string_view id) { return Scope("mission:" + std::string(id)); }
-  /// invalid_argument: not one of the six families, or an id that is blank, over 128 bytes, or holds a space.
+  /// invalid_argument: not one of the six families, or an id that is blank, over 128 bytes, or
+  /// holds a space.
   static Result<Scope> parse(std::string_view text);
   /// Of text that this program wrote itself: not checked.
   static Scope trusted(std::string text) { return Scope(std::move(text)); }
 
   [[nodiscard]] const std::string& str() const { return text_; }
   [[nodiscard]] bool is_town() const { return text_ == "town"; }
-  [[nodiscard]] std::string_view family() const { return std::string_view(text_).substr(0, text_.find(':')); }
+  [[nodiscard]] std::string_view family() const {
+    return std::string_view(text_).substr(0, text_.find(':'));
+  }
   [[nodiscard]] std::string_view id() const;
 
   friend auto operator<=>(const Scope&, const Scope&) = default;
@@ -89,7 +92,8 @@ Status from_json(const json::value& value, Event& out);
 /// The same text as write_json(to_json(event)), without parsing the payload.
 std::string event_json(const Event& event);
 
-/// Refuses what no store may take: a blank kind or origin, too many or doubled scopes, a payload over its limit.
+/// Refuses what no store may take: a blank kind or origin, too many or doubled scopes, a payload
+/// over its limit.
 Status check(const NewEvent& event);
 
 /// An opaque text that a client hands back to go on from there.

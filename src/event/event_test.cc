@@ -55,7 +55,8 @@ TEST(Cursor, IsOpaqueTextThatComesBack) {
   const Cursor cursor{LogId::parse("0190a5b0-1c2d-7e3f-8a4b-5c6d7e8f9012").value(), Position{42}};
   EXPECT_EQ(Cursor::parse(cursor.str()).value(), cursor);
   for (const char* bad : {"", "42", "c1.x.3", "c2.0190a5b0-1c2d-7e3f-8a4b-5c6d7e8f9012.3",
-                          "c1.0190a5b0-1c2d-7e3f-8a4b-5c6d7e8f9012.-3", "c1.0190a5b0-1c2d-7e3f-8a4b-5c6d7e8f9012.3x"}) {
+                          "c1.0190a5b0-1c2d-7e3f-8a4b-5c6d7e8f9012.-3",
+                          "c1.0190a5b0-1c2d-7e3f-8a4b-5c6d7e8f9012.3x"}) {
     EXPECT_FALSE(Cursor::parse(bad)) << bad;
   }
 }

@@ -8,7 +8,8 @@ Normal of(const ToolCallDone& done) {
   if (done.outcome == ToolOutcome::failed) {
     if (done.metadata.contains("rejected")) return {"ToolCallRejected", Fidelity::domain};
     const auto* timed_out = done.metadata.if_contains("timed_out");
-    if (timed_out != nullptr && *timed_out == json::value(true)) return {"ToolCallTimedOut", Fidelity::domain};
+    if (timed_out != nullptr && *timed_out == json::value(true))
+      return {"ToolCallTimedOut", Fidelity::domain};
   }
   return {"ToolCallDone", Fidelity::committed};
 }
@@ -38,7 +39,9 @@ Normal normalise(const AgentEvent& event) {
     Normal operator()(const InferenceComplete&) { return {"InferenceComplete", committed}; }
     Normal operator()(const TextDelta&) { return {"TextDeltaObserved", observed}; }
     Normal operator()(const ReasoningDelta&) { return {"ReasoningDeltaObserved", observed}; }
-    Normal operator()(const ReasoningEncrypted&) { return {"ReasoningEncryptedValueObserved", observed}; }
+    Normal operator()(const ReasoningEncrypted&) {
+      return {"ReasoningEncryptedValueObserved", observed};
+    }
     Normal operator()(const ToolCallStarted&) { return {"ToolCallStarted", observed}; }
     Normal operator()(const ToolCallDelta&) { return {"ToolCallDeltaObserved", observed}; }
     Normal operator()(const ToolCallReady&) { return {"ToolCallReady", committed}; }
@@ -60,7 +63,9 @@ Normal normalise(const AgentEvent& event) {
     Normal operator()(const StateDelta&) { return {"StateDeltaObserved", observed}; }
     Normal operator()(const RateLimited&) { return {"RateLimited", domain}; }
     Normal operator()(const DoomLoopDetected&) { return {"DoomLoopDetected", domain}; }
-    Normal operator()(const CompactionCircuitOpened&) { return {"CompactionCircuitOpened", domain}; }
+    Normal operator()(const CompactionCircuitOpened&) {
+      return {"CompactionCircuitOpened", domain};
+    }
     Normal operator()(const ErrorRaised&) { return {"ErrorRecorded", committed}; }
     Normal operator()(const Notice&) { return {"Notice", committed}; }
     Normal operator()(const RawLine&) { return {"RawLine", committed}; }

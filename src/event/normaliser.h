@@ -8,7 +8,8 @@
 
 namespace reeve {
 
-/// What the log keeps of a run. Facts of a life cycle are kept in every mode (G7); live delivery does not depend on it.
+/// What the log keeps of a run. Facts of a life cycle are kept in every mode (G7); live delivery
+/// does not depend on it.
 enum class Durability { disabled, compacted, full_fidelity };
 BOOST_DESCRIBE_ENUM(Durability, disabled, compacted, full_fidelity)
 
@@ -21,9 +22,10 @@ struct Normal {
   Fidelity fidelity;
 };
 
-/// The table of awaken 2.3 in this project's words. A pure function of the event; re-running it is harmless.
-/// RunStarted and RunFinished of a driver are observations here: the facts RunStarted, RunCompleted, RunFailed and
-/// RunCancelled are committed by whoever holds the run's lease, with the run's document.
+/// The table of awaken 2.3 in this project's words. A pure function of the event; re-running it is
+/// harmless. RunStarted and RunFinished of a driver are observations here: the facts RunStarted,
+/// RunCompleted, RunFailed and RunCancelled are committed by whoever holds the run's lease, with
+/// the run's document.
 Normal normalise(const AgentEvent& event);
 
 }  // namespace reeve

@@ -9,17 +9,23 @@ TEST(Normaliser, AToolCallsEndHasFourFaces) {
   EXPECT_EQ(normalise(ToolCallDone{}).kind, "ToolCallDone");
   EXPECT_EQ(normalise(ToolCallDone{.outcome = ToolOutcome::suspended}).kind, "ToolCallSuspended");
   EXPECT_EQ(normalise(ToolCallDone{.outcome = ToolOutcome::failed}).kind, "ToolCallDone");
-  EXPECT_EQ(normalise(ToolCallDone{.outcome = ToolOutcome::failed, .metadata = {{"rejected", "no"}}}).kind,
-            "ToolCallRejected");
-  EXPECT_EQ(normalise(ToolCallDone{.outcome = ToolOutcome::failed, .metadata = {{"timed_out", true}}}).kind,
-            "ToolCallTimedOut");
-  EXPECT_EQ(normalise(ToolCallDone{.outcome = ToolOutcome::failed, .metadata = {{"timed_out", "yes"}}}).kind,
-            "ToolCallDone");
+  EXPECT_EQ(
+      normalise(ToolCallDone{.outcome = ToolOutcome::failed, .metadata = {{"rejected", "no"}}})
+          .kind,
+      "ToolCallRejected");
+  EXPECT_EQ(
+      normalise(ToolCallDone{.outcome = ToolOutcome::failed, .metadata = {{"timed_out", true}}})
+          .kind,
+      "ToolCallTimedOut");
+  EXPECT_EQ(
+      normalise(ToolCallDone{.outcome = ToolOutcome::failed, .metadata = {{"timed_out", "yes"}}})
+          .kind,
+      "ToolCallDone");
 }
 
 TEST(Normaliser, EveryDeltaIsObserved) {
-  for (const AgentEvent& event : {AgentEvent(TextDelta{}), AgentEvent(ReasoningDelta{}), AgentEvent(ToolCallDelta{}),
-                                  AgentEvent(ToolOutputDelta{})}) {
+  for (const AgentEvent& event : {AgentEvent(TextDelta{}), AgentEvent(ReasoningDelta{}),
+                                  AgentEvent(ToolCallDelta{}), AgentEvent(ToolOutputDelta{})}) {
     EXPECT_EQ(normalise(event).fidelity, Fidelity::observed) << type_name(event);
   }
 }
