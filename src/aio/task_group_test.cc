@@ -1,0 +1,71 @@
+#include "aio/task_group.h"
+
+#include <gtest/gtest.h>
+
+#include "aio/run.h"
+
+namespace reeve::aio {
+namespace {
+
+Task<> wait_for_ever(std::shared_ptr<bool> ended) {
+  struct Mark {
+    std::shared_ptr<bool> flag;
+    ~Mark() { *flag = true; }
+  } mark{std::move(ended)};
+  Signal never(co_await asio::this_coro::executor);
+  co_await never.wait();
+}
+
+TEST(TaskGroup, CancelEndsEveryChildAndJoinWaitsForThem) {
+  const auto a = std::make_shared<bool>(false);
+  const auto b = std::make_shared<bool>(false);
+  run([](std::shared_ptr<bool> first, std::shared_ptr<bool> second) -> Task<> {
+    TaskGroup group(co_await asio::this_coro::executor);
+    group.spawn("a", wait_for_ever(first));
+    group.spawn("b", wait_for_ever(second));
+    co_await yield();
+    group.cancel();
+    co_await group.join();
+    EXPECT_TRUE(group.empty());
+  }(a, b));
+  EXPECT_TRUE(*a);
+  EXPECT_TRUE(*b);
+}
+
+TEST(TaskGroup, AFailureIsTold) {
+  std::string told;
+  run([](std::string& out) -> Task<> {
+    TaskGroup group(co_await asio::this_coro::executor,
+                    [&out](std::string_view name, const std::exception_ptr& why) {
+                      out = std::string(name) + ": " + what(why);
+                    });
+    const auto thrower = []() -> Task<> {
+      co_await yield();
+      throw std::runtime_error("broken");
+    };
+    group.spawn("reader", thrower());
+    co_await group.join();
+  }(told));
+  EXPECT_EQ(told, "reader: broken");
+}
+
+TEST(TaskGroup, AChildMayStartAnother) {
+  int count = 0;
+  run([](int& n) -> Task<> {
+    TaskGroup group(co_await asio::this_coro::executor);
+    const auto second = [](int& k) -> Task<> {
+      ++k;
+      co_return;
+    };
+    const auto first = [](TaskGroup& g, int& k, auto next) -> Task<> {
+      g.spawn("second", next(k));
+      co_return;
+    };
+    group.spawn("first", first(group, n, second));
+    co_await group.join();
+  }(count));
+  EXPECT_EQ(count, 1);
+}
+
+}  // namespace
+}  // namespace reeve::aio

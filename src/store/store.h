@@ -1,0 +1,138 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "aio/suspend.h"
+#include "base/env.h"
+#include "base/error.h"
+#include "store/commit.h"
+
+namespace reeve::store {
+
+using aio::Task;
+
+/// What an acknowledged commit has survived (G1).
+enum class Durability {
+  disk,    ///< fsync before the acknowledgement: a power cut loses nothing
+  os,      ///< written to the operating system: a killed process loses nothing, a power cut may
+  memory,  ///< lost with the process
+};
+BOOST_DESCRIBE_ENUM(Durability, disk, os, memory)
+
+/// Which events a reader wants. Scopes and kinds are alternatives within, and both must hold; empty
+/// means every.
+struct EventFilter {
+  std::vector<Scope> scopes;
+  std::vector<std::string> kinds;
+  [[nodiscard]] bool matches(const NewEvent& event) const;
+  [[nodiscard]] bool everything() const { return scopes.empty() && kinds.empty(); }
+};
+
+struct EventPage {
+  std::vector<EventPtr> events;
+  /// Everything up to here has been looked at: the place to go on from, also when no event was
+  /// found (G4).
+  Position scanned;
+};
+
+/// A page of documents in order of rank.
+struct DocQuery {
+  std::string kind;
+  std::string mark;              ///< empty: every document of the kind
+  std::uint64_t after_rank = 0;  ///< 0: from the first (or, descending, from the newest)
+  bool descending = false;
+  std::size_t limit = 100;  ///< at most limits::kPage
+};
+
+struct QueueItem {
+  std::string item;
+  int priority = 0;
+  int attempt = 0;
+  Time not_before{};
+  std::string lease;  ///< who holds it; empty: nobody
+};
+
+/// A node's temporary right to something, e.g. to execute a town.
+struct Lease {
+  std::string name;
+  std::string holder;
+  std::uint64_t epoch = 0;
+  Time until{};
+};
+
+/// Where a town's log stands.
+struct LogInfo {
+  LogId id;
+  Position head;  ///< 0: empty
+  Position
+      oldest;  ///< the first position that can still be read; 1 until retention removes something
+};
+
+/// Where commits last. Promises, held by every backend and checked by store_contract.cc:
+///
+///  * G1  commit() answers only when the commit has the durability that the store was opened with.
+///  * G2  a commit happens wholly or not at all: documents, marks, queues, epochs, key and events.
+///  Every precondition is
+///        checked before the first write.
+///  * G4  positions are dense from 1 and grow in the order in which commits are acknowledged.
+///  * G8  RunAt and LeaseHeld refuse whoever has been fenced off.
+///  * G9  a known key answers what the first commit answered, and writes nothing; with another
+///  digest it is a conflict.
+///  * What was acknowledged is seen by every read that starts afterwards. A read never blocks a
+///  commit.
+///  * The feed is called in order of positions, with every event exactly once, before the commits
+///  that it is of are
+///    answered, and never with an event that is not committed (G3).
+///
+/// Domain thread only: commits may be in flight in any number; they take effect in the order of the
+/// calls. Errors of every call: unavailable (closed, or away), corrupt; of writing ones also
+/// storage_full, read_only, and unknown_outcome (an fsync or a connection failed in the middle:
+/// repeat with the same key to learn what happened).
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  /// conflict, fenced: a precondition does not hold; the text names it. invalid_argument,
+  /// too_large: not a commit that any store could take. Nothing is written then.
+  virtual Task<Result<Committed>> commit(Commit commit) = 0;
+
+  virtual Task<Result<std::optional<Doc>>> get(DocKey key) = 0;
+  virtual Task<Result<std::vector<Doc>>> list(DocQuery query) = 0;
+  /// How many documents of a kind carry the mark (empty: exist). Costs the same whatever the
+  /// number.
+  virtual Task<Result<std::uint64_t>> count(std::string kind, std::string mark) = 0;
+
+  /// Items that nobody holds and whose time has come, in serving order, at most `limit`.
+  virtual Task<Result<std::vector<QueueItem>>> ready(std::string queue, Time now,
+                                                     std::size_t limit) = 0;
+  /// All items in serving order, held ones too, at most `limit`.
+  virtual Task<Result<std::vector<QueueItem>>> items(std::string queue, std::size_t limit) = 0;
+  virtual Task<Result<std::optional<std::uint64_t>>> run_epoch(RunId run) = 0;
+
+  /// Events after `after` that the filter wants, oldest first, at most `limit` (limits::kPage).
+  /// cursor_expired: retention removed what follows `after`.
+  virtual Task<Result<EventPage>> read(Position after, EventFilter filter, std::size_t limit) = 0;
+  /// The newest `limit` events that the filter wants, oldest first.
+  virtual Task<Result<std::vector<EventPtr>>> latest(EventFilter filter, std::size_t limit) = 0;
+  [[nodiscard]] virtual LogInfo log() const = 0;
+
+  /// Takes a lease that is free, has run out, or is the holder's own (the epoch grows only when the
+  /// holder changes). conflict: another holds it; the text says who and until when.
+  virtual Task<Result<Lease>> acquire(std::string name, std::string holder, Duration ttl) = 0;
+  /// Not held: nothing happens.
+  virtual Task<Status> release(Lease lease) = 0;
+
+  /// Told of committed events; one receiver, set before the first commit.
+  using Feed = std::function<void(const std::vector<EventPtr>&)>;
+  virtual void set_feed(Feed feed) = 0;
+
+  /// Lets what is in flight finish, then refuses everything with unavailable.
+  virtual Task<> close() = 0;
+};
+
+}  // namespace reeve::store
