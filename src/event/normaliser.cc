@@ -31,7 +31,7 @@ Normal normalise(const AgentEvent& event) {
   struct {
     Normal operator()(const RunStarted&) { return {"RunStartObserved", observed}; }
     Normal operator()(const RunFinished&) { return {"RunFinishObserved", observed}; }
-    Normal operator()(const SessionStarted&) { return {"SessionStarted", domain}; }
+    Normal operator()(const SessionStarted&) { return {"SessionObserved", observed}; }
     Normal operator()(const StepStarted&) { return {"StepStarted", observed}; }
     Normal operator()(const StepEnded&) { return {"StepEnded", observed}; }
     Normal operator()(const ContextBuilt&) { return {"ContextBuilt", observed}; }

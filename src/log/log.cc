@@ -1,0 +1,61 @@
+#include "log/log.h"
+
+#include <algorithm>
+
+namespace reeve::log {
+
+Log::Log(Env& env, aio::asio::any_io_executor executor, store::Store& store)
+    : Log(env, std::move(executor), store, Options()) {}
+
+Log::Log(Env& env, aio::asio::any_io_executor executor, store::Store& store, Options options)
+    : env_(env),
+      executor_(executor),
+      store_(store),
+      options_(options),
+      head_(store.log().head),
+      changed_(std::move(executor)) {
+  store_.set_feed([this](const std::vector<EventPtr>& events) { receive(events); });
+}
+
+Log::~Log() { store_.set_feed(nullptr); }
+
+Result<Position> Log::position_of(const Cursor& cursor) const {
+  if (cursor.log != store_.log().id) {
+    return fail(Errc::cursor_foreign,
+                "this cursor is of another log (the town was reset, restored or moved): start "
+                "again from the beginning");
+  }
+  if (cursor.position > head_) {
+    return fail(Errc::invalid_argument, "this cursor lies beyond the end of the log");
+  }
+  return cursor.position;
+}
+
+std::unique_ptr<Subscription> Log::subscribe(SubscribeOptions options) {
+  return std::unique_ptr<Subscription>(new Subscription(*this, std::move(options)));
+}
+
+void Log::publish(Delta delta) {
+  if (live_.empty()) return;
+  delta.after = head_;
+  const auto shared = std::make_shared<const Delta>(std::move(delta));
+  for (auto* subscription : live_) subscription->take_delta(shared);
+  changed_.notify();
+}
+
+void Log::receive(const std::vector<EventPtr>& events) {
+  for (const auto& event : events) {
+    REEVE_CHECK(event->position == next(head_));
+    head_ = event->position;
+    tail_bytes_ += event->payload.size();
+    tail_.push_back(event);
+  }
+  while (!tail_.empty() &&
+         (tail_.size() > options_.tail_events || tail_bytes_ > options_.tail_bytes)) {
+    tail_bytes_ -= tail_.front()->payload.size();
+    tail_.pop_front();
+  }
+  changed_.notify();
+}
+
+}  // namespace reeve::log

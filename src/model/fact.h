@@ -1,0 +1,250 @@
+#pragma once
+
+#include <boost/describe.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/env.h"
+#include "event/event.h"
+#include "model/agent.h"
+#include "model/message.h"
+#include "model/run.h"
+#include "model/task.h"
+
+/// What happens to a town's documents: the closed set of facts that change them, and `apply`, which
+/// says how.
+///
+/// State is the fold of its facts: a document is never changed but by apply(), and a commit writes
+/// exactly what apply() gives, together with the events of the facts. So the state of any moment
+/// can be rebuilt from the log.
+namespace reeve {
+
+namespace fact {
+
+struct TownCreated {
+  std::string name;
+  std::string root;
+};
+BOOST_DESCRIBE_STRUCT(TownCreated, (), (name, root))
+
+struct DaemonStarted {
+  std::string version;
+  std::int64_t pid = 0;
+  std::int64_t rounds_found =
+      0;  ///< rounds that were running when it came up, and that it goes on with
+};
+BOOST_DESCRIBE_STRUCT(DaemonStarted, (), (version, pid, rounds_found))
+
+struct DaemonStopped {
+  std::string reason;
+};
+BOOST_DESCRIBE_STRUCT(DaemonStopped, (), (reason))
+
+struct AgentSpawned {
+  Agent agent;
+};
+BOOST_DESCRIBE_STRUCT(AgentSpawned, (), (agent))
+
+struct AgentStateChanged {
+  AgentId agent;
+  AgentState from = AgentState::idle;
+  AgentState to = AgentState::idle;
+  std::string reason;
+};
+BOOST_DESCRIBE_STRUCT(AgentStateChanged, (), (agent, from, to, reason))
+
+/// It is to stop as soon as its run has ended.
+struct AgentStopRequested {
+  AgentId agent;
+  std::string reason;
+};
+BOOST_DESCRIBE_STRUCT(AgentStopRequested, (), (agent, reason))
+
+struct AgentStopped {
+  AgentId agent;
+  AgentState from = AgentState::idle;
+  std::string reason;
+};
+BOOST_DESCRIBE_STRUCT(AgentStopped, (), (agent, from, reason))
+
+struct AgentNeedsAttention {
+  AgentId agent;
+  std::string reason;
+};
+BOOST_DESCRIBE_STRUCT(AgentNeedsAttention, (), (agent, reason))
+
+struct TaskCreated {
+  Task task;
+};
+BOOST_DESCRIBE_STRUCT(TaskCreated, (), (task))
+
+struct TaskAssigned {
+  TaskId task;
+  AgentId agent;
+};
+BOOST_DESCRIBE_STRUCT(TaskAssigned, (), (task, agent))
+
+struct TaskStarted {
+  TaskId task;
+  AgentId agent;
+  RunId run;
+};
+BOOST_DESCRIBE_STRUCT(TaskStarted, (), (task, agent, run))
+
+struct TaskProgressed {
+  TaskId task;
+  std::optional<AgentId> agent;
+  std::optional<RunId> run;  ///< the run in which it was reported
+  std::string text;
+};
+BOOST_DESCRIBE_STRUCT(TaskProgressed, (), (task, agent, run, text))
+
+struct TaskCompleted {
+  TaskId task;
+  std::optional<AgentId> agent;
+  std::optional<RunId> run;
+  std::string result;
+};
+BOOST_DESCRIBE_STRUCT(TaskCompleted, (), (task, agent, run, result))
+
+struct TaskFailed {
+  TaskId task;
+  std::optional<AgentId> agent;
+  std::optional<RunId> run;
+  std::string error;
+};
+BOOST_DESCRIBE_STRUCT(TaskFailed, (), (task, agent, run, error))
+
+struct MessageSent {
+  Message message;
+  std::optional<RunId> run;  ///< the run in which it was sent
+};
+BOOST_DESCRIBE_STRUCT(MessageSent, (), (message, run))
+
+/// A run that had them did not succeed: they are in the inbox again.
+struct MessagesReturned {
+  AgentId agent;
+  RunId run;
+  std::vector<MessageId> messages;
+  bool counted = false;  ///< as a failed attempt
+  Time not_before{};
+};
+BOOST_DESCRIBE_STRUCT(MessagesReturned, (), (agent, run, messages, counted, not_before))
+
+/// Tried too often: out of the inbox, in the dead letters.
+struct MessageDeadLettered {
+  AgentId agent;
+  RunId run;
+  MessageId message;
+  std::string reason;
+};
+BOOST_DESCRIBE_STRUCT(MessageDeadLettered, (), (agent, run, message, reason))
+
+struct ThreadStarted {
+  Thread thread;
+};
+BOOST_DESCRIBE_STRUCT(ThreadStarted, (), (thread))
+
+/// The vendor's session of a thread is known.
+struct SessionStarted {
+  ThreadId thread;
+  RunId run;
+  AgentId agent;
+  std::string session;
+  std::string model;
+  std::string permission_mode;
+};
+BOOST_DESCRIBE_STRUCT(SessionStarted, (), (thread, run, agent, session, model, permission_mode))
+
+/// Its messages leave the inbox, its agent works.
+struct RunStarted {
+  Run run;
+};
+BOOST_DESCRIBE_STRUCT(RunStarted, (), (run))
+
+struct RunStopRequested {
+  RunId run;
+  AgentId agent;
+  std::string reason;
+};
+BOOST_DESCRIBE_STRUCT(RunStopRequested, (), (run, agent, reason))
+
+/// Nothing came from the round for that long.
+struct RunSilent {
+  RunId run;
+  AgentId agent;
+  Duration silent_ms{};
+};
+BOOST_DESCRIBE_STRUCT(RunSilent, (), (run, agent, silent_ms))
+
+/// What the three terminal facts share. A run has exactly one of them (G7).
+struct RunEnd {
+  RunId run;
+  AgentId agent;
+  ThreadId thread;
+  std::optional<TaskId> task;
+  std::string code;   ///< why it failed or was cancelled
+  std::string error;  ///< the same for a person
+  std::string text;   ///< the final answer
+  std::optional<std::string> session;
+  Usage usage;
+  double cost_usd = 0;
+  std::optional<int> exit_status;
+  std::optional<int> exit_signal;
+};
+BOOST_DESCRIBE_STRUCT(RunEnd, (),
+                      (run, agent, thread, task, code, error, text, session, usage, cost_usd,
+                       exit_status, exit_signal))
+
+/// Its messages are handled.
+struct RunCompleted : RunEnd {
+  std::vector<MessageId> messages;
+};
+BOOST_DESCRIBE_STRUCT(RunCompleted, (RunEnd), (messages))
+struct RunFailed : RunEnd {};
+BOOST_DESCRIBE_STRUCT(RunFailed, (RunEnd), ())
+struct RunCancelled : RunEnd {};
+BOOST_DESCRIBE_STRUCT(RunCancelled, (RunEnd), ())
+
+}  // namespace fact
+
+using Fact = std::variant<fact::TownCreated, fact::DaemonStarted, fact::DaemonStopped,
+                          fact::AgentSpawned, fact::AgentStateChanged, fact::AgentStopRequested,
+                          fact::AgentStopped, fact::AgentNeedsAttention, fact::TaskCreated,
+                          fact::TaskAssigned, fact::TaskStarted, fact::TaskProgressed,
+                          fact::TaskCompleted, fact::TaskFailed, fact::MessageSent,
+                          fact::MessagesReturned, fact::MessageDeadLettered, fact::ThreadStarted,
+                          fact::SessionStarted, fact::RunStarted, fact::RunStopRequested,
+                          fact::RunSilent, fact::RunCompleted, fact::RunFailed, fact::RunCancelled>;
+
+/// The documents that a fact concerns: exactly those that apply() may change.
+struct Concerned {
+  std::vector<AgentId> agents;
+  std::vector<TaskId> tasks;
+  std::vector<MessageId> messages;
+  std::vector<RunId> runs;
+  std::vector<ThreadId> threads;
+};
+Concerned concerned(const Fact& fact);
+
+/// How a document changes by a fact that happened at `at`. Empty before, set after: the fact
+/// creates it. A fact that does not concern the document leaves it as it is. Pure.
+void apply(std::optional<Agent>& agent, const Fact& fact, Time at);
+void apply(std::optional<Task>& task, const Fact& fact, Time at);
+void apply(std::optional<Message>& message, const Fact& fact, Time at);
+void apply(std::optional<Run>& run, const Fact& fact, Time at);
+void apply(std::optional<Thread>& thread, const Fact& fact, Time at);
+
+/// "AgentSpawned": the event's kind.
+std::string_view kind_of(const Fact& fact);
+/// The fact as an event, of `origin`, about what it concerns.
+NewEvent to_event(Env& env, const Fact& fact, std::string origin);
+/// Empty: the event is no fact (it is a run's AgentEvent). invalid_argument: it is one that cannot
+/// be read.
+Result<std::optional<Fact>> fact_of(const Event& event);
+
+}  // namespace reeve

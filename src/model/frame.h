@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "event/event.h"
+
+/// The frames of following a log: the same values for `on` in process, SSE and WebSocket.
+/// docs/formats/following.md has their wire forms.
+namespace reeve {
+
+/// A provisional, token-level event. Numbered within its run and epoch, seen live only, and
+/// superseded by a committed event; a slow subscriber may miss some and is told which (Gap).
+struct Delta {
+  RunId run;
+  std::uint64_t epoch = 0;
+  std::uint64_t number = 0;  ///< grows within (run, epoch); a CLI's is the byte offset behind its
+                             ///< line, so that reading again gives the same one
+  std::vector<Scope> scopes;
+  Time time{};
+  std::string kind;     ///< e.g. "TextDelta"
+  std::string payload;  ///< the AgentEvent's JSON
+  Position after;       ///< the log's head when it was published
+};
+using DeltaPtr = std::shared_ptr<const Delta>;
+
+/// Deltas of that run that this subscriber did not get. Durable events are never in a gap (G6).
+struct Gap {
+  RunId run;
+  std::uint64_t epoch = 0;
+  std::uint64_t from = 0;  ///< numbers, inclusive
+  std::uint64_t to = 0;
+  std::uint64_t dropped = 0;
+};
+
+/// Everything up to here has been looked at, and nothing more of it is for this subscriber (G4).
+struct Progress {
+  Position position;
+};
+
+using Frame = std::variant<EventPtr, DeltaPtr, Gap, Progress>;
+
+/// "event", "delta", "gap", "progress".
+std::string_view frame_name(const Frame& frame);
+/// The frame's JSON text.
+std::string frame_json(const Frame& frame);
+/// The position to resume behind, where the frame has one: events and progress marks only.
+std::optional<Position> frame_position(const Frame& frame);
+
+}  // namespace reeve

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <boost/describe.hpp>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/ids.h"
+#include "base/time.h"
+
+namespace reeve {
+
+enum class TaskState { pending, assigned, running, completed, failed, cancelled };
+BOOST_DESCRIBE_ENUM(TaskState, pending, assigned, running, completed, failed, cancelled)
+
+/// Over for good.
+bool is_ended(TaskState state);
+
+/// A unit of work with a state.
+struct Task {
+  TaskId id;
+  std::string text;
+  TaskState state = TaskState::pending;
+  std::optional<AgentId> agent;  ///< whose it is
+  std::optional<RunId> run;      ///< the run that works on it, or the last one that did
+  std::vector<std::string> tags;
+  std::optional<TaskId> parent;
+  std::optional<std::string>
+      result;  ///< what came of it: a result, or why it failed or was cancelled
+  std::optional<std::string> progress;  ///< the agent's last report
+  Time created_at{};
+  Time updated_at{};
+  std::optional<Time> started_at;
+  std::optional<Time> ended_at;
+};
+BOOST_DESCRIBE_STRUCT(Task, (),
+                      (id, text, state, agent, run, tags, parent, result, progress, created_at,
+                       updated_at, started_at, ended_at))
+
+}  // namespace reeve
