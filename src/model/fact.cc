@@ -33,6 +33,7 @@ REEVE_NAME(TaskStarted);
 REEVE_NAME(TaskProgressed);
 REEVE_NAME(TaskCompleted);
 REEVE_NAME(TaskFailed);
+REEVE_NAME(TaskReturned);
 REEVE_NAME(MessageSent);
 REEVE_NAME(MessagesReturned);
 REEVE_NAME(MessageDeadLettered);
@@ -69,6 +70,7 @@ Concerned concerned(const Fact& fact) {
     out.agents = {e.agent};
     out.runs = {e.run};
     out.threads = {e.thread};
+    out.messages = e.messages;
     append(out.tasks, e.task);
   };
   std::visit(Overloaded{
@@ -85,14 +87,17 @@ Concerned concerned(const Fact& fact) {
         out.tasks = {f.task};
         out.agents = {f.agent};
       },
-      [&](const fact::TaskStarted& f) {
-        out.tasks = {f.task};
-        out.agents = {f.agent};
-        out.runs = {f.run};
-      },
       [&]<class T>(const T& f)
-        requires(std::same_as<T, fact::TaskProgressed> || std::same_as<T, fact::TaskCompleted> ||
-                 std::same_as<T, fact::TaskFailed>)
+        requires(std::same_as<T, fact::TaskStarted> || std::same_as<T, fact::TaskReturned>)
+                {
+                  out.tasks = {f.task};
+                  out.agents = {f.agent};
+                  out.runs = {f.run};
+                },
+                [&]<class T>(const T& f)
+                  requires(std::same_as<T, fact::TaskProgressed> ||
+                           std::same_as<T, fact::TaskCompleted> ||
+                           std::same_as<T, fact::TaskFailed>)
       {
         out.tasks = {f.task};
         append(out.agents, f.agent);
@@ -140,10 +145,7 @@ Concerned concerned(const Fact& fact) {
         out.runs = {f.run};
         out.agents = {f.agent};
       },
-      [&](const fact::RunCompleted& f) {
-        end(f);
-        out.messages = f.messages;
-      },
+      [&](const fact::RunCompleted& f) { end(f); },
       [&](const fact::RunFailed& f) { end(f); },
       [&](const fact::RunCancelled& f) { end(f); }},
       fact);
@@ -185,6 +187,9 @@ void apply(std::optional<Agent>& agent, const Fact& fact, Time at) {
                         },
                         [&](const fact::TaskStarted& f) {
                           if (is_me(f.agent)) agent->current_task = f.task;
+                        },
+                        [&](const fact::TaskReturned& f) {
+                          if (is_me(f.agent)) task_over(f);
                         },
                         [&](const fact::TaskCompleted& f) {
                           if (!f.agent || !is_me(*f.agent)) return;
@@ -245,6 +250,9 @@ void apply(std::optional<Task>& task, const Fact& fact, Time at) {
                           task->run = f.run;
                           if (!task->started_at) task->started_at = at;
                         },
+                        [&](const fact::TaskReturned& f) {
+                          if (mine(f.task)) task->state = TaskState::assigned;
+                        },
                         [&](const fact::TaskProgressed& f) {
                           if (mine(f.task)) task->progress = f.text;
                         },
@@ -264,6 +272,9 @@ void apply(std::optional<Message>& message, const Fact& fact, Time) {
     return;
   }
   if (!message) return;
+  const auto ended = [&](const fact::RunEnd& e) {
+    if (contains(e.messages, message->id)) message->state = MessageState::handled;
+  };
   std::visit(Overloaded{[&](const fact::RunStarted& f) {
                           if (!contains(f.run.messages, message->id)) return;
                           message->state = MessageState::taken;

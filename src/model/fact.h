@@ -119,6 +119,14 @@ struct TaskFailed {
 };
 BOOST_DESCRIBE_STRUCT(TaskFailed, (), (task, agent, run, error))
 
+/// The run that worked on it did not finish it: it waits for the next one.
+struct TaskReturned {
+  TaskId task;
+  AgentId agent;
+  RunId run;
+};
+BOOST_DESCRIBE_STRUCT(TaskReturned, (), (task, agent, run))
+
 struct MessageSent {
   Message message;
   std::optional<RunId> run;  ///< the run in which it was sent
@@ -187,9 +195,10 @@ struct RunEnd {
   AgentId agent;
   ThreadId thread;
   std::optional<TaskId> task;
-  std::string code;   ///< why it failed or was cancelled
-  std::string error;  ///< the same for a person
-  std::string text;   ///< the final answer
+  std::vector<MessageId> messages;  ///< those of its messages that are handled by it
+  std::string code;                 ///< why it failed or was cancelled
+  std::string error;                ///< the same for a person
+  std::string text;                 ///< the final answer
   std::optional<std::string> session;
   Usage usage;
   double cost_usd = 0;
@@ -197,14 +206,11 @@ struct RunEnd {
   std::optional<int> exit_signal;
 };
 BOOST_DESCRIBE_STRUCT(RunEnd, (),
-                      (run, agent, thread, task, code, error, text, session, usage, cost_usd,
-                       exit_status, exit_signal))
+                      (run, agent, thread, task, messages, code, error, text, session, usage,
+                       cost_usd, exit_status, exit_signal))
 
-/// Its messages are handled.
-struct RunCompleted : RunEnd {
-  std::vector<MessageId> messages;
-};
-BOOST_DESCRIBE_STRUCT(RunCompleted, (RunEnd), (messages))
+struct RunCompleted : RunEnd {};
+BOOST_DESCRIBE_STRUCT(RunCompleted, (RunEnd), ())
 struct RunFailed : RunEnd {};
 BOOST_DESCRIBE_STRUCT(RunFailed, (RunEnd), ())
 struct RunCancelled : RunEnd {};
@@ -212,14 +218,15 @@ BOOST_DESCRIBE_STRUCT(RunCancelled, (RunEnd), ())
 
 }  // namespace fact
 
-using Fact = std::variant<fact::TownCreated, fact::DaemonStarted, fact::DaemonStopped,
-                          fact::AgentSpawned, fact::AgentStateChanged, fact::AgentStopRequested,
-                          fact::AgentStopped, fact::AgentNeedsAttention, fact::TaskCreated,
-                          fact::TaskAssigned, fact::TaskStarted, fact::TaskProgressed,
-                          fact::TaskCompleted, fact::TaskFailed, fact::MessageSent,
-                          fact::MessagesReturned, fact::MessageDeadLettered, fact::ThreadStarted,
-                          fact::SessionStarted, fact::RunStarted, fact::RunStopRequested,
-                          fact::RunSilent, fact::RunCompleted, fact::RunFailed, fact::RunCancelled>;
+using Fact =
+    std::variant<fact::TownCreated, fact::DaemonStarted, fact::DaemonStopped, fact::AgentSpawned,
+                 fact::AgentStateChanged, fact::AgentStopRequested, fact::AgentStopped,
+                 fact::AgentNeedsAttention, fact::TaskCreated, fact::TaskAssigned,
+                 fact::TaskStarted, fact::TaskProgressed, fact::TaskCompleted, fact::TaskFailed,
+                 fact::TaskReturned, fact::MessageSent, fact::MessagesReturned,
+                 fact::MessageDeadLettered, fact::ThreadStarted, fact::SessionStarted,
+                 fact::RunStarted, fact::RunStopRequested, fact::RunSilent, fact::RunCompleted,
+                 fact::RunFailed, fact::RunCancelled>;
 
 /// The documents that a fact concerns: exactly those that apply() may change.
 struct Concerned {

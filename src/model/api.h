@@ -1,0 +1,139 @@
+#pragma once
+
+#include <boost/describe.hpp>
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "event/permissions.h"
+#include "model/agent.h"
+#include "model/message.h"
+#include "model/run.h"
+#include "model/task.h"
+
+/// Requests and replies, as commands, doors and library callers share them. docs/api.md has the
+/// routes that they go by.
+namespace reeve::api {
+
+struct SpawnRequest {
+  std::string name;
+  std::string cli;  ///< a preset's name or a command; "" takes the town's default
+  std::vector<std::string> args;
+  std::string model;
+  std::optional<std::string> role;
+  Permissions permissions = Permissions::edits;
+  Durability durability = Durability::compacted;
+  Completes completes = Completes::success;
+  std::map<std::string, std::string> env;
+  AgentLimits limits;
+};
+BOOST_DESCRIBE_STRUCT(SpawnRequest, (),
+                      (name, cli, args, model, role, permissions, durability, completes, env,
+                       limits))
+
+struct AssignRequest {
+  std::string text;
+  std::vector<std::string> tags;
+  Priority priority = Priority::normal;
+};
+BOOST_DESCRIBE_STRUCT(AssignRequest, (), (text, tags, priority))
+
+struct SendRequest {
+  std::string to;  ///< an agent's name, id or short id, or "supervisor"
+  std::string text;
+  MessageType type = MessageType::task;  ///< task, query, informational or confirmation
+  Priority priority = Priority::normal;
+  std::optional<std::string> correlation;
+};
+BOOST_DESCRIBE_STRUCT(SendRequest, (), (to, text, type, priority, correlation))
+
+struct ReportRequest {
+  std::string text;
+};
+BOOST_DESCRIBE_STRUCT(ReportRequest, (), (text))
+
+struct KillRequest {
+  std::string reason;
+};
+BOOST_DESCRIBE_STRUCT(KillRequest, (), (reason))
+
+enum class StopMode {
+  stages,  ///< running rounds are ended in stages, their messages go back
+  drain,   ///< running rounds finish first
+  daemon,  ///< running rounds go on without the daemon (G12)
+};
+BOOST_DESCRIBE_ENUM(StopMode, stages, drain, daemon)
+struct StopRequest {
+  StopMode mode = StopMode::stages;
+};
+BOOST_DESCRIBE_STRUCT(StopRequest, (), (mode))
+
+/// An agent as `list` and `status` show it.
+struct AgentView {
+  Agent agent;
+  std::int64_t inbox = 0;                       ///< messages that wait, urgent ones too
+  std::int64_t urgent = 0;                      ///< of these, the urgent ones
+  std::int64_t dead = 0;                        ///< dead letters
+  std::optional<std::string> task;              ///< the current task's text
+  std::optional<std::string> permissions_note;  ///< what the CLI does not honour, where it does not
+};
+BOOST_DESCRIBE_STRUCT(AgentView, (), (agent, inbox, urgent, dead, task, permissions_note))
+
+struct TaskCounts {
+  std::int64_t pending = 0;
+  std::int64_t assigned = 0;
+  std::int64_t running = 0;
+  std::int64_t completed = 0;
+  std::int64_t failed = 0;
+  std::int64_t cancelled = 0;
+};
+BOOST_DESCRIBE_STRUCT(TaskCounts, (), (pending, assigned, running, completed, failed, cancelled))
+
+struct TownView {
+  std::string name;
+  std::string root;
+  std::string store;
+  std::string durability;
+  std::string log;     ///< the log's id
+  std::string cursor;  ///< behind the newest event
+  std::int64_t events = 0;
+  std::string version;
+  std::int64_t pid = 0;  ///< of the daemon
+  Time started_at{};
+  TaskCounts tasks;
+  std::vector<AgentView> agents;
+  std::int64_t supervisor_inbox = 0;
+};
+BOOST_DESCRIBE_STRUCT(TownView, (),
+                      (name, root, store, durability, log, cursor, events, version, pid, started_at,
+                       tasks, agents, supervisor_inbox))
+
+struct InboxView {
+  std::string agent;  ///< its name, or "supervisor"
+  std::vector<Message> messages;
+  std::vector<Message> dead;
+};
+BOOST_DESCRIBE_STRUCT(InboxView, (), (agent, messages, dead))
+
+/// A task, and the name of its agent.
+struct TaskView {
+  Task task;
+  std::optional<std::string> agent;
+};
+BOOST_DESCRIBE_STRUCT(TaskView, (), (task, agent))
+
+struct TaskPage {
+  std::vector<TaskView> tasks;
+  std::optional<std::uint64_t> next;  ///< `after` of the next page; absent on the last
+};
+BOOST_DESCRIBE_STRUCT(TaskPage, (), (tasks, next))
+
+struct WaitReply {
+  std::string state;  ///< the agent's or task's
+  std::optional<std::string> result;
+};
+BOOST_DESCRIBE_STRUCT(WaitReply, (), (state, result))
+
+}  // namespace reeve::api

@@ -1,0 +1,35 @@
+#include "run/documents.h"
+
+namespace reeve::run {
+
+std::string agent_mark(const AgentId& agent) { return "agent:" + agent.str(); }
+std::string state_mark(std::string_view state) { return "state:" + std::string(state); }
+
+std::vector<std::string> DocOf<reeve::Agent>::marks(const reeve::Agent& agent) {
+  std::vector<std::string> marks{state_mark(enum_name(agent.state))};
+  if (!is_ended(agent.state)) marks.emplace_back(kOpen);
+  return marks;
+}
+
+std::vector<std::string> DocOf<reeve::Task>::marks(const reeve::Task& task) {
+  std::vector<std::string> marks{state_mark(enum_name(task.state))};
+  if (!is_ended(task.state)) marks.emplace_back(kOpen);
+  if (task.agent) marks.push_back(agent_mark(*task.agent));
+  return marks;
+}
+
+std::vector<std::string> DocOf<reeve::Message>::marks(const reeve::Message& message) {
+  return {agent_mark(message.to)};
+}
+
+std::vector<std::string> DocOf<reeve::Run>::marks(const reeve::Run& run) {
+  std::vector<std::string> marks{agent_mark(run.agent)};
+  if (!is_ended(run.state)) marks.emplace_back(kOpen);
+  return marks;
+}
+
+std::vector<std::string> DocOf<reeve::Thread>::marks(const reeve::Thread& thread) {
+  return {agent_mark(thread.agent)};
+}
+
+}  // namespace reeve::run

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "model/fact.h"
+#include "store/store.h"
+
+/// The town's documents in a Store: which kind each is, and the marks that it is listed by.
+namespace reeve::run {
+
+using aio::Task;
+
+template <class D>
+struct DocOf;
+
+#define REEVE_DOC(type, id_type, text)                  \
+  template <>                                           \
+  struct DocOf<type> {                                  \
+    using Key = id_type;                                \
+    static constexpr const char* kKind = text;          \
+    static std::vector<std::string> marks(const type&); \
+  }
+REEVE_DOC(reeve::Agent, AgentId, "agent");
+REEVE_DOC(reeve::Task, TaskId, "task");
+REEVE_DOC(reeve::Message, MessageId, "message");
+REEVE_DOC(reeve::Run, RunId, "run");
+REEVE_DOC(reeve::Thread, ThreadId, "thread");
+#undef REEVE_DOC
+
+/// A document's words to be listed by.
+inline constexpr std::string_view kOpen = "open";  ///< agents, tasks and runs that are not over
+std::string agent_mark(const AgentId& agent);
+std::string state_mark(std::string_view state);
+
+template <class D>
+store::DocKey key_of(const typename DocOf<D>::Key& id) {
+  return {DocOf<D>::kKind, id.str()};
+}
+
+/// Kinds that begin with an underscore are bookkeeping: in a commit, but not folded from events.
+inline constexpr const char* kRoundKind = "_round";
+/// A name of an agent that is taken: its body is the agent's id.
+inline constexpr const char* kNameKind = "_agent_name";
+
+template <class D>
+Result<D> decode(const store::Doc& doc) {
+  auto value = parse_json_as<D>(doc.body);
+  if (!value)
+    return fail(
+        Error(Errc::corrupt, value.error().message()).during(doc.key.kind + " " + doc.key.id));
+  return value;
+}
+
+/// not_found: there is none.
+template <class D>
+Task<Result<D>> load(store::Store& store, typename DocOf<D>::Key id) {
+  auto key = key_of<D>(id);
+  auto doc = co_await store.get(key);
+  if (!doc) co_return fail(doc.error());
+  if (!*doc) co_return fail(Errc::not_found, "no " + key.kind + " " + key.id);
+  co_return decode<D>(**doc);
+}
+
+/// A page of a list, decoded.
+template <class D>
+Task<Result<std::vector<D>>> load_list(store::Store& store, store::DocQuery query) {
+  query.kind = DocOf<D>::kKind;
+  auto docs = co_await store.list(std::move(query));
+  if (!docs) co_return fail(docs.error());
+  std::vector<D> out;
+  out.reserve(docs->size());
+  for (const auto& doc : *docs) {
+    auto value = decode<D>(doc);
+    if (!value) co_return fail(value.error());
+    out.push_back(std::move(*value));
+  }
+  co_return out;
+}
+
+}  // namespace reeve::run

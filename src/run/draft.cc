@@ -1,0 +1,111 @@
+#include "run/draft.h"
+
+namespace reeve::run {
+
+Draft::Draft(Env& env, store::Store& store, Caller caller)
+    : env_(env), store_(store), caller_(std::move(caller)) {
+  commit_.key = caller_.key;
+  if (caller_.round)
+    commit_.require.emplace_back(store::RunAt{caller_.round->run, caller_.round->epoch});
+}
+
+template <>
+Draft::Holding<reeve::Agent>& Draft::holding<reeve::Agent>() {
+  return agents_;
+}
+template <>
+Draft::Holding<reeve::Task>& Draft::holding<reeve::Task>() {
+  return tasks_;
+}
+template <>
+Draft::Holding<reeve::Message>& Draft::holding<reeve::Message>() {
+  return messages_;
+}
+template <>
+Draft::Holding<reeve::Run>& Draft::holding<reeve::Run>() {
+  return runs_;
+}
+template <>
+Draft::Holding<reeve::Thread>& Draft::holding<reeve::Thread>() {
+  return threads_;
+}
+
+template <class D>
+Task<Result<Draft::Held<D>*>> Draft::hold(typename DocOf<D>::Key id) {
+  auto& all = holding<D>();
+  if (auto found = all.find(id); found != all.end()) co_return &found->second;
+  auto key = key_of<D>(id);
+  auto doc = co_await store_.get(std::move(key));
+  if (!doc) co_return fail(doc.error());
+  Held<D> held;
+  if (*doc) {
+    auto value = decode<D>(**doc);
+    if (!value) co_return fail(value.error());
+    held.version = (*doc)->version;
+    held.before = std::move((*doc)->body);
+    held.now = std::move(*value);
+  }
+  co_return &all.emplace(id, std::move(held)).first->second;
+}
+
+template Task<Result<Draft::Held<reeve::Agent>*>> Draft::hold<reeve::Agent>(AgentId);
+template Task<Result<Draft::Held<reeve::Task>*>> Draft::hold<reeve::Task>(TaskId);
+template Task<Result<Draft::Held<reeve::Message>*>> Draft::hold<reeve::Message>(MessageId);
+template Task<Result<Draft::Held<reeve::Run>*>> Draft::hold<reeve::Run>(RunId);
+template Task<Result<Draft::Held<reeve::Thread>*>> Draft::hold<reeve::Thread>(ThreadId);
+
+template <class D>
+Task<Status> Draft::fold(std::vector<typename DocOf<D>::Key> ids, const Fact& fact, Time at) {
+  for (const auto& id : ids) {
+    auto held = co_await hold<D>(id);
+    if (!held) co_return fail(held.error());
+    apply((*held)->now, fact, at);
+  }
+  co_return Status();
+}
+
+Task<Status> Draft::add(Fact fact) {
+  auto event = to_event(env_, fact, caller_.origin);
+  if (caller_.round) event.causation = caller_.round->run.str();
+  auto about = concerned(fact);
+  // The town's own mailbox has no agent behind it.
+  std::erase(about.agents, supervisor_id());
+  const auto at = event.time;
+  commit_.events.push_back(std::move(event));
+  if (auto done = co_await fold<reeve::Agent>(std::move(about.agents), fact, at); !done)
+    co_return done;
+  if (auto done = co_await fold<reeve::Task>(std::move(about.tasks), fact, at); !done)
+    co_return done;
+  if (auto done = co_await fold<reeve::Message>(std::move(about.messages), fact, at); !done)
+    co_return done;
+  if (auto done = co_await fold<reeve::Run>(std::move(about.runs), fact, at); !done) co_return done;
+  co_return co_await fold<reeve::Thread>(std::move(about.threads), fact, at);
+}
+
+template <class D>
+void Draft::put_all() {
+  for (const auto& [id, held] : holding<D>()) {
+    auto key = key_of<D>(id);
+    if (held.version == 0) {
+      if (held.now || !held.before.empty()) commit_.require.emplace_back(store::DocAbsent{key});
+    } else {
+      commit_.require.emplace_back(store::DocAt{key, held.version});
+    }
+    if (!held.now) continue;
+    auto body = write_json_of(*held.now);
+    if (body == held.before) continue;
+    commit_.writes.emplace_back(
+        store::PutDoc{std::move(key), std::move(body), DocOf<D>::marks(*held.now)});
+  }
+}
+
+Task<Result<store::Committed>> Draft::commit() {
+  put_all<reeve::Agent>();
+  put_all<reeve::Task>();
+  put_all<reeve::Message>();
+  put_all<reeve::Run>();
+  put_all<reeve::Thread>();
+  co_return co_await store_.commit(std::move(commit_));
+}
+
+}  // namespace reeve::run

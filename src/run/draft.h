@@ -1,0 +1,95 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/env.h"
+#include "model/fact.h"
+#include "run/documents.h"
+#include "store/store.h"
+
+namespace reeve::run {
+
+/// Who asks for a change, and what protects the request.
+struct Caller {
+  std::string origin = "town";  ///< of the events: "cli", "agent:NAME", "town", ...
+  std::optional<store::IdempotencyKey> key;
+  /// Set inside a round: the request is refused once that round is fenced (G8).
+  struct Round {
+    RunId run;
+    std::uint64_t epoch = 0;
+  };
+  std::optional<Round> round;
+};
+
+/// One change in the making: facts are folded into the documents that they concern, and commit()
+/// writes exactly the documents that apply() gave, with the events of the facts, on the condition
+/// that nobody changed in between any document that was looked at.
+class Draft {
+ public:
+  Draft(Env& env, store::Store& store, Caller caller);
+
+  /// Holds a document and answers it as it stands in this draft. not_found: there is none.
+  template <class D>
+  Task<Result<D>> get(typename DocOf<D>::Key id) {
+    auto held = co_await hold<D>(id);
+    if (!held) co_return fail(held.error());
+    if (!(*held)->now)
+      co_return fail(Errc::not_found, std::string("no ") + DocOf<D>::kKind + " " + id.str());
+    co_return *(*held)->now;
+  }
+
+  /// Adds the fact's event and folds it into what it concerns; documents not held yet are loaded.
+  Task<Status> add(Fact fact);
+  /// Adds an event that changes no document: a run's AgentEvent.
+  void add_event(NewEvent event) { commit_.events.push_back(std::move(event)); }
+  /// Preconditions and bookkeeping: queues, epochs, names.
+  void require(store::Precondition precondition) {
+    commit_.require.push_back(std::move(precondition));
+  }
+  void write(store::Write write) { commit_.writes.push_back(std::move(write)); }
+  /// What a repetition of the request is answered.
+  void answer(std::string text) { commit_.answer = std::move(text); }
+
+  /// Once, last. conflict: somebody was faster, or a precondition of the caller's does not hold.
+  Task<Result<store::Committed>> commit();
+
+  [[nodiscard]] Env& env() { return env_; }
+
+ private:
+  template <class D>
+  struct Held {
+    std::uint64_t version = 0;  // 0: absent in the store
+    std::string before;         // its body there
+    std::optional<D> now;
+  };
+  template <class D>
+  using Holding = std::map<typename DocOf<D>::Key, Held<D>>;
+
+  template <class D>
+  Task<Result<Held<D>*>> hold(typename DocOf<D>::Key id);
+  template <class D>
+  Task<Status> fold(std::vector<typename DocOf<D>::Key> ids, const Fact& fact, Time at);
+  template <class D>
+  void put_all();
+  template <class D>
+  Holding<D>& holding();
+
+  Env& env_;
+  store::Store& store_;
+  Caller caller_;
+  store::Commit commit_;
+  Holding<reeve::Agent> agents_;
+  Holding<reeve::Task> tasks_;
+  Holding<reeve::Message> messages_;
+  Holding<reeve::Run> runs_;
+  Holding<reeve::Thread> threads_;
+};
+
+/// How often a change that lost a race is drafted anew: each round somebody else got on, so this
+/// ends.
+inline constexpr int kAttempts = 64;
+
+}  // namespace reeve::run
