@@ -280,10 +280,9 @@ void apply(std::optional<Message>& message, const Fact& fact, Time) {
                           message->state = MessageState::taken;
                           message->run = f.run.id;
                         },
-                        [&](const fact::RunCompleted& f) {
-                          if (contains(f.messages, message->id))
-                            message->state = MessageState::handled;
-                        },
+                        [&](const fact::RunCompleted& f) { ended(f); },
+                        [&](const fact::RunFailed& f) { ended(f); },
+                        [&](const fact::RunCancelled& f) { ended(f); },
                         [&](const fact::MessagesReturned& f) {
                           if (!contains(f.messages, message->id)) return;
                           message->state = MessageState::queued;

@@ -1,0 +1,131 @@
+#include <charconv>
+
+#include "base/limits.h"
+#include "doors/rest/routes.h"
+#include "town/directory.h"
+#include "wire/sse.h"
+
+namespace reeve::doors {
+namespace {
+
+constexpr auto kHeartbeat = std::chrono::seconds(15);
+
+/// What the query of a request for events asks for.
+struct Wanted {
+  log::SubscribeOptions options;
+  std::size_t limit = limits::kPage;
+  bool latest = false;  ///< the newest ones, instead of those behind a place
+};
+
+/// A scope may name its agent as people do: "agent:ada".
+Task<Result<Scope>> read_scope(Rest& rest, std::string text) {
+  if (text.starts_with("agent:")) {
+    auto agent = co_await town::find_agent(rest.ground.log.store(), text.substr(6));
+    if (!agent) co_return fail(agent.error());
+    co_return Scope::of(agent->id);
+  }
+  if (text.starts_with("task:")) {
+    auto task = co_await town::find_task(rest.ground.log.store(), text.substr(5));
+    if (!task) co_return fail(task.error());
+    co_return Scope::of(task->id);
+  }
+  co_return Scope::parse(text);
+}
+
+Task<Result<Wanted>> read_query(Rest& rest, const net::Request& request) {
+  Wanted wanted;
+  for (const auto& [name, value] : request.query) {
+    if (name == "after") {
+      const auto cursor = Cursor::parse(value);
+      if (!cursor) co_return fail(cursor.error());
+      const auto position = rest.ground.log.position_of(*cursor);
+      if (!position) co_return fail(position.error());
+      wanted.options.from = log::From::after(*position);
+    } else if (name == "from") {
+      if (value != "now" && value != "beginning") {
+        co_return fail(Errc::invalid_argument, "from: now or beginning");
+      }
+      wanted.options.from = value == "now" ? log::From::now() : log::From::beginning();
+    } else if (name == "scope") {
+      auto scope = co_await read_scope(rest, value);
+      if (!scope) co_return fail(scope.error());
+      wanted.options.filter.scopes.push_back(std::move(*scope));
+    } else if (name == "kind") {
+      wanted.options.filter.kinds.push_back(value);
+    } else if (name == "deltas") {
+      wanted.options.deltas = value == "1" || value == "true";
+    } else if (name == "latest" || name == "limit") {
+      wanted.latest = wanted.latest || name == "latest";
+      const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), wanted.limit);
+      if (error != std::errc() || end != value.data() + value.size() || wanted.limit > limits::kPage) {
+        co_return fail(Errc::invalid_argument, name + ": expected a number up to " + std::to_string(limits::kPage));
+      }
+    } else {
+      co_return fail(Errc::invalid_argument, "unknown parameter " + name +
+                                                 " (after, from, scope, kind, deltas, limit, latest)");
+    }
+  }
+  co_return wanted;
+}
+
+std::string encode(const log::Log& log, const Frame& frame) {
+  wire::SseMessage message;
+  message.event = frame_name(frame);
+  message.data = frame_json(frame);
+  if (const auto position = frame_position(frame)) message.id = log.cursor(*position).str();
+  return wire::encode_sse(message);
+}
+
+Task<> stream_events(Rest& rest, log::SubscribeOptions options, net::Writer& writer) {
+  const auto subscription = rest.ground.log.subscribe(std::move(options));
+  // A first frame says where the stream begins, so that a client can resume even if nothing comes.
+  std::string chunk = encode(rest.ground.log, Progress{subscription->position()});
+  for (;;) {
+    if (!co_await writer.write(chunk)) co_return;
+    auto frames = co_await subscription->next();
+    chunk.clear();
+    if (!frames) {
+      wire::SseMessage message;
+      message.event = "error";
+      message.data = write_json({{"code", describe(frames.error().code()).name}, {"detail", frames.error().message()}});
+      static_cast<void>(co_await writer.write(wire::encode_sse(message)));
+      co_return;
+    }
+    for (const auto& frame : *frames) chunk += encode(rest.ground.log, frame);
+  }
+}
+
+}  // namespace
+
+Task<net::Answer> answer_events(Rest& rest, const net::Request& request) {
+  auto wanted = co_await read_query(rest, request);
+  if (!wanted) co_return net::problem_response(wanted.error());
+  if (net::header(request.headers, "accept").contains("text/event-stream")) {
+    auto body = [&rest, options = wanted->options](net::Writer& writer) { return stream_events(rest, options, writer); };
+    co_return net::event_stream(std::move(body));
+  }
+
+  auto& store = rest.ground.log.store();
+  std::vector<EventPtr> events;
+  Position reached = rest.ground.log.head();
+  if (wanted->latest) {
+    auto newest = co_await store.latest(wanted->options.filter, wanted->limit);
+    if (!newest) co_return net::problem_response(newest.error());
+    events = std::move(*newest);
+  } else {
+    auto after = wanted->options.from.position;
+    auto page = co_await store.read(after, wanted->options.filter, wanted->limit);
+    if (!page) co_return net::problem_response(page.error());
+    events = std::move(page->events);
+    reached = page->scanned;
+  }
+  std::string body = "{\"events\":[";
+  for (const auto& event : events) {
+    if (body.back() != '[') body += ',';
+    body += event_json(*event);
+  }
+  body += "],\"cursor\":\"" + rest.ground.log.cursor(reached).str() + "\"}";
+  co_return net::json_response(200, std::move(body));
+}
+
+}  // namespace reeve::doors

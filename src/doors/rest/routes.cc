@@ -1,0 +1,301 @@
+#include "doors/rest/routes.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <charconv>
+#include <fstream>
+
+#include "base/digest.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "town/directory.h"
+
+namespace reeve::doors {
+namespace {
+
+/// A request on its way through the table.
+struct Call {
+  Rest& rest;
+  net::Request request;
+  run::Caller caller;
+  std::map<std::string, std::string> names;  ///< of the pattern: {agent} -> "ada"
+};
+
+using Handler = Task<net::Answer> (*)(Call& call);
+
+template <class T>
+net::Answer reply(const Result<T>& value, int status = 200) {
+  if (!value) return net::problem_response(value.error());
+  return net::json_response(status, write_json_of(*value));
+}
+
+/// The request's body as a value. An empty body is an empty object.
+template <class T>
+Result<T> body_of(const Call& call) {
+  const auto& text = call.request.body;
+  auto value = parse_json_as<T>(text.empty() ? "{}" : text);
+  if (!value) return fail(value.error().during("the request's body"));
+  return value;
+}
+
+Task<net::Answer> get_version(Call& call) {
+  json::object object{{"version", call.rest.version}, {"api", kApiVersion}, {"pid", ::getpid()}};
+  co_return net::json_response(200, write_json(object));
+}
+
+Task<net::Answer> get_town(Call& call) {
+  auto& rest = call.rest;
+  api::TownView view;
+  view.name = rest.ground.town;
+  view.root = rest.root.string();
+  view.store = rest.store;
+  view.durability = rest.durability;
+  const auto log = rest.ground.log.store().log();
+  view.log = log.id.str();
+  view.cursor = rest.ground.log.cursor(rest.ground.log.head()).str();
+  view.events = static_cast<std::int64_t>(rest.ground.log.head().value);
+  view.version = rest.version;
+  view.pid = ::getpid();
+  view.started_at = rest.started_at;
+  auto counts = co_await town::count_tasks(rest.ground);
+  if (!counts) co_return net::problem_response(counts.error());
+  view.tasks = *counts;
+  auto agents = co_await town::list_agents(rest.ground);
+  if (!agents) co_return net::problem_response(agents.error());
+  view.agents = std::move(*agents);
+  auto mail = co_await rest.ground.log.store().items(inbox_queue(supervisor_id()), limits::kPage);
+  if (!mail) co_return net::problem_response(mail.error());
+  view.supervisor_inbox = static_cast<std::int64_t>(mail->size());
+  co_return reply(Result<api::TownView>(std::move(view)));
+}
+
+Task<net::Answer> get_agents(Call& call) { co_return reply(co_await town::list_agents(call.rest.ground)); }
+
+Task<net::Answer> post_agent(Call& call) {
+  auto request = body_of<api::SpawnRequest>(call);
+  if (!request) co_return net::problem_response(request.error());
+  co_return reply(co_await town::spawn(call.rest.ground, call.caller, std::move(*request)), 201);
+}
+
+Task<net::Answer> get_agent(Call& call) {
+  auto agent = co_await town::find_agent(call.rest.ground.log.store(), call.names["agent"]);
+  if (!agent) co_return net::problem_response(agent.error());
+  co_return reply(co_await town::view_agent(call.rest.ground, std::move(*agent)));
+}
+
+Task<net::Answer> post_kill(Call& call) {
+  auto request = body_of<api::KillRequest>(call);
+  if (!request) co_return net::problem_response(request.error());
+  co_return reply(co_await town::kill(call.rest.ground, call.caller, call.names["agent"], std::move(request->reason)));
+}
+
+Task<net::Answer> post_agent_task(Call& call) {
+  auto request = body_of<api::AssignRequest>(call);
+  if (!request) co_return net::problem_response(request.error());
+  co_return reply(co_await town::assign(call.rest.ground, call.caller, call.names["agent"], std::move(*request)), 201);
+}
+
+Task<net::Answer> get_agent_task(Call& call) {
+  co_return reply(co_await town::current_task(call.rest.ground, call.names["agent"]));
+}
+
+Task<net::Answer> get_inbox(Call& call) { co_return reply(co_await town::inbox(call.rest.ground, call.names["agent"])); }
+
+Task<net::Answer> get_agent_wait(Call& call) {
+  co_return reply(co_await town::wait_agent(call.rest.ground, call.names["agent"]));
+}
+
+/// The end of a file, of at most `limit` bytes.
+Result<std::string> tail_of(const std::filesystem::path& path, std::uint64_t limit) {
+  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  if (!file) return fail(Errc::not_found, "its output is not kept any more");
+  const auto size = static_cast<std::uint64_t>(file.tellg());
+  const auto from = size > limit ? size - limit : 0;
+  std::string text(size - from, '\0');
+  file.seekg(static_cast<std::streamoff>(from));
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  return text;
+}
+
+Task<net::Answer> get_agent_output(Call& call) {
+  auto& store = call.rest.ground.log.store();
+  auto agent = co_await town::find_agent(store, call.names["agent"]);
+  if (!agent) co_return net::problem_response(agent.error());
+  store::DocQuery query;
+  query.mark = run::agent_mark(agent->id);
+  query.descending = true;
+  query.limit = 1;
+  auto runs = co_await run::load_list<reeve::Run>(store, std::move(query));
+  if (!runs) co_return net::problem_response(runs.error());
+  if (runs->empty()) {
+    co_return net::problem_response(Error(Errc::not_found, agent->name + " has had no round yet"));
+  }
+  auto id = runs->front().id;
+  if (const auto wanted = call.request.param("run")) {
+    const auto parsed = RunId::parse(*wanted);
+    if (!parsed) co_return net::problem_response(parsed.error());
+    id = *parsed;
+  }
+  const auto stream = call.request.param("stream").value_or("out");
+  if (stream != "out" && stream != "err") {
+    co_return net::problem_response(Error(Errc::invalid_argument, "stream: out or err"));
+  }
+  constexpr std::uint64_t kTail = 1 << 20;
+  auto text = tail_of(run::round_folder(call.rest.rounds, id) / stream, kTail);
+  if (!text) co_return net::problem_response(text.error());
+  net::Response response;
+  response.headers = {{"Content-Type", "application/octet-stream"}, {"Reeve-Run", id.str()}};
+  response.body = std::move(*text);
+  co_return response;
+}
+
+Task<net::Answer> post_message(Call& call) {
+  auto request = body_of<api::SendRequest>(call);
+  if (!request) co_return net::problem_response(request.error());
+  co_return reply(co_await town::send(call.rest.ground, call.caller, std::move(*request)), 201);
+}
+
+Task<net::Answer> get_tasks(Call& call) {
+  std::uint64_t after = 0;
+  std::size_t limit = 100;
+  for (const auto& [name, target] : {std::pair<const char*, std::uint64_t*>{"after", &after}, {"limit", &limit}}) {
+    const auto value = call.request.param(name);
+    if (!value) continue;
+    const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), *target);
+    if (error != std::errc() || end != value->data() + value->size()) {
+      co_return net::problem_response(Error(Errc::invalid_argument, std::string(name) + ": expected a number"));
+    }
+  }
+  const std::string state(call.request.param("state").value_or(""));
+  co_return reply(co_await town::list_tasks(call.rest.ground, state, after, limit));
+}
+
+Task<net::Answer> get_task(Call& call) { co_return reply(co_await town::show_task(call.rest.ground, call.names["task"])); }
+
+Task<net::Answer> get_task_wait(Call& call) {
+  co_return reply(co_await town::wait_task(call.rest.ground, call.names["task"]));
+}
+
+template <town::Report kReport>
+Task<net::Answer> post_report(Call& call) {
+  auto request = body_of<api::ReportRequest>(call);
+  if (!request) co_return net::problem_response(request.error());
+  co_return reply(
+      co_await town::report(call.rest.ground, call.caller, call.names["task"], kReport, std::move(request->text)));
+}
+
+Task<net::Answer> get_events(Call& call) { co_return co_await answer_events(call.rest, call.request); }
+
+Task<net::Answer> post_stop(Call& call) {
+  auto request = body_of<api::StopRequest>(call);
+  if (!request) co_return net::problem_response(request.error());
+  call.rest.stop(request->mode);
+  co_return net::json_response(202, "{}");
+}
+
+struct Entry : Route {
+  Handler handler = nullptr;
+};
+
+constexpr std::array kTable{
+    Entry{{"GET", "/v1/version", "The daemon's version"}, get_version},
+    Entry{{"GET", "/v1/town", "The town with its agents and counts"}, get_town},
+    Entry{{"GET", "/v1/agents", "All agents"}, get_agents},
+    Entry{{"POST", "/v1/agents", "Spawn an agent"}, post_agent},
+    Entry{{"GET", "/v1/agents/{agent}", "One agent"}, get_agent},
+    Entry{{"POST", "/v1/agents/{agent}/kill", "Stop an agent and its run"}, post_kill},
+    Entry{{"POST", "/v1/agents/{agent}/tasks", "Assign a task"}, post_agent_task},
+    Entry{{"GET", "/v1/agents/{agent}/task", "What the agent works on"}, get_agent_task},
+    Entry{{"GET", "/v1/agents/{agent}/inbox", "What waits for the agent"}, get_inbox},
+    Entry{{"GET", "/v1/agents/{agent}/wait", "Answers when the agent has nothing left to do"}, get_agent_wait},
+    Entry{{"GET", "/v1/agents/{agent}/output", "The end of a round's output, as it was written"}, get_agent_output},
+    Entry{{"POST", "/v1/messages", "Send a message"}, post_message},
+    Entry{{"GET", "/v1/tasks", "Tasks, newest first"}, get_tasks},
+    Entry{{"GET", "/v1/tasks/{task}", "One task"}, get_task},
+    Entry{{"GET", "/v1/tasks/{task}/wait", "Answers when the task is over"}, get_task_wait},
+    Entry{{"POST", "/v1/tasks/{task}/complete", "Report a task as done"}, post_report<town::Report::complete>},
+    Entry{{"POST", "/v1/tasks/{task}/fail", "Report a task as failed"}, post_report<town::Report::fail>},
+    Entry{{"POST", "/v1/tasks/{task}/progress", "Report progress"}, post_report<town::Report::progress>},
+    Entry{{"GET", "/v1/events", "Events: a page, or a stream of frames"}, get_events},
+    Entry{{"POST", "/v1/daemon/stop", "Stop the daemon"}, post_stop},
+};
+
+constexpr auto kRoutes = [] {
+  std::array<Route, kTable.size()> routes{};
+  for (std::size_t i = 0; i < routes.size(); ++i) routes[i] = kTable[i];
+  return routes;
+}();
+
+/// Compares a pattern with a path, segment by segment.
+bool matches(std::string_view pattern, const std::vector<std::string>& segments, std::map<std::string, std::string>& names) {
+  names.clear();
+  std::size_t at = 0;
+  pattern.remove_prefix(1);
+  while (!pattern.empty()) {
+    const auto slash = pattern.find('/');
+    const auto part = pattern.substr(0, slash);
+    pattern = slash == std::string_view::npos ? std::string_view() : pattern.substr(slash + 1);
+    if (at == segments.size()) return false;
+    if (part.starts_with('{')) {
+      if (segments[at].empty()) return false;
+      names[std::string(part.substr(1, part.size() - 2))] = segments[at];
+    } else if (part != segments[at]) {
+      return false;
+    }
+    ++at;
+  }
+  return at == segments.size();
+}
+
+/// Who asks: the round that the token names, or somebody outside.
+Task<Result<run::Caller>> identify(Rest& rest, const net::Request& request) {
+  run::Caller caller;
+  caller.origin = "cli";
+  const auto token = net::header(request.headers, "reeve-token");
+  if (!token.empty()) {
+    auto round = run::parse_round_token(token);
+    if (!round) co_return fail(round.error());
+    auto run = co_await run::load<reeve::Run>(rest.ground.log.store(), round->run);
+    if (!run) co_return fail(Errc::fenced, "this round is not known to the town any more");
+    caller.round = *round;
+    caller.agent = run->agent;
+    caller.origin = "agent:" + co_await town::display_name(rest.ground.log.store(), run->agent.str());
+  }
+  const auto key = net::header(request.headers, "idempotency-key");
+  if (!key.empty()) {
+    caller.key = store::IdempotencyKey{caller.sender(), std::string(key),
+                                       sha256_hex(request.method + " " + request.target + "\n" + request.body)};
+  }
+  co_return caller;
+}
+
+}  // namespace
+
+std::span<const Route> routes() { return kRoutes; }
+
+Task<net::Answer> answer(Rest& rest, net::Request request) {
+  const auto api = net::header(request.headers, "reeve-api");
+  if (!api.empty() && api != kApiVersion) {
+    co_return net::problem_response(
+        Error(Errc::unsupported, "this daemon speaks version " + std::string(kApiVersion) + " of the API, the command " +
+                                     std::string(api) + ": run `reeve stop --daemon` with the daemon's reeve, then again"));
+  }
+  const auto method = request.method == "HEAD" ? std::string("GET") : request.method;
+  std::map<std::string, std::string> names;
+  bool known = false;
+  for (const auto& entry : kTable) {
+    if (!matches(entry.pattern, request.segments, names)) continue;
+    known = true;
+    if (entry.method != method) continue;
+    auto caller = co_await identify(rest, request);
+    if (!caller) co_return net::problem_response(caller.error());
+    Call call{rest, std::move(request), std::move(*caller), std::move(names)};
+    co_return co_await entry.handler(call);
+  }
+  if (known) co_return net::problem_response(Error(Errc::invalid_argument, "not by " + request.method), 405);
+  co_return net::problem_response(Error(Errc::not_found, "no such route: " + request.path));
+}
+
+}  // namespace reeve::doors

@@ -1,0 +1,368 @@
+#include "run/cli_round.h"
+
+#include <algorithm>
+#include <exception>
+
+#include "aio/real_env.h"
+#include "base/limits.h"
+#include "base/logging.h"
+#include "base/utf8.h"
+#include "event/normaliser.h"
+
+namespace reeve::run {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Events of one commit; far below limits::kCommitEvents, so that a chatty round is followed closely.
+constexpr std::size_t kBatchEvents = 512;
+constexpr std::size_t kKeptText = 64 << 10;
+constexpr auto kFirstRetry = 200ms;
+constexpr auto kLastRetry = 10s;
+
+std::string origin_of(const Agent& agent) { return "agent:" + agent.name; }
+
+/// What is kept of an event that is larger than the log takes.
+std::string oversized(const AgentEvent& event, const std::string& payload) {
+  json::object cut;
+  cut["type"] = type_name(event);
+  cut["too_large_bytes"] = payload.size();
+  cut["begins"] = utf8::valid_prefix(payload, kKeptText);
+  return write_json(cut);
+}
+
+}  // namespace
+
+CliRound::CliRound(Runs& runs, Agent agent, reeve::Run run)
+    : runs_(runs), agent_(std::move(agent)), run_(std::move(run)), noticed_(runs.executor_) {}
+
+std::vector<Scope> CliRound::scopes() const {
+  std::vector<Scope> scopes{Scope::of(run_.agent), Scope::of(run_.id), Scope::of(run_.thread)};
+  if (run_.task) scopes.push_back(Scope::of(*run_.task));
+  return scopes;
+}
+
+Status CliRound::prepare(Draft& draft, const std::string& dialect) {
+  auto made = proc::make_dialect(dialect);
+  if (!made) return fail(made.error());
+  dialect_ = std::move(*made);
+  dialect_->resumes(agent_.usage);
+  progress_.dialect = dialect;
+  progress_.dialect_state = dialect_->save();
+  progress_version_ = 1;
+  draft.write(store::PutDoc{{kRoundKind, run_.id.str()}, write_json_of(progress_), {}});
+  return {};
+}
+
+Task<Status> CliRound::launch(proc::RoundSpec spec, std::string stdin_text) {
+  heard_ = runs_.env_.uptime();
+  proc::Spawner::Start start;
+  start.dir = round_folder(runs_.options_.rounds, run_.id);
+  start.spec = std::move(spec);
+  start.stdin_text = std::move(stdin_text);
+  start.notice = [this] { noticed_.notify(); };
+  using Started = std::shared_ptr<Result<std::unique_ptr<proc::Round>>>;
+  auto begin = [this, s = std::move(start)](std::move_only_function<void(Started)> resume) mutable {
+    runs_.spawner_.start(std::move(s), [r = std::move(resume)](Result<std::unique_ptr<proc::Round>> result) mutable {
+      r(std::make_shared<Result<std::unique_ptr<proc::Round>>>(std::move(result)));
+    });
+  };
+  auto started = co_await aio::suspend<Started>(std::move(begin));
+  if (!*started) co_return fail(started->error());
+  round_ = std::move(**started);
+  // Somebody may have asked for its end while it was being started.
+  if (run_.stopping) stop(proc::Urgency::gentle, *run_.stopping);
+  co_return Status();
+}
+
+Task<Status> CliRound::take_up() {
+  store::DocKey key{kRoundKind, run_.id.str()};
+  auto doc = co_await runs_.log_.store().get(std::move(key));
+  if (!doc) co_return fail(doc.error());
+  if (!*doc) co_return fail(Errc::not_found, "the round was never begun");
+  auto progress = parse_json_as<RoundProgress>((*doc)->body);
+  if (!progress) co_return fail(progress.error());
+  progress_ = std::move(*progress);
+  progress_version_ = (*doc)->version;
+  auto made = proc::make_dialect(progress_.dialect);
+  if (!made) co_return fail(made.error());
+  dialect_ = std::move(*made);
+  if (auto restored = dialect_->restore(progress_.dialect_state); !restored) co_return restored;
+  heard_ = runs_.env_.uptime();
+
+  proc::Spawner::Attach attach;
+  attach.dir = round_folder(runs_.options_.rounds, run_.id);
+  attach.offsets = {.out = progress_.out, .err = progress_.err};
+  attach.notice = [this] { noticed_.notify(); };
+  auto attached = runs_.spawner_.attach(std::move(attach));
+  if (!attached) co_return fail(attached.error());
+  round_ = std::move(*attached);
+  if (run_.stopping) stop(proc::Urgency::gentle, *run_.stopping);
+  co_return Status();
+}
+
+void CliRound::stop(proc::Urgency urgency, std::string reason) {
+  if (!run_.stopping) run_.stopping = reason;
+  if (!round_) return;
+  proc::StopRequest request;
+  request.reason = std::move(reason);
+  request.urgency = urgency;
+  if (auto asked = round_->stop(request); !asked) {
+    logging::warn("run {}: cannot ask it to stop: {}", run_.id.str(), asked.error().message());
+  }
+}
+
+Task<> CliRound::pump() {
+  for (;;) {
+    const auto phase = round_->state().phase;
+    if (co_await read_some()) continue;
+    if (fenced_) co_return;
+    if (round_->state().phase != phase) continue;
+    if (proc::is_over(phase) && out_ended_ && err_ended_) break;
+    if (co_await watch_silence()) continue;
+    if (fenced_) co_return;
+    co_await noticed_.wait();
+  }
+  silence_.reset();
+  const auto exit = round_->state().exit;
+  if (exit && exit->spawn_error) {
+    RunFinished verdict;
+    verdict.ending = Ending::error;
+    verdict.code = "spawn_failed";
+    verdict.message = exit->spawn_error->text;
+    co_await settle(std::move(verdict), false, exit);
+    co_return;
+  }
+  std::vector<AgentEvent> rest;
+  auto verdict = dialect_->finish(how_it_ended(), rest);
+  for (const auto& event : rest) digest(event, progress_.out, progress_.out);
+  if (!co_await flush()) co_return;
+  const auto& claim = round_->state().claim;
+  const bool started = exit.has_value() || (claim && claim->child);
+  co_await settle(std::move(verdict), started, exit);
+}
+
+Task<bool> CliRound::read_some() {
+  const bool out = co_await read_stream(proc::OutputStream::out);
+  if (fenced_) co_return false;
+  const bool err = co_await read_stream(proc::OutputStream::err);
+  co_return (out || err) && !fenced_;
+}
+
+/// True when there was something; it is committed then.
+Task<bool> CliRound::read_stream(proc::OutputStream stream) {
+  const bool is_out = stream == proc::OutputStream::out;
+  auto& ended = is_out ? out_ended_ : err_ended_;
+  if (ended) co_return false;
+  auto read = round_->read(stream);
+  if (!read) {
+    logging::error("run {}: its output cannot be read: {}", run_.id.str(), read.error().message());
+    ended = true;
+    co_return false;
+  }
+  ended = read->at_end;
+  if (read->lines.empty()) co_return false;
+  heard_ = runs_.env_.uptime();
+  progress_.silence_told = false;
+  std::vector<AgentEvent> events;
+  for (const auto& line : read->lines) {
+    events.clear();
+    dialect_->line(is_out ? proc::Channel::out : proc::Channel::err, line.text, events);
+    std::uint64_t index = 0;
+    for (const auto& event : events) digest(event, line.begin + index++, line.end);
+    (is_out ? progress_.out : progress_.err) = line.end;
+    if (events_.size() >= kBatchEvents && !co_await flush()) co_return false;
+  }
+  co_await flush();
+  co_return !fenced_;
+}
+
+void CliRound::digest(const AgentEvent& event, std::uint64_t from, std::uint64_t to) {
+  const auto normal = normalise(event);
+  if (const auto* session = std::get_if<SessionStarted>(&event)) {
+    if (run_.session != session->session || session->model != "") {
+      run_.session = session->session;
+      facts_.emplace_back(fact::SessionStarted{run_.thread, run_.id, run_.agent, session->session, session->model,
+                                               session->permission_mode});
+    }
+    return;
+  }
+  if (const auto* usage = std::get_if<UsageRecorded>(&event)) {
+    progress_.usage = progress_.usage + usage->usage;
+    progress_.cost_usd += usage->cost_usd.value_or(0);
+  }
+  const bool kept = keeps(run_.durability, normal.fidelity);
+  if (normal.fidelity == Fidelity::observed) {
+    Delta delta;
+    delta.run = run_.id;
+    delta.epoch = run_.epoch;
+    delta.number = from;
+    delta.scopes = scopes();
+    delta.time = runs_.env_.now();
+    delta.kind = type_name(event);
+    delta.payload = write_json(to_json(event));
+    if (!progress_.deltas_from) progress_.deltas_from = from;
+    runs_.log_.publish(std::move(delta));
+  }
+  if (kept) events_.push_back(make_event(event, normal, to));
+}
+
+NewEvent CliRound::make_event(const AgentEvent& event, Normal normal, std::uint64_t to) {
+  NewEvent made;
+  made.id = EventId(runs_.env_.uuid7());
+  made.kind = normal.kind;
+  made.fidelity = normal.fidelity;
+  made.time = runs_.env_.now();
+  made.origin = origin_of(agent_);
+  made.scopes = scopes();
+  auto value = to_json(event).as_object();
+  if (std::holds_alternative<AssistantMessage>(event) && progress_.deltas_from) {
+    value["supersedes"] = {{"epoch", run_.epoch}, {"from", *progress_.deltas_from}, {"to", to}};
+    progress_.deltas_from.reset();
+  }
+  made.payload = write_json(value);
+  if (made.payload.size() > limits::kEventPayload) made.payload = oversized(event, made.payload);
+  return made;
+}
+
+Task<Result<store::Committed>> CliRound::try_flush() {
+  Draft draft(runs_.env_, runs_.log_.store(), Caller{.origin = origin_of(agent_)});
+  for (const auto& fact : facts_) {
+    if (auto added = co_await draft.add(fact); !added) co_return fail(added.error());
+  }
+  for (const auto& event : events_) draft.add_event(event);
+  progress_.dialect_state = dialect_->save();
+  store::DocKey key{kRoundKind, run_.id.str()};
+  draft.require(store::RunAt{run_.id, run_.epoch});
+  draft.require(store::DocAt{key, progress_version_});
+  draft.write(store::PutDoc{std::move(key), write_json_of(progress_), {}});
+  co_return co_await draft.commit();
+}
+
+Task<bool> CliRound::was_committed() {
+  store::DocKey key{kRoundKind, run_.id.str()};
+  const auto doc = co_await runs_.log_.store().get(std::move(key));
+  co_return doc && *doc && (*doc)->version > progress_version_;
+}
+
+Task<bool> CliRound::flush() {
+  // What cannot be committed now stays in the round's files: waiting loses nothing.
+  auto pause = std::chrono::nanoseconds(kFirstRetry);
+  for (;;) {
+    const auto done = co_await try_flush();
+    if (done) break;
+    const auto& error = done.error();
+    if (error.is(Errc::fenced)) {
+      fenced_ = true;
+      co_return false;
+    }
+    if (error.is(Errc::conflict) || error.is(Errc::unknown_outcome)) {
+      if (co_await was_committed()) break;
+      if (error.is(Errc::conflict)) continue;  // the thread's document moved on
+    }
+    if (error.is(Errc::invalid_argument) || error.is(Errc::too_large)) {
+      logging::error("run {}: {} events were refused: {}", run_.id.str(), events_.size(), error.message());
+      events_.clear();
+      events_.push_back(make_event(ErrorRaised{.code = "events_refused", .message = error.message()},
+                                   normalise(ErrorRaised{}), progress_.out));
+      facts_.clear();
+      continue;
+    }
+    logging::warn("run {}: its events cannot be kept now: {}", run_.id.str(), error.message());
+    co_await aio::sleep(runs_.env_, pause);
+    pause = std::min(pause * 2, std::chrono::nanoseconds(kLastRetry));
+  }
+  ++progress_version_;
+  events_.clear();
+  facts_.clear();
+  co_return true;
+}
+
+/// True when something was done about it. Arms the timer that looks again.
+Task<bool> CliRound::watch_silence() {
+  const auto limit = std::chrono::nanoseconds(agent_.limits.silence_ms);
+  const auto silent = runs_.env_.uptime() - heard_;
+  if (limit <= 0ns || progress_.silence_told || proc::is_over(round_->state().phase)) co_return false;
+  if (silent < limit) {
+    silence_ = runs_.env_.after(limit - silent, [this] { noticed_.notify(); });
+    co_return false;
+  }
+  progress_.silence_told = true;
+  const auto reason = "says nothing for " + std::to_string(std::chrono::floor<std::chrono::seconds>(silent).count()) + " s";
+  facts_.emplace_back(fact::RunSilent{run_.id, run_.agent, std::chrono::floor<Duration>(silent)});
+  facts_.emplace_back(fact::AgentNeedsAttention{run_.agent, reason});
+  if (!co_await flush()) co_return false;
+  if (agent_.limits.stop_on_silence && !run_.stopping) {
+    proc::StopRequest request;
+    request.reason = "silence";
+    static_cast<void>(round_->stop(request));
+  }
+  co_return true;
+}
+
+proc::ProcessEnd CliRound::how_it_ended() const {
+  proc::ProcessEnd end;
+  const auto& exit = round_->state().exit;
+  end.lost = !exit;
+  if (exit) {
+    end.status = exit->code;
+    end.signal = exit->signal;
+    if (exit->stopped) {
+      const auto& reason = exit->stopped->reason;
+      end.stopped = reason == "time_limit" ? "deadline" : reason == "output_limit" || reason == "silence" ? reason : "cancelled";
+    }
+  }
+  if (run_.stopping) end.stopped = "cancelled";
+  return end;
+}
+
+Task<> CliRound::settle(RunFinished verdict, bool started, std::optional<proc::Exit> exit) {
+  auto pause = std::chrono::nanoseconds(kFirstRetry);
+  for (;;) {
+    const auto done = co_await try_settle(verdict, started, exit);
+    if (done || done.error().is(Errc::fenced)) co_return;
+    if (done.error().is(Errc::conflict)) continue;
+    logging::warn("run {}: its end cannot be kept now: {}", run_.id.str(), done.error().message());
+    co_await aio::sleep(runs_.env_, pause);
+    pause = std::min(pause * 2, std::chrono::nanoseconds(kLastRetry));
+  }
+}
+
+Task<Status> CliRound::try_settle(const RunFinished& verdict, bool started, const std::optional<proc::Exit>& exit) {
+  Draft draft(runs_.env_, runs_.log_.store(), Caller{.origin = origin_of(agent_)});
+  auto run = co_await draft.get<reeve::Run>(run_.id);
+  if (!run) co_return fail(run.error());
+  if (is_ended(run->state)) co_return Status();
+
+  // A cancel wins over whatever the executor says (G8).
+  auto ending = run->stopping ? Ending::cancelled : verdict.ending;
+  fact::RunEnd end;
+  end.run = run->id;
+  end.agent = run->agent;
+  end.thread = run->thread;
+  end.task = run->task;
+  end.code = run->stopping ? "cancelled" : verdict.code;
+  end.error = run->stopping ? *run->stopping : verdict.message;
+  if (ending != Ending::completed && end.code.empty()) end.code = enum_name(ending);
+  end.text = utf8::valid_prefix(verdict.text, kKeptText);
+  end.session = run_.session;
+  end.usage = progress_.usage;
+  end.cost_usd = progress_.cost_usd;
+  if (exit) {
+    end.exit_status = exit->code;
+    end.exit_signal = exit->signal;
+  }
+  if (auto joined = co_await runs_.participant_.at_end(draft, *run, ending, started, end); !joined) co_return joined;
+  Fact terminal = fact::RunFailed{end};
+  if (ending == Ending::completed) terminal = fact::RunCompleted{end};
+  if (ending == Ending::cancelled) terminal = fact::RunCancelled{end};
+  if (auto added = co_await draft.add(std::move(terminal)); !added) co_return added;
+  draft.require(store::RunAt{run_.id, run_.epoch});
+  draft.write(store::SetRunEpoch{run_.id, std::nullopt});
+  draft.write(store::RemoveDoc{{kRoundKind, run_.id.str()}});
+  const auto committed = co_await draft.commit();
+  if (!committed) co_return fail(committed.error());
+  co_return Status();
+}
+
+}  // namespace reeve::run

@@ -1,0 +1,245 @@
+#include "run/runs.h"
+
+#include <charconv>
+#include <fstream>
+
+#include "aio/real_env.h"
+#include "base/limits.h"
+#include "base/logging.h"
+#include "proc/environment.h"
+#include "proc/preset.h"
+#include "run/cli_round.h"
+
+namespace reeve::run {
+
+std::filesystem::path round_folder(const std::filesystem::path& rounds, const RunId& run) { return rounds / run.str(); }
+
+std::string round_token(const RunId& run, std::uint64_t epoch) { return run.str() + "." + std::to_string(epoch); }
+
+Result<Caller::Round> parse_round_token(std::string_view token) {
+  const auto dot = token.rfind('.');
+  const auto bad = [] { return fail(Errc::invalid_argument, "not a round's token (REEVE_TOKEN is set by reeve)"); };
+  if (dot == std::string_view::npos) return bad();
+  const auto run = RunId::parse(token.substr(0, dot));
+  Caller::Round round;
+  const auto digits = token.substr(dot + 1);
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), round.epoch);
+  if (!run || error != std::errc() || end != digits.data() + digits.size()) return bad();
+  round.run = *run;
+  return round;
+}
+
+Runs::Runs(Env& env, aio::asio::any_io_executor executor, log::Log& log, proc::Spawner& spawner,
+           Participant& participant, Options options)
+    : env_(env),
+      executor_(executor),
+      log_(log),
+      spawner_(spawner),
+      participant_(participant),
+      options_(std::move(options)),
+      changed_(executor),
+      group_(std::move(executor)) {
+  group_.spawn("stop requests", follow_stops());
+}
+
+Runs::~Runs() = default;
+
+/// Requests to stop are facts of the log, so it does not matter who made them.
+Task<> Runs::follow_stops() {
+  log::SubscribeOptions options;
+  options.filter.kinds = {"RunStopRequested"};
+  const auto requests = log_.subscribe(std::move(options));
+  for (;;) {
+    auto frames = co_await requests->next();
+    if (!frames) {
+      logging::error("stop requests cannot be followed: {}", frames.error().message());
+      co_return;
+    }
+    for (const auto& frame : *frames) {
+      const auto* event = std::get_if<EventPtr>(&frame);
+      if (event == nullptr) continue;
+      const auto request = parse_json_as<fact::RunStopRequested>((*event)->payload);
+      if (!request) continue;
+      const auto round = rounds_.find(request->run);
+      if (round != rounds_.end()) round->second->stop(proc::Urgency::gentle, request->reason);
+    }
+  }
+}
+
+Task<Result<std::size_t>> Runs::recover() {
+  store::DocQuery query;
+  query.mark = kOpen;
+  query.limit = limits::kPage;
+  auto open = co_await load_list<reeve::Run>(log_.store(), std::move(query));
+  if (!open) co_return fail(open.error());
+  std::size_t found = 0;
+  for (auto& run : *open) {
+    auto agent = co_await load<Agent>(log_.store(), run.agent);
+    if (!agent) co_return fail(agent.error());
+    auto round = std::make_shared<CliRound>(*this, std::move(*agent), run);
+    rounds_.emplace(run.id, round);
+    auto taken = co_await round->take_up();
+    if (!taken) {
+      // Committed, but its process was never begun: the daemon died in between.
+      RunFinished verdict;
+      verdict.ending = Ending::error;
+      verdict.code = "not_started";
+      verdict.message = taken.error().message();
+      co_await round->settle(std::move(verdict), false, std::nullopt);
+      ended(run.id);
+      continue;
+    }
+    ++found;
+    group_.spawn("run " + run.id.str(), execute(std::move(round)));
+  }
+  co_return found;
+}
+
+Task<> Runs::execute(std::shared_ptr<CliRound> round) {
+  const auto id = round->run().id;
+  co_await round->pump();
+  ended(id);
+}
+
+void Runs::ended(RunId run) {
+  rounds_.erase(run);
+  changed_.notify();
+}
+
+namespace {
+
+/// A prompt's own file, for CLIs that read it from one.
+Status write_private_file(const std::filesystem::path& path, const std::string& text) {
+  std::error_code error;
+  std::filesystem::create_directories(path.parent_path(), error);
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  std::filesystem::permissions(path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, error);
+  file << text;
+  file.close();
+  if (!file) return fail(Errc::unavailable, "cannot write " + path.string());
+  return {};
+}
+
+}  // namespace
+
+Task<Result<RunId>> Runs::start(RunRequest request) {
+  Draft draft(env_, log_.store(), Caller{.origin = "town"});
+  auto agent = co_await draft.get<Agent>(request.agent.id);
+  if (!agent) co_return fail(agent.error());
+  if (agent->state != AgentState::idle || agent->current_run || agent->stopping) {
+    co_return fail(Errc::conflict, agent->name + " is " + std::string(enum_name(agent->state)));
+  }
+  Thread thread;
+  if (agent->thread) {
+    auto known = co_await draft.get<Thread>(*agent->thread);
+    if (!known) co_return fail(known.error());
+    thread = std::move(*known);
+  } else {
+    thread.id = ThreadId(env_.uuid4());
+    thread.agent = agent->id;
+    thread.created_at = thread.updated_at = env_.now();
+    if (auto added = co_await draft.add(fact::ThreadStarted{thread}); !added) co_return fail(added.error());
+  }
+  reeve::Run run;
+  run.id = RunId(env_.uuid4());
+  run.agent = agent->id;
+  run.thread = thread.id;
+  run.task = request.task;
+  run.messages = request.messages;
+  run.cli = agent->cli;
+  run.durability = agent->durability;
+  run.session = thread.session;
+  run.started_at = env_.now();
+
+  proc::Launch launch;
+  launch.prompt = request.prompt;
+  launch.permissions = agent->permissions;
+  launch.resume = thread.session;
+  if (!thread.session) launch.new_session = env_.uuid4().str();
+  launch.model = agent->model;
+  launch.arguments = agent->args;
+  launch.prompt_file = options_.rounds.parent_path() / "prompts" / (run.id.str() + ".md");
+  auto plan = proc::plan(agent->cli, launch);
+  if (plan && plan->session) run.session = plan->session;
+
+  if (auto added = co_await draft.add(fact::RunStarted{run}); !added) co_return fail(added.error());
+  draft.write(store::SetRunEpoch{run.id, run.epoch});
+  if (auto joined = co_await participant_.at_start(draft, run); !joined) co_return fail(joined.error());
+  auto round = std::make_shared<CliRound>(*this, *agent, run);
+  if (plan) {
+    if (auto prepared = round->prepare(draft, plan->dialect); !prepared) co_return fail(prepared.error());
+  }
+  const auto committed = co_await draft.commit();
+  if (!committed) co_return fail(committed.error());
+
+  rounds_.emplace(run.id, round);
+  Status begun = plan ? Status() : Status(fail(plan.error()));
+  if (begun && plan->reads_prompt_file) begun = write_private_file(launch.prompt_file, request.prompt);
+  if (begun) {
+    auto additions = options_.additions;
+    for (const auto& [name, value] : plan->env) additions[name] = value;
+    for (const auto& [name, value] : agent->env) additions[name] = value;
+    additions["REEVE_TOWN"] = options_.root.string();
+    additions["REEVE_AGENT"] = agent->name;
+    additions["REEVE_AGENT_ID"] = agent->id.str();
+    additions["REEVE_RUN"] = run.id.str();
+    additions["REEVE_TOKEN"] = round_token(run.id, run.epoch);
+    if (run.task) additions["REEVE_TASK"] = run.task->str();
+    proc::RoundSpec spec;
+    spec.run = run.id;
+    spec.epoch = static_cast<std::int64_t>(run.epoch);
+    spec.mark = env_.uuid4().str();
+    spec.argv = plan->argv;
+    spec.env = proc::child_environment(options_.environment, additions);
+    spec.cwd = options_.root.string();
+    spec.input = plan->stdin_text.empty() ? proc::Input::none : proc::Input::file;
+    spec.time_limit = agent->limits.round_ms;
+    begun = co_await round->launch(std::move(spec), std::move(plan->stdin_text));
+  }
+  if (!begun) {
+    RunFinished verdict;
+    verdict.ending = Ending::error;
+    verdict.code = "spawn_failed";
+    verdict.message = begun.error().message();
+    co_await round->settle(std::move(verdict), false, std::nullopt);
+    ended(run.id);
+    co_return run.id;
+  }
+  group_.spawn("run " + run.id.str(), execute(std::move(round)));
+  co_return run.id;
+}
+
+void Runs::stop(RunId run, proc::Urgency urgency) {
+  const auto round = rounds_.find(run);
+  if (round != rounds_.end()) round->second->stop(urgency, "stopped");
+}
+
+Task<Status> Runs::stop_all(std::string reason) {
+  std::vector<RunId> running;
+  for (const auto& [id, round] : rounds_) running.push_back(id);
+  for (const auto& id : running) {
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+      Draft draft(env_, log_.store(), Caller{});
+      auto run = co_await draft.get<reeve::Run>(id);
+      if (!run) co_return fail(run.error());
+      if (is_ended(run->state) || run->stopping) break;
+      if (auto added = co_await draft.add(fact::RunStopRequested{id, run->agent, reason}); !added) co_return added;
+      const auto committed = co_await draft.commit();
+      if (committed) break;
+      if (!committed.error().is(Errc::conflict)) co_return fail(committed.error());
+    }
+  }
+  co_return Status();
+}
+
+Task<> Runs::wait_idle() {
+  while (!rounds_.empty()) co_await changed_.wait();
+}
+
+Task<> Runs::close() {
+  group_.cancel();
+  co_await group_.join();
+  rounds_.clear();
+}
+
+}  // namespace reeve::run

@@ -1,0 +1,104 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "aio/signal.h"
+#include "aio/task_group.h"
+#include "log/log.h"
+#include "model/agent.h"
+#include "model/run.h"
+#include "proc/spawner.h"
+#include "run/draft.h"
+
+namespace reeve::run {
+
+class CliRound;
+
+/// Lets others join a run's beginning and end: what changes with it is in the same commit.
+class Participant {
+ public:
+  virtual ~Participant() = default;
+  /// Adds what goes with the start: tasks that begin, messages that leave their queue.
+  virtual Task<Status> at_start(Draft& draft, const reeve::Run& run) = 0;
+  /// Adds what goes with the end, and names in `end.messages` those that are handled. `ending` is what the run's
+  /// terminal fact will be; `started` is false when its CLI never ran.
+  virtual Task<Status> at_end(Draft& draft, const reeve::Run& run, Ending ending, bool started, fact::RunEnd& end) = 0;
+};
+
+/// What a run is started with.
+struct RunRequest {
+  Agent agent;
+  std::vector<MessageId> messages;
+  std::optional<TaskId> task;
+  std::string prompt;
+};
+
+/// Executes runs: starts them, turns what their processes say into the log, ends them, and takes up after a restart what
+/// an earlier daemon began.
+///
+///  * G7  every run gets exactly one terminal fact: from here, in one commit with what the Participant adds.
+///  * G8  every commit of a run carries its epoch.
+///  * G12 destroying a Runs lets go of the processes; they go on, and recover() of the next one takes them up.
+///
+/// Domain thread only. What it refers to outlives it. close() before it is destroyed.
+class Runs {
+ public:
+  struct Options {
+    std::filesystem::path rounds;  ///< a folder for each round
+    std::filesystem::path root;    ///< where agents work
+    std::string town;              ///< its name
+    /// The environment that children are made from (proc/environment.h filters it).
+    std::map<std::string, std::string> environment;
+    /// Added to every child's: the socket, the path to this program, ...
+    std::map<std::string, std::string> additions;
+    std::size_t kept_rounds = 20;  ///< folders of ended rounds that are kept for `reeve logs`
+  };
+
+  Runs(Env& env, aio::asio::any_io_executor executor, log::Log& log, proc::Spawner& spawner, Participant& participant,
+       Options options);
+  ~Runs();
+
+  /// Takes up every run that is not over; answers how many go on.
+  Task<Result<std::size_t>> recover();
+  /// Commits RunStarted and lets the round begin. conflict: somebody else changed what it takes: look again.
+  Task<Result<RunId>> start(RunRequest request);
+  /// Ends a run whose stop has been requested in the log (fact::RunStopRequested); else nothing happens.
+  void stop(RunId run, proc::Urgency urgency);
+  /// Commits the request for every run in progress, and ends them.
+  Task<Status> stop_all(std::string reason);
+  [[nodiscard]] std::size_t running() const { return rounds_.size(); }
+  /// Returns when no run is in progress.
+  Task<> wait_idle();
+  /// Lets go of what runs; it goes on without this daemon.
+  Task<> close();
+
+ private:
+  friend class CliRound;
+  Task<> follow_stops();
+  Task<> execute(std::shared_ptr<CliRound> round);
+  void ended(RunId run);
+
+  Env& env_;
+  aio::asio::any_io_executor executor_;
+  log::Log& log_;
+  proc::Spawner& spawner_;
+  Participant& participant_;
+  Options options_;
+  std::map<RunId, std::shared_ptr<CliRound>> rounds_;
+  aio::Signal changed_;
+  aio::TaskGroup group_;
+};
+
+/// A round's folder.
+std::filesystem::path round_folder(const std::filesystem::path& rounds, const RunId& run);
+/// The token that commands inside a round carry (G8): "RUN.EPOCH".
+std::string round_token(const RunId& run, std::uint64_t epoch);
+Result<Caller::Round> parse_round_token(std::string_view token);
+
+}  // namespace reeve::run

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <utility>
+
+#include "run/draft.h"
+#include "town/services.h"
+
+namespace reeve::town {
+
+/// Drafts a change and commits it, again and again while somebody else was faster.
+///
+/// `decide(Draft&)` is a coroutine that loads what it needs, adds facts, and answers Result<T>; its error ends the change.
+/// A repetition of an earlier request (G9) gives the first answer. T has JSON.
+template <class T, class Decide>
+Task<Result<T>> change(Ground ground, Caller caller, Decide decide) {
+  Error lost;
+  for (int attempt = 0; attempt < run::kAttempts; ++attempt) {
+    run::Draft draft(ground.env, ground.log.store(), caller);
+    Result<T> value = co_await decide(draft);
+    if (!value) co_return fail(value.error());
+    draft.answer(write_json_of(*value));
+    const auto committed = co_await draft.commit();
+    if (committed) {
+      if (committed->repeated) co_return parse_json_as<T>(committed->answer);
+      co_return value;
+    }
+    lost = committed.error();
+    if (!lost.is(Errc::conflict)) break;
+  }
+  co_return fail(lost);
+}
+
+/// Adds facts one after the other.
+inline Task<Status> add_all(run::Draft& draft, std::vector<Fact> facts) {
+  for (auto& fact : facts) {
+    if (auto added = co_await draft.add(std::move(fact)); !added) co_return added;
+  }
+  co_return Status();
+}
+
+}  // namespace reeve::town

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/agent.h"
+#include "model/message.h"
+#include "model/task.h"
+
+namespace reeve::town {
+
+/// What a round is about, with the names that people use.
+struct Letter {
+  Message message;
+  std::string from;                  ///< the sender's name
+  std::optional<reeve::Task> task;  ///< of a task message
+};
+struct Briefing {
+  std::string town;
+  Agent agent;
+  std::optional<reeve::Task> task;  ///< the task that this round carries
+  std::vector<Letter> letters;
+};
+
+/// The text that a CLI is given for one round: the whole task, every message, and how to report. Pure.
+std::string write_prompt(const Briefing& briefing);
+
+/// Which of the waiting messages, in serving order, one round takes: everything but a second task, and nothing at all
+/// while none of them starts a round. Pure.
+std::vector<Message> choose_messages(const std::vector<Message>& waiting);
+
+}  // namespace reeve::town

@@ -1,0 +1,232 @@
+#include "town/supervisor.h"
+
+#include <algorithm>
+
+#include "base/limits.h"
+#include "base/logging.h"
+#include "town/change.h"
+#include "town/directory.h"
+#include "town/prompt.h"
+
+namespace reeve::town {
+
+Duration backoff(const Supervisor::Options& options, int attempt) {
+  auto wait = options.first_backoff;
+  for (int i = 1; i < attempt && wait < options.last_backoff; ++i) wait *= 2;
+  return std::min(wait, options.last_backoff);
+}
+
+Supervisor::Supervisor(Ground ground, aio::asio::any_io_executor executor, Options options)
+    : ground_(std::move(ground)), executor_(executor), options_(options), look_(executor), group_(std::move(executor)) {}
+
+Supervisor::~Supervisor() = default;
+
+Task<Status> Supervisor::start(run::Runs& runs) {
+  runs_ = &runs;
+  auto agents = co_await all_agents(ground_.log.store());
+  if (!agents) co_return fail(agents.error());
+  for (const auto& agent : *agents) {
+    if (!is_ended(agent.state)) wanted_.insert(agent.id);
+  }
+  group_.spawn("follow the log", follow());
+  const auto loop = [](Supervisor& self) -> Task<> {
+    for (;;) {
+      while (!self.wanted_.empty() && !self.holding_) {
+        const auto agent = *self.wanted_.begin();
+        self.wanted_.erase(self.wanted_.begin());
+        co_await self.consider(agent);
+      }
+      co_await self.look_.wait();
+    }
+  };
+  group_.spawn("start rounds", loop(*this));
+  co_return Status();
+}
+
+Task<> Supervisor::close() {
+  hold();
+  timers_.clear();
+  group_.cancel();
+  co_await group_.join();
+}
+
+void Supervisor::look_soon(const AgentId& agent) {
+  wanted_.insert(agent);
+  look_.notify();
+}
+
+void Supervisor::look_later(AgentId agent, Time when) {
+  const auto delay = std::max(when - ground_.env.now(), Duration(1));
+  timers_[agent] = ground_.env.after(delay, [this, agent] { look_soon(agent); });
+}
+
+/// Whatever may give an agent something to do.
+Task<> Supervisor::follow() {
+  log::SubscribeOptions options;
+  options.filter.kinds = {"MessageSent",      "MessagesReturned", "AgentStateChanged", "AgentSpawned",
+                          "RunCompleted",     "RunFailed",        "RunCancelled",      "AgentStopRequested"};
+  const auto events = ground_.log.subscribe(std::move(options));
+  for (;;) {
+    auto frames = co_await events->next();
+    if (!frames) {
+      logging::error("the supervisor cannot follow the log: {}", frames.error().message());
+      co_return;
+    }
+    for (const auto& frame : *frames) {
+      const auto* event = std::get_if<EventPtr>(&frame);
+      if (event == nullptr) continue;
+      for (const auto& scope : (*event)->scopes) {
+        if (scope.family() != "agent") continue;
+        if (const auto id = AgentId::parse(scope.id())) wanted_.insert(*id);
+      }
+    }
+    look_.notify();
+  }
+}
+
+Task<> Supervisor::consider(AgentId agent) {
+  const auto started = co_await try_start(agent);
+  if (started) co_return;
+  if (started.error().is(Errc::conflict)) {
+    look_soon(agent);  // it changed in between
+  } else if (!started.error().is(Errc::not_found)) {
+    logging::warn("agent {}: no round could be started: {}", agent.str(), started.error().message());
+    look_later(agent, ground_.env.now() + options_.first_backoff);
+  }
+}
+
+Task<Status> Supervisor::try_start(AgentId id) {
+  auto& store = ground_.log.store();
+  auto agent = co_await run::load<Agent>(store, id);
+  if (!agent) co_return fail(agent.error());
+  if (agent->state != AgentState::idle || agent->current_run || agent->stopping) co_return Status();
+
+  const auto now = ground_.env.now();
+  auto ready = co_await store.ready(inbox_queue(id), now, limits::kPage);
+  if (!ready) co_return fail(ready.error());
+  std::vector<Message> waiting;
+  for (const auto& item : *ready) {
+    const auto message_id = MessageId::parse(item.item);
+    if (!message_id) continue;
+    auto message = co_await run::load<Message>(store, *message_id);
+    if (!message) co_return fail(message.error());
+    waiting.push_back(std::move(*message));
+  }
+  const auto chosen = choose_messages(waiting);
+  if (chosen.empty()) {
+    auto later = co_await store.items(inbox_queue(id), limits::kPage);
+    if (!later) co_return fail(later.error());
+    std::optional<Time> next;
+    for (const auto& item : *later) {
+      if (item.lease.empty() && item.not_before > now) next = std::min(next.value_or(item.not_before), item.not_before);
+    }
+    if (next) look_later(id, *next);
+    co_return Status();
+  }
+
+  Briefing briefing;
+  briefing.town = ground_.town;
+  run::RunRequest request;
+  for (const auto& message : chosen) {
+    Letter letter{message, co_await display_name(store, message.from), {}};
+    if (message.task) {
+      auto task = co_await run::load<reeve::Task>(store, *message.task);
+      if (!task) co_return fail(task.error());
+      if (!is_ended(task->state)) request.task = task->id;
+      letter.task = std::move(*task);
+    }
+    request.messages.push_back(message.id);
+    briefing.letters.push_back(std::move(letter));
+  }
+  if (!request.task) request.task = agent->current_task;
+  if (request.task) {
+    auto task = co_await run::load<reeve::Task>(store, *request.task);
+    if (!task) co_return fail(task.error());
+    briefing.task = std::move(*task);
+  }
+  briefing.agent = *agent;
+  request.agent = std::move(*agent);
+  request.prompt = write_prompt(briefing);
+  auto run = co_await runs_->start(std::move(request));
+  if (!run) co_return fail(run.error());
+  co_return Status();
+}
+
+Task<Status> Supervisor::at_start(run::Draft& draft, const reeve::Run& run) {
+  for (const auto& message : run.messages) {
+    draft.require(store::QueueHolds{inbox_queue(run.agent), message.str(), ""});
+    draft.write(store::QueueTake{inbox_queue(run.agent), message.str(), run.id.str()});
+  }
+  if (run.task) co_return co_await draft.add(fact::TaskStarted{*run.task, run.agent, run.id});
+  co_return Status();
+}
+
+Task<Status> Supervisor::at_end(run::Draft& draft, const reeve::Run& run, Ending ending, bool started,
+                                fact::RunEnd& end) {
+  auto agent = co_await draft.get<Agent>(run.agent);
+  if (!agent) co_return fail(agent.error());
+  if (ending == Ending::completed) {
+    end.messages = run.messages;
+    for (const auto& message : run.messages) draft.write(store::QueueAck{inbox_queue(run.agent), message.str()});
+    if (run.task && !run.reported && agent->completes == Completes::success) {
+      auto task = co_await draft.get<reeve::Task>(*run.task);
+      if (!task) co_return fail(task.error());
+      if (!is_ended(task->state)) {
+        auto done = co_await draft.add(fact::TaskCompleted{*run.task, run.agent, run.id, end.text});
+        if (!done) co_return done;
+      }
+    }
+  } else {
+    if (auto given = co_await give_back(draft, run, ending, started, end); !given) co_return given;
+  }
+  if (agent->stopping) {
+    co_return co_await draft.add(fact::AgentStopped{run.agent, agent->state, *agent->stopping});
+  }
+  co_return Status();
+}
+
+/// The messages of a round that did not succeed. A round that never ran, or was cancelled, counts as no attempt, but for
+/// a CLI that cannot be started at all: that would go on for ever.
+Task<Status> Supervisor::give_back(run::Draft& draft, const reeve::Run& run, Ending ending, bool started,
+                                   fact::RunEnd& end) {
+  const bool counted = ending != Ending::cancelled && (started || end.code == "spawn_failed");
+  const auto queue = inbox_queue(run.agent);
+  fact::MessagesReturned returned{run.agent, run.id, {}, counted, {}};
+  bool task_waits = false;
+  for (const auto& id : run.messages) {
+    auto message = co_await draft.get<Message>(id);
+    if (!message) co_return fail(message.error());
+    if (message->task) {
+      auto task = co_await draft.get<reeve::Task>(*message->task);
+      if (!task) co_return fail(task.error());
+      if (is_ended(task->state)) {  // done or failed by report, whatever became of the round
+        end.messages.push_back(id);
+        draft.write(store::QueueAck{queue, id.str()});
+        continue;
+      }
+    }
+    const int attempt = message->attempt + (counted ? 1 : 0);
+    if (attempt < limits::kMessageAttempts) {
+      const auto when = counted ? draft.env().now() + backoff(options_, attempt) : Time();
+      returned.messages.push_back(id);
+      returned.not_before = when;
+      draft.write(store::QueueReturn{queue, id.str(), attempt, when});
+      task_waits = task_waits || message->task == run.task;
+      continue;
+    }
+    draft.write(store::QueueAck{queue, id.str()});
+    draft.write(store::QueuePush{dead_queue(run.agent), id.str(), static_cast<int>(message->priority), {}, attempt});
+    const auto reason = "failed " + std::to_string(attempt) + " times: " + end.code + (end.error.empty() ? "" : ": " + end.error);
+    std::vector<Fact> facts{fact::MessageDeadLettered{run.agent, run.id, id, reason},
+                            fact::AgentNeedsAttention{run.agent, "a message " + reason}};
+    if (message->task) facts.emplace_back(fact::TaskFailed{*message->task, run.agent, run.id, reason});
+    if (auto added = co_await add_all(draft, std::move(facts)); !added) co_return added;
+  }
+  if (run.task && task_waits) {
+    if (auto added = co_await draft.add(fact::TaskReturned{*run.task, run.agent, run.id}); !added) co_return added;
+  }
+  if (!returned.messages.empty()) co_return co_await draft.add(std::move(returned));
+  co_return Status();
+}
+
+}  // namespace reeve::town

@@ -1,0 +1,65 @@
+#include "log/log.h"
+#include "town/directory.h"
+#include "town/services.h"
+
+namespace reeve::town {
+namespace {
+
+/// Looks, then waits for events of `scope` and looks again.
+template <class T, class Look>
+Task<Result<T>> until(Ground ground, Scope scope, Look look) {
+  log::SubscribeOptions options;
+  options.filter.scopes = {std::move(scope)};
+  const auto events = ground.log.subscribe(std::move(options));
+  for (;;) {
+    Result<std::optional<T>> seen = co_await look();
+    if (!seen) co_return fail(seen.error());
+    if (*seen) co_return std::move(**seen);
+    for (bool woken = false; !woken;) {
+      auto frames = co_await events->next();
+      if (!frames) co_return fail(frames.error());
+      for (const auto& frame : *frames) woken = woken || std::holds_alternative<EventPtr>(frame);
+    }
+  }
+}
+
+}  // namespace
+
+Task<Result<api::WaitReply>> wait_agent(Ground ground, std::string reference) {
+  auto found = co_await find_agent(ground.log.store(), std::move(reference));
+  if (!found) co_return fail(found.error());
+  const auto id = found->id;
+  const auto look = [&]() -> Task<Result<std::optional<api::WaitReply>>> {
+    auto& store = ground.log.store();
+    auto agent = co_await run::load<Agent>(store, id);
+    if (!agent) co_return fail(agent.error());
+    const auto reply = [&] { return std::optional(api::WaitReply{std::string(enum_name(agent->state)), agent->attention}); };
+    if (is_ended(agent->state)) co_return reply();
+    if (agent->state != AgentState::idle || agent->current_run) co_return std::nullopt;
+    auto waiting = co_await store.items(inbox_queue(id), 256);
+    if (!waiting) co_return fail(waiting.error());
+    for (const auto& item : *waiting) {
+      const auto message_id = MessageId::parse(item.item);
+      if (!message_id) continue;
+      auto message = co_await run::load<Message>(store, *message_id);
+      if (message && starts_round(message->type)) co_return std::nullopt;
+    }
+    co_return reply();
+  };
+  co_return co_await until<api::WaitReply>(ground, Scope::of(id), look);
+}
+
+Task<Result<api::WaitReply>> wait_task(Ground ground, std::string reference) {
+  auto found = co_await find_task(ground.log.store(), std::move(reference));
+  if (!found) co_return fail(found.error());
+  const auto id = found->id;
+  const auto look = [&]() -> Task<Result<std::optional<api::WaitReply>>> {
+    auto task = co_await run::load<reeve::Task>(ground.log.store(), id);
+    if (!task) co_return fail(task.error());
+    if (!is_ended(task->state)) co_return std::nullopt;
+    co_return std::optional(api::WaitReply{std::string(enum_name(task->state)), task->result});
+  };
+  co_return co_await until<api::WaitReply>(ground, Scope::of(id), look);
+}
+
+}  // namespace reeve::town
