@@ -66,9 +66,9 @@ struct Answer {
 Answer event_stream(StreamBody body);
 
 /// Answers one request, on the server's thread. It is cancelled (terminal) when the peer
-/// disconnects (also when it only closes its sending side) and when the server stops; what must not
-/// be torn then belongs to another task group. An exception becomes a 500 problem and never ends
-/// the server.
+/// disconnects (over TCP also when it only closes its sending side) and when the server stops; what
+/// must not be torn then belongs to another task group. An exception becomes a 500 problem and
+/// never ends the server.
 using Handler = std::function<asio::awaitable<Answer>(Request request)>;
 
 /// Lifetime: the io_context outlives the Server, and run() has returned (or will never be resumed)
@@ -80,8 +80,8 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  /// Listens there from now on; connections wait until run(). Returns the address with its real
-  /// port. Errors: listen_on() in net/socket.h.
+  /// Listens there from now on; connections wait until run(), which comes after the last listen().
+  /// Returns the address with its real port. Errors: listen_on() in net/socket.h.
   Result<Address> listen(const Address& address);
 
   /// Serves until stop() and until every connection has ended. Cancelling it is a stop() without

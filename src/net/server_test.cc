@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -360,6 +362,93 @@ TEST_F(ServerTest, AClientThatLeavesCancelsItsHandler) {
     trace.wait_entered();
   }
   trace.wait_left();
+}
+
+TEST_F(ServerTest, AClientThatLeavesIsNoticedOverTcpToo) {
+  Trace trace;
+  also_listen(TcpAddress{});
+  start(stuck(trace));
+  {
+    RawClient raw(bound_.at(0));
+    raw.send("GET / HTTP/1.1\r\n\r\n");
+    trace.wait_entered();
+  }
+  trace.wait_left();
+}
+
+TEST_F(ServerTest, AClientThatOnlyStopsSendingGetsItsAnswer) {
+  asio::steady_timer go_on(context_);
+  go_on.expires_at(std::chrono::steady_clock::time_point::max());
+  std::promise<void> entered;
+  start([&](Request) -> asio::awaitable<Answer> {
+    entered.set_value();
+    boost::system::error_code error;
+    co_await go_on.async_wait(asio::redirect_error(asio::use_awaitable, error));
+    co_return Response{.body = "answer"};
+  });
+  auto raw = this->raw();
+  raw.send("GET / HTTP/1.1\r\n\r\n");
+  entered.get_future().wait();
+  ::shutdown(raw.fd(), SHUT_WR);
+  EXPECT_EQ(connections(), 1u);  // the loop has seen it
+  asio::post(context_, [&] { go_on.cancel(); });
+  EXPECT_TRUE(raw.read_all().ends_with("answer"));
+}
+
+TEST_F(ServerTest, ALoopThatIsDroppedFreesEverything) {
+  Trace handler;
+  Trace stream;
+  {
+    asio::io_context context;
+    const Address address = UnixAddress{folder_ / "dropped"};
+    Server server(context.get_executor(),
+                  [&](Request request) {
+                    return stuck(request.path == "/stream" ? stream : handler)(std::move(request));
+                  },
+                  {});
+    ASSERT_TRUE(server.listen(address));
+    auto ended = asio::co_spawn(context, server.run(), asio::use_future);
+    RawClient first(address);
+    RawClient second(address);
+    first.send("GET / HTTP/1.1\r\n\r\n");
+    second.send("GET /stream HTTP/1.1\r\n\r\n");
+    std::thread loop([&] { context.run(); });
+    handler.wait_entered();
+    stream.wait_entered();
+    context.stop();
+    loop.join();
+  }
+  handler.wait_left();
+  stream.wait_left();
+}
+
+TEST_F(ServerTest, ACancelledRunStopsWithoutGrace) {
+  Trace trace;
+  asio::io_context context;
+  const Address address = UnixAddress{folder_ / "cancelled"};
+  Server server(context.get_executor(), stuck(trace), {.stop_grace = 1h});
+  ASSERT_TRUE(server.listen(address));
+  asio::cancellation_signal signal;
+  auto ended = asio::co_spawn(context, server.run(),
+                              asio::bind_cancellation_slot(signal.slot(), asio::use_future));
+  RawClient raw(address);
+  raw.send("GET / HTTP/1.1\r\n\r\n");
+  std::thread loop([&] { context.run(); });
+  trace.wait_entered();
+  asio::post(context, [&] { signal.emit(asio::cancellation_type::terminal); });
+  loop.join();  // returns when nothing is left to do
+  EXPECT_EQ(ended.wait_for(0s), std::future_status::ready);
+  trace.wait_left();
+  EXPECT_TRUE(raw.read_all().starts_with("HTTP/1.1 503 "));
+}
+
+TEST_F(ServerTest, AHandlerMayStopTheServer) {
+  start([&](Request) -> asio::awaitable<Answer> {
+    begin_stop();
+    co_return Response{.body = "stopping"};
+  });
+  EXPECT_EQ(client().request({.method = "POST"})->body, "stopping");
+  EXPECT_TRUE(has_stopped_within(20s));
 }
 
 TEST_F(ServerTest, AClientThatLeavesCancelsItsStream) {

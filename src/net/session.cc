@@ -1,6 +1,7 @@
 #include "net/session.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
@@ -286,23 +287,33 @@ asio::awaitable<void> Session::close_gently() {
   }
 }
 
-/// Has the handler cancelled when the peer closes. Bytes that come instead are the next request:
-/// then it looks no further.
+/// Has the handler cancelled when the peer closes. A Unix socket tells that (hang-up) from a peer
+/// that only sends no more; of TCP we learn the end of its bytes, and take that for it. Bytes that
+/// come there instead are the next request: then it looks no further.
 void Session::watch_peer() {
   if (watching_) return;
   watching_ = true;
-  socket_.async_wait(Socket::wait_read, [weak = weak_from_this()](boost::system::error_code error) {
+  const auto what = peer_.local ? Socket::wait_error : Socket::wait_read;
+  socket_.async_wait(what, [weak = weak_from_this()](boost::system::error_code error) {
     const auto self = weak.lock();
     if (!self) return;
     self->watching_ = false;
     if (error || (self->doing_ != Doing::answering && self->doing_ != Doing::streaming)) return;
-    char byte = 0;
-    const auto got = ::recv(self->socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    if (got > 0) return;
-    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return self->watch_peer();
+    if (!self->has_left()) return;
     self->peer_gone_ = true;
     self->cancel();
   });
+}
+
+bool Session::has_left() {
+  const int fd = socket_.native_handle();
+  if (peer_.local) {
+    pollfd now{.fd = fd, .events = 0, .revents = 0};
+    return ::poll(&now, 1, 0) > 0;  // hang-up and error are always asked for
+  }
+  char byte = 0;
+  const auto got = ::recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
 }
 
 }  // namespace reeve::net

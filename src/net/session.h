@@ -53,6 +53,7 @@ class Session final : public Writer, public std::enable_shared_from_this<Session
   asio::awaitable<void> close_gently();
   std::string head_of(Response& response, bool sized) const;
   void watch_peer();
+  bool has_left();
 
   Socket socket_;
   Peer peer_;

@@ -97,6 +97,29 @@ TEST(Listen, AStaleSocketIsReplacedALivingOneIsNot) {
   EXPECT_TRUE(listen_on(address));
 }
 
+TEST(Listen, OfManyThatFindAStaleSocketOneGetsIt) {
+  const TempFolder folder;
+  const UnixAddress address{folder / "s"};
+  for (int round = 0; round < 20; ++round) {
+    ASSERT_TRUE(listen_on(address));  // stale at once
+    std::vector<std::future<Result<Listener>>> tries;
+    for (int i = 0; i < 8; ++i) {
+      tries.push_back(std::async(std::launch::async, [&] { return listen_on(address); }));
+    }
+    std::vector<Listener> won;
+    for (auto& attempt : tries) {
+      auto listener = attempt.get();
+      if (listener) {
+        won.push_back(std::move(*listener));
+      } else {
+        EXPECT_EQ(listener.error().code(), Errc::conflict) << listener.error().message();
+      }
+    }
+    ASSERT_EQ(won.size(), 1u);
+    EXPECT_TRUE(connect_to(address, soon()));
+  }
+}
+
 TEST(Listen, AFileThatIsNoSocketStays) {
   const TempFolder folder;
   std::ofstream(folder / "s") << "precious";
