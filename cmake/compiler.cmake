@@ -33,6 +33,11 @@ if(REEVE_SANITIZE)
   endif()
 endif()
 
+option(REEVE_FUZZ "Build the fuzz targets, and everything with coverage for them" OFF)
+if(REEVE_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
 find_program(REEVE_MOLD NAMES mold)
 if(REEVE_MOLD)
   add_link_options(-fuse-ld=mold)

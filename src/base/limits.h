@@ -36,6 +36,17 @@ inline constexpr std::size_t kText = 16 << 20;
 inline constexpr std::size_t kRequestBody = 32 << 20;
 /// An agent's name, a town's name.
 inline constexpr std::size_t kName = 64;
+/// An HTTP request's line and headers: tokens and cookies are a few KB; this is what a stranger may
+/// make us keep before we know who it is.
+inline constexpr std::size_t kHttpHead = 32 << 10;
+/// Connections that one server holds at a time: below the usual 1024 descriptors of a process, with
+/// room for the store and for children.
+inline constexpr std::size_t kConnections = 768;
+/// A response body that our own client reads whole: a page of events, each at its limit, is asked
+/// for as a stream instead.
+inline constexpr std::size_t kResponseBody = 64 << 20;
+/// One server-sent message: an event's payload with what stands around it.
+inline constexpr std::size_t kSseMessage = kEventPayload + (1 << 20);
 /// How often a message is tried before it goes to the dead letters.
 inline constexpr int kMessageAttempts = 3;
 /// JSON nesting: deep enough for tool schemas, shallow enough for the stack.
