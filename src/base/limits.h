@@ -27,6 +27,15 @@ inline constexpr std::size_t kPage = 1000;
 inline constexpr std::size_t kStreamLine = 64 << 20;
 /// What one round may write to its output files before it is stopped with `output_limit`.
 inline constexpr std::uint64_t kRoundOutput = 1ULL << 30;
+/// A round's spec.json: argv and environment, which the kernel limits to a quarter of the stack
+/// (2 MB by default), as JSON.
+inline constexpr std::size_t kRoundSpec = 8 << 20;
+/// The other small files of a round (claim, stop request, exit status).
+inline constexpr std::size_t kRoundNote = 64 << 10;
+/// How much of a process' environment is searched for a round's mark: more than the kernel lets in.
+inline constexpr std::size_t kProcessEnvironment = 8 << 20;
+/// Read from a round's output in one call: a few hundred events, a fraction of a millisecond.
+inline constexpr std::size_t kTailRead = 1 << 20;
 /// A prompt on argv: it is public and the kernel limits one argument to 128 KiB. Longer ones go by
 /// standard input.
 inline constexpr std::size_t kArgvPrompt = 100 << 10;
