@@ -36,6 +36,18 @@ inline constexpr std::size_t kRoundNote = 64 << 10;
 inline constexpr std::size_t kProcessEnvironment = 8 << 20;
 /// Read from a round's output in one call: a few hundred events, a fraction of a millisecond.
 inline constexpr std::size_t kTailRead = 1 << 20;
+/// A line that no dialect knows, or a line of stderr, as an event: enough to see what it is; the
+/// round's files have the rest.
+inline constexpr std::size_t kRawLine = 64 << 10;
+/// The end of a plain command's output that becomes its answer.
+inline constexpr std::size_t kPlainAnswer = 64 << 10;
+/// A run's final text, and text that waits for the end of its message: models answer with less than
+/// this in one message, and it is saved with every commit of a round.
+inline constexpr std::size_t kAnswer = 256 << 10;
+/// The end of stderr that a failure's message may quote.
+inline constexpr std::size_t kComplaint = 2 << 10;
+/// Tool calls of one round that wait for their results at the same time; CLIs stop at some twenty.
+inline constexpr std::size_t kOpenCalls = 256;
 /// A prompt on argv: it is public and the kernel limits one argument to 128 KiB. Longer ones go by
 /// standard input.
 inline constexpr std::size_t kArgvPrompt = 100 << 10;

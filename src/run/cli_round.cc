@@ -27,7 +27,7 @@ std::string oversized(const AgentEvent& event, const std::string& payload) {
   json::object cut;
   cut["type"] = type_name(event);
   cut["too_large_bytes"] = payload.size();
-  cut["begins"] = utf8::valid_prefix(payload, kKeptText);
+  cut["begins"] = std::string(head_of(payload, kKeptText));
   return write_json(cut);
 }
 
@@ -344,7 +344,7 @@ Task<Status> CliRound::try_settle(const RunFinished& verdict, bool started, cons
   end.code = run->stopping ? "cancelled" : verdict.code;
   end.error = run->stopping ? *run->stopping : verdict.message;
   if (ending != Ending::completed && end.code.empty()) end.code = enum_name(ending);
-  end.text = utf8::valid_prefix(verdict.text, kKeptText);
+  end.text = head_of(verdict.text, kKeptText);
   end.session = run_.session;
   end.usage = progress_.usage;
   end.cost_usd = progress_.cost_usd;
