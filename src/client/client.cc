@@ -1,0 +1,254 @@
+#include "client/client.h"
+
+#include <sys/random.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <thread>
+
+#include "base/ids.h"
+#include "base/json.h"
+#include "client/start_daemon.h"
+#include "wire/problem.h"
+
+namespace reeve::client {
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kTimeout = 30'000ms;
+constexpr auto kStartTimeout = 20'000ms;
+constexpr auto kForEver = std::chrono::milliseconds(365 * 24h);
+constexpr const char* kApi = "1";
+
+/// Percent-encodes everything that has a meaning in a target.
+std::string escape(std::string_view text) {
+  static constexpr char kHex[] = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+                       c == '.' || c == '~' || c == ':';
+    if (plain) {
+      out += c;
+    } else {
+      const auto byte = static_cast<unsigned char>(c);
+      out += '%';
+      out += kHex[byte >> 4];
+      out += kHex[byte & 15];
+    }
+  }
+  return out;
+}
+
+std::string new_key() {
+  Uuid uuid;
+  REEVE_CHECK(::getrandom(uuid.bytes.data(), uuid.bytes.size(), 0) == 16);
+  return uuid.str();
+}
+
+template <class T>
+Result<T> read(const Result<net::Response>& response) {
+  if (!response) return fail(response.error());
+  if (response->status >= 400) return fail(wire::read_problem(response->status, response->body));
+  return parse_json_as<T>(response->body);
+}
+
+bool worth_repeating(const Error& error) { return error.is(Errc::unavailable) || error.is(Errc::unknown_outcome); }
+
+std::string query_of(const Client::EventQuery& query) {
+  std::string text;
+  const auto add = [&](std::string_view name, std::string_view value) {
+    text += text.empty() ? '?' : '&';
+    text += std::string(name) + "=" + escape(value);
+  };
+  if (!query.after.empty()) add("after", query.after);
+  else if (query.latest == 0) add("from", query.from_now ? "now" : "beginning");
+  for (const auto& scope : query.scopes) add("scope", scope);
+  for (const auto& kind : query.kinds) add("kind", kind);
+  if (query.latest > 0) add("latest", std::to_string(query.latest));
+  if (query.limit > 0) add("limit", std::to_string(query.limit));
+  if (query.deltas) add("deltas", "1");
+  return text;
+}
+
+}  // namespace
+
+ClientSettings settings_from_environment(std::string version) {
+  ClientSettings settings;
+  settings.version = std::move(version);
+  if (const char* token = std::getenv("REEVE_TOKEN")) settings.round_token = token;
+  settings.may_start_daemon = settings.round_token.empty() && std::getenv("REEVE_NO_START") == nullptr;
+  return settings;
+}
+
+Client::Client(TownFolder folder, ClientSettings settings) : folder_(std::move(folder)), settings_(std::move(settings)) {}
+
+net::ClientOptions Client::options(std::chrono::milliseconds timeout) const {
+  net::ClientOptions options;
+  options.version = settings_.version;
+  options.timeout = timeout;
+  return options;
+}
+
+Status Client::revive() {
+  if (settings_.may_start_daemon) return start_daemon(folder_, kStartTimeout);
+  return fail(Errc::unavailable, "the town's daemon does not run");
+}
+
+Result<net::Response> Client::send_until_answered(net::ClientRequest request, std::chrono::milliseconds timeout) {
+  request.headers.emplace_back("Reeve-Api", kApi);
+  if (!settings_.round_token.empty()) request.headers.emplace_back("Reeve-Token", settings_.round_token);
+  if (request.method != "GET") {
+    request.headers.emplace_back("Idempotency-Key", new_key());
+    request.headers.emplace_back("Content-Type", "application/json");
+  }
+  // Inside a round the daemon may be on its way back; outside, it is started, and a cut answer asked for again.
+  const auto deadline = Clock::now() + settings_.patience;
+  auto pause = 5ms;
+  for (bool started = false;;) {
+    net::BlockingClient connection(net::UnixAddress{folder_.socket()}, options(timeout));
+    auto response = connection.request(request);
+    if (response || !worth_repeating(response.error())) return response;
+    if (settings_.may_start_daemon && !started) {
+      started = true;
+      if (auto revived = revive(); !revived) return fail(revived.error());
+      continue;
+    }
+    if (!settings_.may_start_daemon && settings_.round_token.empty()) return response;
+    if (Clock::now() + pause > deadline) return response;
+    std::this_thread::sleep_for(pause);
+    pause = std::min(pause * 2, 500ms);
+  }
+}
+
+Result<net::Response> Client::get(const std::string& target, std::chrono::milliseconds timeout) {
+  net::ClientRequest request;
+  request.target = target;
+  return send_until_answered(std::move(request), timeout);
+}
+
+Result<net::Response> Client::post(const std::string& target, const std::string& body) {
+  net::ClientRequest request;
+  request.method = "POST";
+  request.target = target;
+  request.body = body;
+  return send_until_answered(std::move(request), kTimeout);
+}
+
+Result<api::TownView> Client::town() { return read<api::TownView>(get("/v1/town", kTimeout)); }
+Result<std::vector<api::AgentView>> Client::agents() {
+  return read<std::vector<api::AgentView>>(get("/v1/agents", kTimeout));
+}
+Result<api::AgentView> Client::agent(const std::string& reference) {
+  return read<api::AgentView>(get("/v1/agents/" + escape(reference), kTimeout));
+}
+Result<Agent> Client::spawn(const api::SpawnRequest& request) {
+  return read<Agent>(post("/v1/agents", write_json_of(request)));
+}
+Result<Agent> Client::kill(const std::string& agent, const std::string& reason) {
+  return read<Agent>(post("/v1/agents/" + escape(agent) + "/kill", write_json_of(api::KillRequest{reason})));
+}
+Result<Task> Client::assign(const std::string& agent, const api::AssignRequest& request) {
+  return read<Task>(post("/v1/agents/" + escape(agent) + "/tasks", write_json_of(request)));
+}
+Result<Message> Client::send(const api::SendRequest& request) {
+  return read<Message>(post("/v1/messages", write_json_of(request)));
+}
+Result<api::InboxView> Client::inbox(const std::string& agent) {
+  return read<api::InboxView>(get("/v1/agents/" + escape(agent) + "/inbox", kTimeout));
+}
+Result<api::TaskPage> Client::tasks(const std::string& state, std::uint64_t after, std::size_t limit) {
+  return read<api::TaskPage>(get("/v1/tasks?state=" + escape(state) + "&after=" + std::to_string(after) +
+                                     "&limit=" + std::to_string(limit),
+                                 kTimeout));
+}
+Result<api::TaskView> Client::task(const std::string& reference) {
+  return read<api::TaskView>(get("/v1/tasks/" + escape(reference), kTimeout));
+}
+Result<api::TaskView> Client::current_task(const std::string& agent) {
+  return read<api::TaskView>(get("/v1/agents/" + escape(agent) + "/task", kTimeout));
+}
+Result<Task> Client::report(const std::string& task, const std::string& report, const std::string& text) {
+  return read<Task>(post("/v1/tasks/" + escape(task) + "/" + report, write_json_of(api::ReportRequest{text})));
+}
+Result<api::WaitReply> Client::wait_agent(const std::string& agent, std::optional<std::chrono::milliseconds> timeout) {
+  return read<api::WaitReply>(get("/v1/agents/" + escape(agent) + "/wait", timeout.value_or(kForEver)));
+}
+Result<api::WaitReply> Client::wait_task(const std::string& task, std::optional<std::chrono::milliseconds> timeout) {
+  return read<api::WaitReply>(get("/v1/tasks/" + escape(task) + "/wait", timeout.value_or(kForEver)));
+}
+
+Result<std::string> Client::output(const std::string& agent, const std::string& run, const std::string& stream) {
+  auto target = "/v1/agents/" + escape(agent) + "/output?stream=" + escape(stream);
+  if (!run.empty()) target += "&run=" + escape(run);
+  auto response = get(target, kTimeout);
+  if (!response) return fail(response.error());
+  if (response->status >= 400) return fail(wire::read_problem(response->status, response->body));
+  return std::move(response->body);
+}
+
+Status Client::stop(api::StopMode mode) {
+  net::BlockingClient connection(net::UnixAddress{folder_.socket()}, options(kTimeout));
+  net::ClientRequest request;
+  request.method = "POST";
+  request.target = "/v1/daemon/stop";
+  request.headers.emplace_back("Reeve-Api", kApi);
+  request.body = write_json_of(api::StopRequest{mode});
+  auto response = connection.request(request);
+  if (!response) return fail(response.error());
+  if (response->status >= 400) return fail(wire::read_problem(response->status, response->body));
+  return {};
+}
+
+Result<Client::Events> Client::events(const EventQuery& query) {
+  auto response = get("/v1/events" + query_of(query), kTimeout);
+  if (!response) return fail(response.error());
+  if (response->status >= 400) return fail(wire::read_problem(response->status, response->body));
+  auto value = parse_json(response->body);
+  if (!value || !value->is_object()) return fail(Errc::corrupt, "the daemon's answer is not understood");
+  Events events;
+  for (const auto& event : value->get_object()["events"].as_array()) events.events.push_back(write_json(event));
+  events.cursor = value->get_object()["cursor"].as_string();
+  return events;
+}
+
+Status Client::follow(EventQuery query, const OnFrame& on_frame) {
+  bool going = true;
+  std::optional<Error> told;
+  auto pause = 5ms;
+  while (going) {
+    net::BlockingClient connection(net::UnixAddress{folder_.socket()}, options(kTimeout));
+    net::ClientRequest request;
+    request.target = "/v1/events" + query_of(query);
+    request.headers = {{"Accept", "text/event-stream"}, {"Reeve-Api", kApi}};
+    auto response = connection.stream(request, [&](const wire::SseMessage& message) {
+      pause = 5ms;
+      if (message.event == "error") {
+        const auto problem = parse_json(message.data);
+        const auto* object = problem ? problem->if_object() : nullptr;
+        if (object != nullptr) {
+          told = Error(errc_from_name(std::string_view(object->at("code").as_string())),
+                       std::string(object->at("detail").as_string()));
+        }
+        return false;
+      }
+      if (message.id) query.after = *message.id;
+      going = on_frame(message.event, message.data, message.id.value_or(""));
+      return going;
+    });
+    if (told) return fail(*told);
+    if (response && response->status >= 400) return fail(wire::read_problem(response->status, response->body));
+    if (!response && !worth_repeating(response.error()) && !response.error().is(Errc::timeout)) return fail(response.error());
+    if (!going) break;
+    // The daemon is gone for the moment: bring it back and go on behind the last cursor.
+    if (settings_.may_start_daemon) {
+      if (auto revived = revive(); !revived) return revived;
+    }
+    std::this_thread::sleep_for(pause);
+    pause = std::min(pause * 2, 500ms);
+  }
+  return {};
+}
+
+}  // namespace reeve::client

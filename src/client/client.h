@@ -1,0 +1,86 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "client/town_folder.h"
+#include "model/api.h"
+#include "net/blocking_client.h"
+
+/// The typed client of a daemon's API: for commands, tests, and library users in another process.
+namespace reeve::client {
+
+struct ClientSettings {
+  std::string version;
+  /// Of the round that this process runs in; empty outside. Then no daemon is ever started from here: it would be the
+  /// round's child and end with it.
+  std::string round_token;
+  bool may_start_daemon = true;
+  /// How long to look for a daemon that is away, inside a round.
+  std::chrono::milliseconds patience{30'000};
+};
+/// From REEVE_TOKEN and REEVE_NO_START.
+ClientSettings settings_from_environment(std::string version);
+
+/// One request at a time. Every changing request carries an idempotency key of its own and is repeated after
+/// `unavailable` and `unknown_outcome`, so it takes effect once (G9). Errors: the daemon's, and those of the way to it.
+class Client {
+ public:
+  Client(TownFolder folder, ClientSettings settings);
+
+  Result<api::TownView> town();
+  Result<std::vector<api::AgentView>> agents();
+  Result<api::AgentView> agent(const std::string& reference);
+  Result<Agent> spawn(const api::SpawnRequest& request);
+  Result<Agent> kill(const std::string& agent, const std::string& reason);
+  Result<Task> assign(const std::string& agent, const api::AssignRequest& request);
+  Result<Message> send(const api::SendRequest& request);
+  Result<api::InboxView> inbox(const std::string& agent);
+  Result<api::TaskPage> tasks(const std::string& state, std::uint64_t after, std::size_t limit);
+  Result<api::TaskView> task(const std::string& reference);
+  Result<api::TaskView> current_task(const std::string& agent);
+  /// `report`: "complete", "fail" or "progress".
+  Result<Task> report(const std::string& task, const std::string& report, const std::string& text);
+  /// timeout: it has more to do still.
+  Result<api::WaitReply> wait_agent(const std::string& agent, std::optional<std::chrono::milliseconds> timeout);
+  Result<api::WaitReply> wait_task(const std::string& task, std::optional<std::chrono::milliseconds> timeout);
+  Result<std::string> output(const std::string& agent, const std::string& run, const std::string& stream);
+  /// Asks a running daemon to stop; unavailable: none runs.
+  Status stop(api::StopMode mode);
+
+  struct EventQuery {
+    std::string after;  ///< a cursor; empty: from the beginning, or with `latest` the newest ones
+    std::vector<std::string> scopes;
+    std::vector<std::string> kinds;
+    std::size_t latest = 0;
+    std::size_t limit = 0;
+    bool deltas = false;
+    bool from_now = false;
+  };
+  struct Events {
+    std::vector<std::string> events;  ///< each its JSON text
+    std::string cursor;               ///< behind them
+  };
+  Result<Events> events(const EventQuery& query);
+  /// One frame: its name, JSON text, and cursor where it has one. Answers whether to go on.
+  using OnFrame = std::function<bool(const std::string& name, const std::string& data, const std::string& cursor)>;
+  /// Follows until told to stop; goes on behind the last cursor when the daemon is restarted in between.
+  Status follow(EventQuery query, const OnFrame& on_frame);
+
+  [[nodiscard]] const TownFolder& folder() const { return folder_; }
+
+ private:
+  Result<net::Response> get(const std::string& target, std::chrono::milliseconds timeout);
+  Result<net::Response> post(const std::string& target, const std::string& body);
+  Result<net::Response> send_until_answered(net::ClientRequest request, std::chrono::milliseconds timeout);
+  net::ClientOptions options(std::chrono::milliseconds timeout) const;
+  Status revive();
+
+  TownFolder folder_;
+  ClientSettings settings_;
+};
+
+}  // namespace reeve::client

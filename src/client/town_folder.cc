@@ -1,0 +1,102 @@
+#include "client/town_folder.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <fstream>
+#include <toml++/toml.h>
+
+#include "base/limits.h"
+#include "model/agent.h"
+
+namespace reeve::client {
+namespace fs = std::filesystem;
+
+Result<TownFolder> find_town(const fs::path& from) {
+  std::error_code error;
+  for (auto at = fs::absolute(from, error).lexically_normal();; at = at.parent_path()) {
+    if (fs::exists(TownFolder(at).settings(), error)) return TownFolder(at);
+    if (at == at.parent_path()) break;
+  }
+  return fail(Errc::not_found, "no town here or in any folder above " + from.string() + ": `reeve init` makes one");
+}
+
+Result<TownSettings> read_settings(const TownFolder& folder) {
+  const auto path = folder.settings();
+  toml::table table;
+  try {
+    table = toml::parse_file(path.string());
+  } catch (const toml::parse_error& error) {
+    return fail(Errc::invalid_argument, path.string() + ":" + std::to_string(error.source().begin.line) + ": " +
+                                            std::string(error.description()));
+  }
+  TownSettings settings;
+  const std::array<std::pair<const char*, std::string*>, 3> keys{
+      {{"name", &settings.name}, {"default_cli", &settings.default_cli}, {"durability", &settings.durability}}};
+  for (const auto& [key, target] : keys) {
+    const auto* node = table.get(key);
+    if (node == nullptr) continue;
+    const auto text = node->value_exact<std::string>();
+    if (!text) return fail(Errc::invalid_argument, path.string() + ": " + key + ": expected a text in quotes");
+    *target = *text;
+  }
+  if (auto named = check_name(settings.name); !named) return fail(named.error().during(path.string() + ": name"));
+  return settings;
+}
+
+Status create_town(const TownFolder& folder, const TownSettings& settings) {
+  if (auto named = check_name(settings.name); !named) return named;
+  const auto dir = folder.dir();
+  if (::mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST) return fail(os_error(errno, "make " + dir.string()));
+  std::error_code error;
+  if (fs::exists(folder.settings(), error)) {
+    return fail(Errc::conflict, "there is a town in " + folder.root().string() + " already");
+  }
+  fs::create_directory(folder.rounds(), error);
+  if (error) return fail(os_error(error.value(), "make " + folder.rounds().string()));
+  fs::permissions(folder.rounds(), fs::perms::owner_all, error);
+
+  toml::table table;
+  table.insert("name", settings.name);
+  table.insert("default_cli", settings.default_cli);
+  table.insert("durability", settings.durability);
+  const auto partial = dir / "town.toml.new";
+  std::ofstream file(partial, std::ios::trunc);
+  file << "# This town's settings; a running daemon reads them when it is started anew (reeve stop).\n" << table << '\n';
+  file.close();
+  if (!file) return fail(Errc::unavailable, "cannot write " + partial.string());
+  fs::rename(partial, folder.settings(), error);
+  if (error) return fail(os_error(error.value(), "write " + folder.settings().string()));
+  // What is below is nobody's source code.
+  std::ofstream(dir / ".gitignore") << "*\n";
+  return {};
+}
+
+namespace {
+
+/// The checked-out branch, read from .git/HEAD; empty for a detached head, or outside a repository.
+std::string branch_of(const fs::path& root) {
+  std::ifstream head(root / ".git" / "HEAD");
+  std::string line;
+  std::getline(head, line);
+  constexpr std::string_view kPrefix = "ref: refs/heads/";
+  return line.starts_with(kPrefix) ? line.substr(kPrefix.size()) : std::string();
+}
+
+}  // namespace
+
+std::string suggest_name(const fs::path& root) {
+  auto name = root.filename().string();
+  if (const auto branch = branch_of(root); !branch.empty()) name += "-" + branch;
+  for (auto& c : name) {
+    const bool fits = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
+    if (!fits) c = '-';
+  }
+  name.erase(0, name.find_first_not_of("-_."));
+  name.resize(std::min(name.size(), limits::kName));
+  return check_name(name) ? name : "reeve-town";
+}
+
+}  // namespace reeve::client

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "base/error.h"
+
+/// A town's folder: what lies where below its root. docs/formats/town_folder.md.
+namespace reeve::client {
+
+class TownFolder {
+ public:
+  explicit TownFolder(std::filesystem::path root) : root_(std::move(root)) {}
+
+  [[nodiscard]] const std::filesystem::path& root() const { return root_; }
+  [[nodiscard]] std::filesystem::path dir() const { return root_ / ".reeve"; }
+  [[nodiscard]] std::filesystem::path settings() const { return dir() / "town.toml"; }
+  [[nodiscard]] std::filesystem::path database() const { return dir() / "town.db"; }
+  [[nodiscard]] std::filesystem::path socket() const { return dir() / "daemon.sock"; }
+  [[nodiscard]] std::filesystem::path log() const { return dir() / "daemon.log"; }
+  [[nodiscard]] std::filesystem::path rounds() const { return dir() / "rounds"; }
+
+ private:
+  std::filesystem::path root_;
+};
+
+/// The town that `from` lies in: the nearest folder upwards that holds one. not_found: none; the text says how to make one.
+Result<TownFolder> find_town(const std::filesystem::path& from);
+
+/// What a person may set, in .reeve/town.toml.
+struct TownSettings {
+  std::string name;
+  std::string default_cli = "claude";
+  std::string durability = "disk";  ///< disk, os or memory
+};
+/// invalid_argument: not TOML, or a wrong type; the text names the line or the key. Unknown keys are passed over.
+Result<TownSettings> read_settings(const TownFolder& folder);
+/// Makes the folder (0700) with its settings. conflict: there is a town already.
+Status create_town(const TownFolder& folder, const TownSettings& settings);
+
+/// A name for a town where none was given: the repository's and its branch's, or the folder's; always one that
+/// check_name() takes.
+std::string suggest_name(const std::filesystem::path& root);
+
+}  // namespace reeve::client
