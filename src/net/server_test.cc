@@ -399,13 +399,15 @@ TEST_F(ServerTest, ALoopThatIsDroppedFreesEverything) {
   Trace handler;
   Trace stream;
   {
+    // A coroutine lambda must outlive its coroutine: these do.
+    const auto never = stuck(handler);
+    const auto endless = stuck(stream);
     asio::io_context context;
     const Address address = UnixAddress{folder_ / "dropped"};
-    Server server(context.get_executor(),
-                  [&](Request request) {
-                    return stuck(request.path == "/stream" ? stream : handler)(std::move(request));
-                  },
-                  {});
+    const auto either = [&](Request request) {
+      return (request.path == "/stream" ? endless : never)(std::move(request));
+    };
+    Server server(context.get_executor(), either, {});
     ASSERT_TRUE(server.listen(address));
     auto ended = asio::co_spawn(context, server.run(), asio::use_future);
     RawClient first(address);
