@@ -34,8 +34,10 @@ class SqliteStore final : public Store {
     const Connection::Options file{
         .path = options.path, .read_only = options.read_only, .vfs = options.vfs};
     if (!options.read_only) {
-      Writer::Options how{
-          .file = file, .durability = options.durability, .group_cap = options.group_cap};
+      Writer::Options how{.file = file,
+                          .durability = options.durability,
+                          .group_cap = options.group_cap,
+                          .checkpoint_pages = options.checkpoint_pages};
       auto deliver = [&env, shared = shared_](Outcome outcome) {
         env.defer([shared, &env, o = std::move(outcome)]() mutable {
           dispense(*shared, env, std::move(o));

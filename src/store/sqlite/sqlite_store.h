@@ -19,6 +19,8 @@ struct SqliteOptions {
   std::string vfs;               ///< for tests: the name of a registered sqlite3_vfs
   std::size_t group_cap = 1024;  ///< commits in one transaction
   std::size_t readers = 2;       ///< threads that read
+  /// Pages (4 KiB) in the write-ahead log at which it is copied back into the database.
+  int checkpoint_pages = 4'000;
 };
 
 /// Opens a town's store, or makes a new one. Blocks, so before the loop runs: the newest events

@@ -11,9 +11,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Pages in the WAL at which it is copied back into the database: 16 MB.
-constexpr int kCheckpointPages = 4'000;
-
 /// Follows a cost that changes, mostly by its last eight measurements.
 void follow(std::chrono::nanoseconds& average, std::chrono::nanoseconds seen) {
   average = average == 0ns ? seen : average + (seen - average) / 8;
@@ -223,7 +220,7 @@ void Writer::write_segment(std::shared_ptr<const TailIndex> index) {
 /// What may be done after the answers are on their way.
 void Writer::tidy() {
   if (!tables_) return;
-  if (db_->wal_pages() > kCheckpointPages && !db_->checkpoint()) {
+  if (db_->wal_pages() > options_.checkpoint_pages && !db_->checkpoint()) {
     if (const auto why = db_->take_failure())
       logging::warn("the write-ahead log stays as it is: {}", why->error.message());
   }

@@ -34,6 +34,7 @@ class Writer {
     Connection::Options file;
     Durability durability = Durability::disk;
     std::size_t group_cap = 1024;  ///< jobs in one transaction
+    int checkpoint_pages = 4'000;
   };
   using Deliver = std::function<void(Outcome)>;
 
