@@ -22,6 +22,16 @@ inline constexpr auto kIdempotencyTtl = 24h;
 inline constexpr std::size_t kIdempotencyKey = 256;
 /// One page of anything read from a store.
 inline constexpr std::size_t kPage = 1000;
+/// Rows that one filtered read of the log looks at: some ten milliseconds of a reader's time.
+inline constexpr std::size_t kScanRows = 10'000;
+/// Scopes, and kinds, that one reader may ask for: each costs a look-up per read.
+inline constexpr std::size_t kFilterTerms = 256;
+/// A document's kind, id or mark, a queue, an item, a lease, a holder: UUIDs and names with a prefix.
+inline constexpr std::size_t kStoreName = 512;
+/// Marks of one document: state, owner, mission, and some room.
+inline constexpr std::size_t kDocMarks = 32;
+/// Preconditions, and writes, in one commit: a mission of a few hundred items is planned in one.
+inline constexpr std::size_t kCommitWrites = 4096;
 /// One line of a CLI's stream: results of several MB occur; beyond this the line is cut and kept as
 /// a raw event.
 inline constexpr std::size_t kStreamLine = 64 << 20;

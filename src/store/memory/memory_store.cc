@@ -1,0 +1,203 @@
+#include "store/memory/memory_store.h"
+
+#include <algorithm>
+#include <deque>
+
+#include "aio/signal.h"
+#include "base/limits.h"
+#include "store/check.h"
+#include "store/memory/tables.h"
+
+namespace reeve::store {
+namespace {
+
+std::unexpected<Error> closed() { return fail(Errc::unavailable, "the store is closed"); }
+
+class MemoryStore final : public Store {
+ public:
+  MemoryStore(Env& env, const boost::asio::any_io_executor& executor)
+      : env_(env), state_(std::make_shared<State>(executor)) {
+    state_->id = LogId(env.uuid4());
+  }
+
+  Task<Result<Committed>> commit(Commit commit) override {
+    if (state_->closing) co_return closed();
+    if (auto good = check(commit); !good) co_return fail(good.error());
+    auto work = [state = state_.get(), c = std::move(commit), now = env_.now()]() mutable {
+      return state->tables.apply(std::move(c), now);
+    };
+    co_return co_await in_turn<Result<Committed>>(std::move(work));
+  }
+
+  Task<Result<Lease>> acquire(std::string name, std::string holder, Duration ttl) override {
+    if (state_->closing) co_return closed();
+    if (name.empty() || holder.empty())
+      co_return fail(Errc::invalid_argument, "a lease and its holder need a name");
+    auto work = [state = state_.get(), n = std::move(name), h = std::move(holder), now = env_.now(),
+                 ttl]() mutable {
+      return state->tables.acquire(std::move(n), std::move(h), now, ttl);
+    };
+    co_return co_await in_turn<Result<Lease>>(std::move(work));
+  }
+
+  Task<Status> release(Lease lease) override {
+    if (state_->closing) co_return closed();
+    auto work = [state = state_.get(), held = std::move(lease)] {
+      state->tables.release(held);
+      return Status();
+    };
+    co_return co_await in_turn<Status>(std::move(work));
+  }
+
+  Task<Result<std::optional<Doc>>> get(DocKey key) override {
+    if (state_->closing) co_return closed();
+    co_await turn();
+    co_return state_->tables.get(key);
+  }
+
+  Task<Result<std::vector<Doc>>> list(DocQuery query) override {
+    if (state_->closing) co_return closed();
+    co_await turn();
+    co_return state_->tables.list(query);
+  }
+
+  Task<Result<std::uint64_t>> count(std::string kind, std::string mark) override {
+    if (state_->closing) co_return closed();
+    co_await turn();
+    co_return state_->tables.count(kind, mark);
+  }
+
+  Task<Result<std::vector<QueueItem>>> ready(std::string queue, Time now,
+                                             std::size_t limit) override {
+    if (state_->closing) co_return closed();
+    co_await turn();
+    co_return state_->tables.items(queue, limit, now);
+  }
+
+  Task<Result<std::vector<QueueItem>>> items(std::string queue, std::size_t limit) override {
+    if (state_->closing) co_return closed();
+    co_await turn();
+    co_return state_->tables.items(queue, limit, std::nullopt);
+  }
+
+  Task<Result<std::optional<std::uint64_t>>> run_epoch(RunId run) override {
+    if (state_->closing) co_return closed();
+    co_await turn();
+    co_return state_->tables.run_epoch(run);
+  }
+
+  Task<Result<EventPage>> read(Position after, EventFilter filter, std::size_t limit) override {
+    if (state_->closing) co_return closed();
+    if (auto good = check(filter); !good) co_return fail(good.error());
+    const auto head = state_->head;
+    co_await turn();
+    co_return page(after, head, filter, std::min(limit, limits::kPage));
+  }
+
+  Task<Result<std::vector<EventPtr>>> latest(EventFilter filter, std::size_t limit) override {
+    if (state_->closing) co_return closed();
+    if (auto good = check(filter); !good) co_return fail(good.error());
+    const auto head = state_->head;
+    co_await turn();
+    const auto& all = state_->tables.events();
+    std::vector<EventPtr> found;
+    for (auto at = head.value; at > 0 && found.size() < std::min(limit, limits::kPage); --at) {
+      if (filter.matches(*all[at - 1])) found.push_back(all[at - 1]);
+    }
+    std::ranges::reverse(found);
+    co_return found;
+  }
+
+  [[nodiscard]] LogInfo log() const override {
+    return {.id = state_->id, .head = state_->head, .oldest = {1}};
+  }
+
+  void set_feed(Feed feed) override { state_->feed = std::move(feed); }
+
+  Task<> close() override {
+    state_->closing = true;
+    co_await turn();
+    while (!state_->queue.empty()) co_await state_->drained.wait_uncancelled();
+  }
+
+ private:
+  /// A job works, and later answers.
+  struct Job {
+    std::move_only_function<void()> work;
+    std::move_only_function<void()> answer;
+  };
+  /// Outlives the store while something deferred still refers to it.
+  struct State {
+    explicit State(const boost::asio::any_io_executor& executor) : drained(executor) {}
+    Tables tables;
+    LogId id;
+    Position head;  // acknowledged
+    Feed feed;
+    std::deque<Job> queue;
+    bool closing = false;
+    aio::Signal drained;
+  };
+
+  static EventPtr event_at(const State& state, std::uint64_t position) {
+    return state.tables.events()[position - 1];
+  }
+
+  [[nodiscard]] EventPage page(Position after, Position head, const EventFilter& filter,
+                               std::size_t limit) const {
+    EventPage page{.events = {}, .scanned = after};
+    std::size_t looked_at = 0;
+    while (page.scanned < head && page.events.size() < limit && looked_at < limits::kScanRows) {
+      page.scanned = next(page.scanned);
+      ++looked_at;
+      auto event = event_at(*state_, page.scanned.value);
+      if (filter.matches(*event)) page.events.push_back(std::move(event));
+    }
+    return page;
+  }
+
+  /// Returns in a later turn of the loop, so that no caller comes to rely on an answer at once.
+  Task<> turn() {
+    auto start = [env = &env_](std::move_only_function<void(bool)> resume) {
+      env->defer([r = std::move(resume)]() mutable { r(true); });
+    };
+    co_await aio::suspend<bool>(std::move(start));
+  }
+
+  /// As a writer thread would: all that is queued at that moment is worked on, then the feed is
+  /// told, then all are answered.
+  template <class T, class Work>
+  Task<T> in_turn(Work work) {
+    auto start = [this, w = std::move(work)](std::move_only_function<void(T)> resume) mutable {
+      auto value = std::make_shared<T>();
+      Job job{.work = [value, w = std::move(w)]() mutable { *value = w(); },
+              .answer = [value, r = std::move(resume)]() mutable { r(std::move(*value)); }};
+      state_->queue.push_back(std::move(job));
+      if (state_->queue.size() == 1) env_.defer([state = state_] { drain(*state); });
+    };
+    co_return co_await aio::suspend<T>(std::move(start));
+  }
+
+  static void drain(State& state) {
+    auto group = std::move(state.queue);
+    state.queue.clear();
+    for (auto& job : group) job.work();
+    const auto& events = state.tables.events();
+    const std::vector<EventPtr> fresh(
+        events.begin() + static_cast<std::ptrdiff_t>(state.head.value), events.end());
+    state.head = {events.size()};
+    if (!fresh.empty() && state.feed) state.feed(fresh);
+    for (auto& job : group) job.answer();
+    if (state.queue.empty()) state.drained.notify();
+  }
+
+  Env& env_;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace
+
+std::unique_ptr<Store> make_memory(Env& env, boost::asio::any_io_executor executor) {
+  return std::make_unique<MemoryStore>(env, executor);
+}
+
+}  // namespace reeve::store

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "store/check.h"
+#include "store/store.h"
+
+namespace reeve::store {
+
+/// Everything a town's store holds, as plain containers: the simplest thing that keeps the
+/// promises.
+class Tables final : public Facts {
+ public:
+  /// Applies a commit or refuses it whole. Its events are in events() then.
+  Result<Committed> apply(Commit commit, Time now);
+  Result<Lease> acquire(std::string name, std::string holder, Time now, Duration ttl);
+  void release(const Lease& lease);
+
+  [[nodiscard]] std::optional<Doc> get(const DocKey& key) const;
+  [[nodiscard]] std::vector<Doc> list(const DocQuery& query) const;
+  [[nodiscard]] std::uint64_t count(const std::string& kind, const std::string& mark) const;
+  [[nodiscard]] std::vector<QueueItem> items(const std::string& queue, std::size_t limit,
+                                             std::optional<Time> ready_at) const;
+  /// By position: events()[0] is at position 1.
+  [[nodiscard]] const std::vector<EventPtr>& events() const { return events_; }
+
+  std::optional<std::uint64_t> doc_version(const DocKey& key) override;
+  std::optional<std::uint64_t> run_epoch(const RunId& run) override;
+  std::optional<std::string> held_by(std::string_view queue, std::string_view item) override;
+  std::optional<Lease> lease(std::string_view name) override;
+
+ private:
+  struct Stored {
+    Doc doc;
+    std::vector<std::string> marks;
+  };
+  struct Queued {
+    QueueItem item;
+    std::uint64_t order = 0;
+  };
+  struct Remembered {
+    std::string digest;
+    Committed answer;
+    Time time{};
+  };
+  using Queue = std::map<std::string, Queued, std::less<>>;
+
+  void write(const PutDoc& put);
+  void write(const RemoveDoc& remove);
+  void write(const QueuePush& push);
+  void write(const QueueTake& take);
+  void write(const QueueAck& ack);
+  void write(const QueueReturn& back);
+  void write(const SetRunEpoch& set);
+  void unmark(const Stored& stored);
+  void forget_keys(Time now);
+
+  std::map<DocKey, Stored> docs_;
+  /// By (kind, mark), with the empty mark for every document: rank to key.
+  std::map<std::pair<std::string, std::string>, std::map<std::uint64_t, DocKey>> marked_;
+  std::map<std::string, Queue, std::less<>> queues_;
+  std::map<RunId, std::uint64_t> runs_;
+  std::map<std::string, Lease, std::less<>> leases_;
+  std::map<std::pair<std::string, std::string>, Remembered> keys_;
+  std::set<std::tuple<Time, std::string, std::string>> keys_by_time_;
+  std::vector<EventPtr> events_;
+  std::uint64_t last_rank_ = 0;
+  std::uint64_t last_order_ = 0;
+};
+
+}  // namespace reeve::store

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/error.h"
+#include "base/ids.h"
+
+namespace reeve::store::sqlite {
+
+/// The file beside the database that makes one process its only writer, and remembers what the
+/// database looked like, so that a restored backup is known for one.
+///
+/// Locked with flock for as long as this lives; a killed process leaves it free.
+class LockFile {
+ public:
+  /// conflict: another process (or another store of this one) holds it; the text names it.
+  static Result<LockFile> take(const std::string& path);
+  LockFile(LockFile&& other) noexcept;
+  LockFile& operator=(LockFile&& other) noexcept;
+  ~LockFile();
+
+  /// Which file, and up to where its log went.
+  struct Memory {
+    std::string log;   ///< the log's id
+    std::string file;  ///< identity of the database's file: inode and birth
+    std::uint64_t head = 0;
+  };
+  /// What the last holder noted; nothing: there was none, or it is not readable.
+  [[nodiscard]] const std::optional<Memory>& last() const { return last_; }
+  /// Writes who holds it and what it holds.
+  Status note(const Memory& memory);
+  /// The head alone, at every group: a lower bound of what the database must have.
+  void note_head(Position head);
+
+ private:
+  explicit LockFile(int fd) : fd_(fd) {}
+  int fd_ = -1;
+  std::optional<Memory> last_;
+  std::string front_;
+};
+
+/// "inode.birth" of a file; empty: there is none.
+std::string file_identity(const std::string& path);
+
+}  // namespace reeve::store::sqlite
