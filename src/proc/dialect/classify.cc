@@ -29,9 +29,9 @@ constexpr std::array<std::string_view, 9> kTooLong{
     "too many tokens",    "contextoverflow",
     "input is too long",  "exceeds the maximum number of tokens",
     "prompt_too_long"};
-constexpr std::array<std::string_view, 5> kNoSession{"no conversation found", "session not found",
-                                                     "invalid session identifier",
-                                                     "no saved session", "no rollout found"};
+constexpr std::array<std::string_view, 6> kNoSession{
+    "no conversation found", "session not found", "invalid session identifier",
+    "no saved session",      "no session found",  "no rollout found"};
 constexpr std::array<std::string_view, 13> kNoKey{"invalid api key",
                                                   "invalid x-api-key",
                                                   "unauthorized",

@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <array>
+#include <cmath>
 
 #include "base/limits.h"
 #include "proc/dialect/classify.h"
@@ -340,10 +340,12 @@ void ClaudeLines::usage(const json::object& line, Events& out) {
     if (counts_session()) total = since(seen_.before, total);
   }
   auto cost = real_of(line, "total_cost_usd");
-  if (cost) {
-    const auto so_far = *cost;
-    if (so_far >= own_.cost) cost = so_far - own_.cost;
-    own_.cost = so_far;
+  constexpr double kDear = 1e9;  // dollars; beyond it, or below nothing, the number means nothing
+  if (cost && *cost >= 0 && *cost < kDear) {
+    const auto so_far = std::llround(*cost * 1e9);
+    if (own_.nano_usd > 0 && so_far >= own_.nano_usd)
+      cost = static_cast<double>(so_far - own_.nano_usd) / 1e9;
+    own_.nano_usd = so_far;
   }
   if (total != Usage() || cost) out.emplace_back(UsageRecorded{.usage = total, .cost_usd = cost});
 }

@@ -45,9 +45,9 @@ class ClaudeLines : public StreamDialect {
     std::string block_tool;           ///< id of the tool call that is being streamed
     std::vector<std::string> denied;  ///< calls whose denial has been told
     Usage counted;                    ///< what earlier results of this process told
-    double cost = 0;
+    std::int64_t nano_usd = 0;        ///< what earlier results of this process cost
   };
-  BOOST_DESCRIBE_CLASS(Own, (), (block_tool, denied, counted, cost), (), ())
+  BOOST_DESCRIBE_CLASS(Own, (), (block_tool, denied, counted, nano_usd), (), ())
   Own own_;
 };
 

@@ -102,8 +102,8 @@ class Codex : public StreamDialect {
     if (type == "agent_message") {
       if (done) message(text_of(item, "id"), text_of(item, "text"), out);
     } else if (type == "reasoning") {
-      // Held for the message that follows; its id is the message's neighbour's, so it has none.
-      if (done) hold_reasoning(seen_.message_id, text_of(item, "text"), out);
+      // Its id is its own: it goes with whatever message follows.
+      if (done) hold_reasoning("", text_of(item, "text"), out);
     } else if (type == "command_execution") {
       command(phase, item, out);
     } else if (type == "mcp_tool_call") {

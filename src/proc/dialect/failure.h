@@ -21,11 +21,13 @@ enum class Failure {
   deadline,               ///< it took too long; we stopped it
   session_not_found,      ///< the vendor does not know the session to resume
   server_error,           ///< the vendor's service failed or could not be reached
+  permission_denied,      ///< it needed a permission that nobody gave, and ended there
   refused,                ///< the model or its provider declined to answer
   error,                  ///< anything else; the message says what
 };
 BOOST_DESCRIBE_ENUM(Failure, lost_result, authentication_failed, rate_limited, context_too_long,
                     max_turns, budget, interrupted, exit_status, signal, spawn_failed, output_limit,
-                    silence, deadline, session_not_found, server_error, refused, error)
+                    silence, deadline, session_not_found, server_error, permission_denied, refused,
+                    error)
 
 }  // namespace reeve::proc

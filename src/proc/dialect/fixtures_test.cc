@@ -177,7 +177,9 @@ const std::map<std::string, std::string> kVerdicts{
     {"gemini-tool-default", "completed"},
     {"gemini-tool2", "completed"},
     {"gemini-toolfail", "completed"},
+    {"gemini-untrusted", "error exit_status"},  // status 55: it does not run in this folder
 
+    {"opencode-denied", "blocked permission_denied"},  // status 0, ends after the rejected tool
     {"opencode-err401", "error authentication_failed"},
     {"opencode-err429", "error rate_limited"},
     {"opencode-err429once", "completed"},

@@ -58,6 +58,7 @@ class OpenCode : public StreamDialect {
     if (type == "step_start") {
       if (step_open_) out.emplace_back(StreamReset{"the model call was tried again"});
       step_open_ = true;
+      denied_ = false;
       out.emplace_back(StepStarted{str(id)});
     } else if (type == "text") {
       message(id, text_of(*part, "text"), out);
@@ -72,10 +73,13 @@ class OpenCode : public StreamDialect {
   }
 
   [[nodiscard]] json::value save_own() const override {
-    return json::object{{"step_open", step_open_}};
+    return json::object{{"step_open", step_open_}, {"denied", denied_}};
   }
   Status restore_own(const json::value& state) override {
-    if (const auto* object = state.if_object()) step_open_ = flag_of(*object, "step_open");
+    if (const auto* object = state.if_object()) {
+      step_open_ = flag_of(*object, "step_open");
+      denied_ = flag_of(*object, "denied");
+    }
     return {};
   }
 
@@ -101,6 +105,7 @@ class OpenCode : public StreamDialect {
     if (exit) done.metadata["exit_code"] = *exit;
     if (broke && tells_of_denial(plain_text(done.result))) {
       done.metadata["rejected"] = true;
+      denied_ = true;
       out.emplace_back(PermissionDenied{.id = done.id,
                                         .tool = done.name,
                                         .input = value_of(told, "input"),
@@ -135,6 +140,10 @@ class OpenCode : public StreamDialect {
       ended_badly(Failure::refused, "the provider's content filter stopped the answer");
     } else if (reason == "error") {
       ended_badly(Failure::error, "the model call ended with an error");
+    } else if (denied_) {  // a rejected permission ends the run here, with status 0; or a step
+                           // follows
+      ended_badly(Failure::permission_denied,
+                  "a permission was denied, and OpenCode ends its run there", Ending::blocked);
     }
   }
 
@@ -167,6 +176,7 @@ class OpenCode : public StreamDialect {
   }
 
   bool step_open_ = false;
+  bool denied_ = false;  ///< a tool of this step was
 };
 
 }  // namespace

@@ -246,7 +246,7 @@ void StreamDialect::hold_reasoning(std::string_view message_id, std::string_view
 
 void StreamDialect::message(std::string_view id, std::string_view text, Events& out) {
   seen_.text.clear();
-  if (seen_.message_id != id) commit_pending(out);
+  if (!seen_.message_id.empty() && seen_.message_id != id) commit_pending(out);
   seen_.message_id.clear();
   auto reasoning = std::exchange(seen_.held_reasoning, {}) + std::exchange(seen_.reasoning, {});
   if (text.empty() && reasoning.empty()) return;

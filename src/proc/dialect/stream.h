@@ -90,7 +90,8 @@ class StreamDialect : public Dialect {
 
   void text_delta(std::string_view delta, Events& out);
   void reasoning_delta(std::string_view delta, Events& out);
-  /// A complete block of reasoning; it goes with the next message or stands alone.
+  /// A complete block of reasoning; it goes with the next message of that id (of any id, if its own
+  /// is ""), or stands alone.
   void hold_reasoning(std::string_view message_id, std::string_view reasoning, Events& out);
   /// A complete message of the main agent.
   void message(std::string_view id, std::string_view text, Events& out);

@@ -1,5 +1,3 @@
-#include <fmt/core.h>
-
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "proc/dialect/fields.h"
@@ -8,21 +6,20 @@
 namespace reeve::proc {
 namespace {
 
-/// Any command: what it writes is its answer, its exit status its verdict.
+/// Any command: what it writes to stdout is its answer (what it writes to stderr, if stdout stays
+/// empty), its exit status the verdict.
 class Text : public Dialect {
  public:
   void line(Channel channel, std::string_view line, Events& out) override {
     if (line.ends_with('\r')) line.remove_suffix(1);
-    auto text = to_utf8(line);
     if (channel == Channel::err) {
       auto notice = stderr_notice(line);
-      complaint_ += notice.text + '\n';
-      complaint_ = std::string(tail_of(complaint_, limits::kComplaint));
+      append(complaint_, notice.text + '\n');
       out.emplace_back(std::move(notice));
+      return;
     }
-    text += '\n';
-    tail_ += tail_of(text, limits::kPlainAnswer);
-    tail_ = std::string(tail_of(tail_, limits::kPlainAnswer));
+    const auto text = to_utf8(line) + '\n';
+    append(tail_, text);
     // A very long line is many deltas: one event has a limit.
     constexpr std::size_t kDelta = 1 << 20;
     for (std::string_view rest = text; !rest.empty();) {
@@ -33,16 +30,20 @@ class Text : public Dialect {
   }
 
   RunFinished finish(const ProcessEnd& exit, Events& out) override {
-    if (!tail_.empty())
+    const std::string answer(tail_of(tail_.empty() ? complaint_ : tail_, limits::kPlainAnswer));
+    if (!answer.empty())
       out.emplace_back(AssistantMessage{
-          .message_id = {}, .text = tail_, .reasoning = {}, .parent_tool_call = {}});
+          .message_id = {}, .text = answer, .reasoning = {}, .parent_tool_call = {}});
     auto end = judge(exit);
-    end.text = tail_;
+    end.text = answer;
     return end;
   }
 
   [[nodiscard]] json::object save() const override {
-    return {{"version", 1}, {"dialect", "text"}, {"tail", tail_}, {"complaint", complaint_}};
+    return {{"version", 1},
+            {"dialect", "text"},
+            {"tail", tail_of(tail_, limits::kPlainAnswer)},
+            {"complaint", tail_of(complaint_, limits::kPlainAnswer)}};
   }
 
   Status restore(const json::object& state) override {
@@ -54,6 +55,12 @@ class Text : public Dialect {
   }
 
  private:
+  static void append(std::string& tail, std::string_view text) {
+    tail += tail_of(text, limits::kPlainAnswer);
+    if (tail.size() > 2 * limits::kPlainAnswer)  // not with every line: that would be quadratic
+      tail = std::string(tail_of(tail, limits::kPlainAnswer));
+  }
+
   [[nodiscard]] RunFinished judge(const ProcessEnd& exit) const {
     if (auto stopped = stopped_by_us(exit, "")) return *stopped;
     RunFinished end;
@@ -64,11 +71,14 @@ class Text : public Dialect {
                          : exit.signal ? Failure::signal
                                        : Failure::exit_status);
     end.message = "the command ended with " + told(exit);
-    if (!complaint_.empty()) end.message += ": " + complaint_;
+    if (!complaint_.empty()) {
+      end.message += ": ";
+      end.message += tail_of(complaint_, limits::kComplaint);
+    }
     return end;
   }
 
-  std::string tail_;       ///< the end of the output
+  std::string tail_;       ///< the end of stdout
   std::string complaint_;  ///< the end of stderr
 };
 

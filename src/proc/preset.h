@@ -1,0 +1,66 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "event/permissions.h"
+
+/// How each CLI is started: pure data and functions. Nothing is ever run by a shell.
+namespace reeve::proc {
+
+/// What one round is to do.
+struct Launch {
+  std::string prompt;
+  Permissions permissions = Permissions::edits;
+  std::optional<std::string> resume;       ///< the vendor's session to go on with
+  std::optional<std::string> new_session;  ///< a UUID for a new one, used where the CLI lets us
+  std::string model;                       ///< "" = the CLI's own choice
+  std::filesystem::path prompt_file;       ///< where a 0600 copy of the prompt lies
+  std::vector<std::string> extra;          ///< the user's own arguments, passed on as they are
+};
+
+/// A process to start.
+struct Plan {
+  std::vector<std::string> argv;           ///< argv[0] is looked up in PATH
+  std::map<std::string, std::string> env;  ///< beside what the round gets anyway
+  std::string stdin_text;                  ///< "" = /dev/null
+  std::string dialect;
+  std::optional<std::string> session;  ///< known before the start
+  std::string permissions;  ///< a sentence: what this process may do. To be told as an event
+};
+
+struct Preset {
+  std::string_view name;
+  std::string_view description;
+  std::string_view install;  ///< how a user gets it
+  std::string_view program;
+  std::string_view dialect;
+  bool resumes = false;              ///< its sessions can be resumed by id
+  bool names_session = false;        ///< takes an id for a new session
+  bool honours_permissions = false;  ///< false: it cannot be held to `ask` or `edits`
+};
+
+std::span<const Preset> presets();
+/// Null if there is none of that name.
+const Preset* find_preset(std::string_view name);
+
+/// The process for a preset's name, or for any command line. A command line is split into words as
+/// a POSIX shell does (quotes, backslash) and nothing else of a shell; its words may hold
+/// `{prompt_file}` or `{prompt}`, otherwise the prompt goes to its stdin, and its output is plain
+/// text.
+///
+/// invalid_argument: an empty prompt or command, what only a shell could do (pipes, variables,
+/// ...), a session for a CLI without sessions. too_large: a prompt that would have to go on argv
+/// and is over limits::kArgvPrompt, or any over limits::kText.
+Result<Plan> plan(std::string_view cli, const Launch& launch);
+
+/// The words of a command line. invalid_argument: see plan().
+Result<std::vector<std::string>> split_words(std::string_view command);
+
+}  // namespace reeve::proc
