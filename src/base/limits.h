@@ -26,7 +26,8 @@ inline constexpr std::size_t kPage = 1000;
 inline constexpr std::size_t kScanRows = 10'000;
 /// Scopes, and kinds, that one reader may ask for: each costs a look-up per read.
 inline constexpr std::size_t kFilterTerms = 256;
-/// A document's kind, id or mark, a queue, an item, a lease, a holder: UUIDs and names with a prefix.
+/// A document's kind, id or mark, a queue, an item, a lease, a holder: UUIDs and names with a
+/// prefix.
 inline constexpr std::size_t kStoreName = 512;
 /// Marks of one document: state, owner, mission, and some room.
 inline constexpr std::size_t kDocMarks = 32;

@@ -27,8 +27,8 @@ std::string escape(std::string_view text) {
   static constexpr char kHex[] = "0123456789ABCDEF";
   std::string out;
   for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-                       c == '.' || c == '~' || c == ':';
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '_' || c == '.' || c == '~' || c == ':';
     if (plain) {
       out += c;
     } else {
@@ -54,7 +54,9 @@ Result<T> read(const Result<net::Response>& response) {
   return parse_json_as<T>(response->body);
 }
 
-bool worth_repeating(const Error& error) { return error.is(Errc::unavailable) || error.is(Errc::unknown_outcome); }
+bool worth_repeating(const Error& error) {
+  return error.is(Errc::unavailable) || error.is(Errc::unknown_outcome);
+}
 
 std::string query_of(const Client::EventQuery& query) {
   std::string text;
@@ -62,8 +64,10 @@ std::string query_of(const Client::EventQuery& query) {
     text += text.empty() ? '?' : '&';
     text += std::string(name) + "=" + escape(value);
   };
-  if (!query.after.empty()) add("after", query.after);
-  else if (query.latest == 0) add("from", query.from_now ? "now" : "beginning");
+  if (!query.after.empty())
+    add("after", query.after);
+  else if (query.latest == 0)
+    add("from", query.from_now ? "now" : "beginning");
   for (const auto& scope : query.scopes) add("scope", scope);
   for (const auto& kind : query.kinds) add("kind", kind);
   if (query.latest > 0) add("latest", std::to_string(query.latest));
@@ -78,11 +82,13 @@ ClientSettings settings_from_environment(std::string version) {
   ClientSettings settings;
   settings.version = std::move(version);
   if (const char* token = std::getenv("REEVE_TOKEN")) settings.round_token = token;
-  settings.may_start_daemon = settings.round_token.empty() && std::getenv("REEVE_NO_START") == nullptr;
+  settings.may_start_daemon =
+      settings.round_token.empty() && std::getenv("REEVE_NO_START") == nullptr;
   return settings;
 }
 
-Client::Client(TownFolder folder, ClientSettings settings) : folder_(std::move(folder)), settings_(std::move(settings)) {}
+Client::Client(TownFolder folder, ClientSettings settings)
+    : folder_(std::move(folder)), settings_(std::move(settings)) {}
 
 net::ClientOptions Client::options(std::chrono::milliseconds timeout) const {
   net::ClientOptions options;
@@ -96,14 +102,17 @@ Status Client::revive() {
   return fail(Errc::unavailable, "the town's daemon does not run");
 }
 
-Result<net::Response> Client::send_until_answered(net::ClientRequest request, std::chrono::milliseconds timeout) {
+Result<net::Response> Client::send_until_answered(net::ClientRequest request,
+                                                  std::chrono::milliseconds timeout) {
   request.headers.emplace_back("Reeve-Api", kApi);
-  if (!settings_.round_token.empty()) request.headers.emplace_back("Reeve-Token", settings_.round_token);
+  if (!settings_.round_token.empty())
+    request.headers.emplace_back("Reeve-Token", settings_.round_token);
   if (request.method != "GET") {
     request.headers.emplace_back("Idempotency-Key", new_key());
     request.headers.emplace_back("Content-Type", "application/json");
   }
-  // Inside a round the daemon may be on its way back; outside, it is started, and a cut answer asked for again.
+  // Inside a round the daemon may be on its way back; outside, it is started, and a cut answer
+  // asked for again.
   const auto deadline = Clock::now() + settings_.patience;
   auto pause = 5ms;
   for (bool started = false;;) {
@@ -147,7 +156,8 @@ Result<Agent> Client::spawn(const api::SpawnRequest& request) {
   return read<Agent>(post("/v1/agents", write_json_of(request)));
 }
 Result<Agent> Client::kill(const std::string& agent, const std::string& reason) {
-  return read<Agent>(post("/v1/agents/" + escape(agent) + "/kill", write_json_of(api::KillRequest{reason})));
+  return read<Agent>(
+      post("/v1/agents/" + escape(agent) + "/kill", write_json_of(api::KillRequest{reason})));
 }
 Result<Task> Client::assign(const std::string& agent, const api::AssignRequest& request) {
   return read<Task>(post("/v1/agents/" + escape(agent) + "/tasks", write_json_of(request)));
@@ -158,9 +168,10 @@ Result<Message> Client::send(const api::SendRequest& request) {
 Result<api::InboxView> Client::inbox(const std::string& agent) {
   return read<api::InboxView>(get("/v1/agents/" + escape(agent) + "/inbox", kTimeout));
 }
-Result<api::TaskPage> Client::tasks(const std::string& state, std::uint64_t after, std::size_t limit) {
-  return read<api::TaskPage>(get("/v1/tasks?state=" + escape(state) + "&after=" + std::to_string(after) +
-                                     "&limit=" + std::to_string(limit),
+Result<api::TaskPage> Client::tasks(const std::string& state, std::uint64_t after,
+                                    std::size_t limit) {
+  return read<api::TaskPage>(get("/v1/tasks?state=" + escape(state) + "&after=" +
+                                     std::to_string(after) + "&limit=" + std::to_string(limit),
                                  kTimeout));
 }
 Result<api::TaskView> Client::task(const std::string& reference) {
@@ -169,17 +180,24 @@ Result<api::TaskView> Client::task(const std::string& reference) {
 Result<api::TaskView> Client::current_task(const std::string& agent) {
   return read<api::TaskView>(get("/v1/agents/" + escape(agent) + "/task", kTimeout));
 }
-Result<Task> Client::report(const std::string& task, const std::string& report, const std::string& text) {
-  return read<Task>(post("/v1/tasks/" + escape(task) + "/" + report, write_json_of(api::ReportRequest{text})));
+Result<Task> Client::report(const std::string& task, const std::string& report,
+                            const std::string& text) {
+  return read<Task>(
+      post("/v1/tasks/" + escape(task) + "/" + report, write_json_of(api::ReportRequest{text})));
 }
-Result<api::WaitReply> Client::wait_agent(const std::string& agent, std::optional<std::chrono::milliseconds> timeout) {
-  return read<api::WaitReply>(get("/v1/agents/" + escape(agent) + "/wait", timeout.value_or(kForEver)));
+Result<api::WaitReply> Client::wait_agent(const std::string& agent,
+                                          std::optional<std::chrono::milliseconds> timeout) {
+  return read<api::WaitReply>(
+      get("/v1/agents/" + escape(agent) + "/wait", timeout.value_or(kForEver)));
 }
-Result<api::WaitReply> Client::wait_task(const std::string& task, std::optional<std::chrono::milliseconds> timeout) {
-  return read<api::WaitReply>(get("/v1/tasks/" + escape(task) + "/wait", timeout.value_or(kForEver)));
+Result<api::WaitReply> Client::wait_task(const std::string& task,
+                                         std::optional<std::chrono::milliseconds> timeout) {
+  return read<api::WaitReply>(
+      get("/v1/tasks/" + escape(task) + "/wait", timeout.value_or(kForEver)));
 }
 
-Result<std::string> Client::output(const std::string& agent, const std::string& run, const std::string& stream) {
+Result<std::string> Client::output(const std::string& agent, const std::string& run,
+                                   const std::string& stream) {
   auto target = "/v1/agents/" + escape(agent) + "/output?stream=" + escape(stream);
   if (!run.empty()) target += "&run=" + escape(run);
   auto response = get(target, kTimeout);
@@ -206,9 +224,11 @@ Result<Client::Events> Client::events(const EventQuery& query) {
   if (!response) return fail(response.error());
   if (response->status >= 400) return fail(wire::read_problem(response->status, response->body));
   auto value = parse_json(response->body);
-  if (!value || !value->is_object()) return fail(Errc::corrupt, "the daemon's answer is not understood");
+  if (!value || !value->is_object())
+    return fail(Errc::corrupt, "the daemon's answer is not understood");
   Events events;
-  for (const auto& event : value->get_object()["events"].as_array()) events.events.push_back(write_json(event));
+  for (const auto& event : value->get_object()["events"].as_array())
+    events.events.push_back(write_json(event));
   events.cursor = value->get_object()["cursor"].as_string();
   return events;
 }
@@ -238,8 +258,10 @@ Status Client::follow(EventQuery query, const OnFrame& on_frame) {
       return going;
     });
     if (told) return fail(*told);
-    if (response && response->status >= 400) return fail(wire::read_problem(response->status, response->body));
-    if (!response && !worth_repeating(response.error()) && !response.error().is(Errc::timeout)) return fail(response.error());
+    if (response && response->status >= 400)
+      return fail(wire::read_problem(response->status, response->body));
+    if (!response && !worth_repeating(response.error()) && !response.error().is(Errc::timeout))
+      return fail(response.error());
     if (!going) break;
     // The daemon is gone for the moment: bring it back and go on behind the last cursor.
     if (settings_.may_start_daemon) {

@@ -15,8 +15,8 @@ namespace reeve::client {
 
 struct ClientSettings {
   std::string version;
-  /// Of the round that this process runs in; empty outside. Then no daemon is ever started from here: it would be the
-  /// round's child and end with it.
+  /// Of the round that this process runs in; empty outside. Then no daemon is ever started from
+  /// here: it would be the round's child and end with it.
   std::string round_token;
   bool may_start_daemon = true;
   /// How long to look for a daemon that is away, inside a round.
@@ -25,8 +25,9 @@ struct ClientSettings {
 /// From REEVE_TOKEN and REEVE_NO_START.
 ClientSettings settings_from_environment(std::string version);
 
-/// One request at a time. Every changing request carries an idempotency key of its own and is repeated after
-/// `unavailable` and `unknown_outcome`, so it takes effect once (G9). Errors: the daemon's, and those of the way to it.
+/// One request at a time. Every changing request carries an idempotency key of its own and is
+/// repeated after `unavailable` and `unknown_outcome`, so it takes effect once (G9). Errors: the
+/// daemon's, and those of the way to it.
 class Client {
  public:
   Client(TownFolder folder, ClientSettings settings);
@@ -45,9 +46,12 @@ class Client {
   /// `report`: "complete", "fail" or "progress".
   Result<Task> report(const std::string& task, const std::string& report, const std::string& text);
   /// timeout: it has more to do still.
-  Result<api::WaitReply> wait_agent(const std::string& agent, std::optional<std::chrono::milliseconds> timeout);
-  Result<api::WaitReply> wait_task(const std::string& task, std::optional<std::chrono::milliseconds> timeout);
-  Result<std::string> output(const std::string& agent, const std::string& run, const std::string& stream);
+  Result<api::WaitReply> wait_agent(const std::string& agent,
+                                    std::optional<std::chrono::milliseconds> timeout);
+  Result<api::WaitReply> wait_task(const std::string& task,
+                                   std::optional<std::chrono::milliseconds> timeout);
+  Result<std::string> output(const std::string& agent, const std::string& run,
+                             const std::string& stream);
   /// Asks a running daemon to stop; unavailable: none runs.
   Status stop(api::StopMode mode);
 
@@ -66,8 +70,10 @@ class Client {
   };
   Result<Events> events(const EventQuery& query);
   /// One frame: its name, JSON text, and cursor where it has one. Answers whether to go on.
-  using OnFrame = std::function<bool(const std::string& name, const std::string& data, const std::string& cursor)>;
-  /// Follows until told to stop; goes on behind the last cursor when the daemon is restarted in between.
+  using OnFrame = std::function<bool(const std::string& name, const std::string& data,
+                                     const std::string& cursor)>;
+  /// Follows until told to stop; goes on behind the last cursor when the daemon is restarted in
+  /// between.
   Status follow(EventQuery query, const OnFrame& on_frame);
 
   [[nodiscard]] const TownFolder& folder() const { return folder_; }
@@ -75,7 +81,8 @@ class Client {
  private:
   Result<net::Response> get(const std::string& target, std::chrono::milliseconds timeout);
   Result<net::Response> post(const std::string& target, const std::string& body);
-  Result<net::Response> send_until_answered(net::ClientRequest request, std::chrono::milliseconds timeout);
+  Result<net::Response> send_until_answered(net::ClientRequest request,
+                                            std::chrono::milliseconds timeout);
   net::ClientOptions options(std::chrono::milliseconds timeout) const;
   Status revive();
 

@@ -27,11 +27,13 @@ Result<std::string> read_all(int fd, std::chrono::milliseconds timeout) {
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   std::string text;
   for (;;) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        deadline - std::chrono::steady_clock::now());
     pollfd waiting{fd, POLLIN, 0};
     const int got = left.count() > 0 ? ::poll(&waiting, 1, static_cast<int>(left.count())) : 0;
     if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return fail(Errc::timeout, "the daemon did not come up in time: see .reeve/daemon.log");
+    if (got <= 0)
+      return fail(Errc::timeout, "the daemon did not come up in time: see .reeve/daemon.log");
     std::array<char, 4096> piece{};
     const auto size = ::read(fd, piece.data(), piece.size());
     if (size < 0 && errno == EINTR) continue;
@@ -66,9 +68,11 @@ Status start_daemon(const TownFolder& folder, std::chrono::milliseconds timeout)
   std::string town_option = "--town";
   std::string town = folder.root().string();
   std::string background = "--background";
-  std::array<char*, 6> argv{program.data(), verb.data(), town_option.data(), town.data(), background.data(), nullptr};
+  std::array<char*, 6> argv{program.data(), verb.data(),       town_option.data(),
+                            town.data(),    background.data(), nullptr};
   pid_t pid = -1;
-  const int failed = ::posix_spawn(&pid, "/proc/self/exe", &actions, &attributes, argv.data(), environ);
+  const int failed =
+      ::posix_spawn(&pid, "/proc/self/exe", &actions, &attributes, argv.data(), environ);
   ::posix_spawnattr_destroy(&attributes);
   ::posix_spawn_file_actions_destroy(&actions);
   if (failed != 0) return fail(os_error(failed, "start the daemon"));
@@ -81,7 +85,8 @@ Status start_daemon(const TownFolder& folder, std::chrono::milliseconds timeout)
   auto said = read_all(ready.get(), timeout);
   if (!said) return fail(said.error());
   if (*said == "ready\n" || *said == "another\n") return {};
-  if (said->empty()) return fail(Errc::unavailable, "the daemon ended while it was starting: see .reeve/daemon.log");
+  if (said->empty())
+    return fail(Errc::unavailable, "the daemon ended while it was starting: see .reeve/daemon.log");
   return fail(wire::read_problem(500, *said));
 }
 

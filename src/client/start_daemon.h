@@ -7,8 +7,8 @@
 
 namespace reeve::client {
 
-/// Starts the town's daemon (with its keeper) in the background and returns when it answers, or says why it cannot. If
-/// another starter is faster, that one's daemon is as good: no error.
+/// Starts the town's daemon (with its keeper) in the background and returns when it answers, or
+/// says why it cannot. If another starter is faster, that one's daemon is as good: no error.
 ///
 /// timeout: it did not come up in time; else the error that the daemon ended with.
 Status start_daemon(const TownFolder& folder, std::chrono::milliseconds timeout);

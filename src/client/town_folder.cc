@@ -2,11 +2,11 @@
 
 #include <sys/stat.h>
 
+#include <toml++/toml.h>
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <fstream>
-#include <toml++/toml.h>
 
 #include "base/limits.h"
 #include "model/agent.h"
@@ -20,7 +20,8 @@ Result<TownFolder> find_town(const fs::path& from) {
     if (fs::exists(TownFolder(at).settings(), error)) return TownFolder(at);
     if (at == at.parent_path()) break;
   }
-  return fail(Errc::not_found, "no town here or in any folder above " + from.string() + ": `reeve init` makes one");
+  return fail(Errc::not_found,
+              "no town here or in any folder above " + from.string() + ": `reeve init` makes one");
 }
 
 Result<TownSettings> read_settings(const TownFolder& folder) {
@@ -29,27 +30,34 @@ Result<TownSettings> read_settings(const TownFolder& folder) {
   try {
     table = toml::parse_file(path.string());
   } catch (const toml::parse_error& error) {
-    return fail(Errc::invalid_argument, path.string() + ":" + std::to_string(error.source().begin.line) + ": " +
+    return fail(Errc::invalid_argument, path.string() + ":" +
+                                            std::to_string(error.source().begin.line) + ": " +
                                             std::string(error.description()));
   }
   TownSettings settings;
   const std::array<std::pair<const char*, std::string*>, 3> keys{
-      {{"name", &settings.name}, {"default_cli", &settings.default_cli}, {"durability", &settings.durability}}};
+      {{"name", &settings.name},
+       {"default_cli", &settings.default_cli},
+       {"durability", &settings.durability}}};
   for (const auto& [key, target] : keys) {
     const auto* node = table.get(key);
     if (node == nullptr) continue;
     const auto text = node->value_exact<std::string>();
-    if (!text) return fail(Errc::invalid_argument, path.string() + ": " + key + ": expected a text in quotes");
+    if (!text)
+      return fail(Errc::invalid_argument,
+                  path.string() + ": " + key + ": expected a text in quotes");
     *target = *text;
   }
-  if (auto named = check_name(settings.name); !named) return fail(named.error().during(path.string() + ": name"));
+  if (auto named = check_name(settings.name); !named)
+    return fail(named.error().during(path.string() + ": name"));
   return settings;
 }
 
 Status create_town(const TownFolder& folder, const TownSettings& settings) {
   if (auto named = check_name(settings.name); !named) return named;
   const auto dir = folder.dir();
-  if (::mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST) return fail(os_error(errno, "make " + dir.string()));
+  if (::mkdir(dir.c_str(), 0700) != 0 && errno != EEXIST)
+    return fail(os_error(errno, "make " + dir.string()));
   std::error_code error;
   if (fs::exists(folder.settings(), error)) {
     return fail(Errc::conflict, "there is a town in " + folder.root().string() + " already");
@@ -64,7 +72,9 @@ Status create_town(const TownFolder& folder, const TownSettings& settings) {
   table.insert("durability", settings.durability);
   const auto partial = dir / "town.toml.new";
   std::ofstream file(partial, std::ios::trunc);
-  file << "# This town's settings; a running daemon reads them when it is started anew (reeve stop).\n" << table << '\n';
+  file << "# This town's settings; a running daemon reads them when it is started anew (reeve "
+          "stop).\n"
+       << table << '\n';
   file.close();
   if (!file) return fail(Errc::unavailable, "cannot write " + partial.string());
   fs::rename(partial, folder.settings(), error);
@@ -91,7 +101,8 @@ std::string suggest_name(const fs::path& root) {
   auto name = root.filename().string();
   if (const auto branch = branch_of(root); !branch.empty()) name += "-" + branch;
   for (auto& c : name) {
-    const bool fits = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
+    const bool fits = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                      c == '_' || c == '.';
     if (!fits) c = '-';
   }
   name.erase(0, name.find_first_not_of("-_."));

@@ -24,7 +24,8 @@ class TownFolder {
   std::filesystem::path root_;
 };
 
-/// The town that `from` lies in: the nearest folder upwards that holds one. not_found: none; the text says how to make one.
+/// The town that `from` lies in: the nearest folder upwards that holds one. not_found: none; the
+/// text says how to make one.
 Result<TownFolder> find_town(const std::filesystem::path& from);
 
 /// What a person may set, in .reeve/town.toml.
@@ -33,13 +34,14 @@ struct TownSettings {
   std::string default_cli = "claude";
   std::string durability = "disk";  ///< disk, os or memory
 };
-/// invalid_argument: not TOML, or a wrong type; the text names the line or the key. Unknown keys are passed over.
+/// invalid_argument: not TOML, or a wrong type; the text names the line or the key. Unknown keys
+/// are passed over.
 Result<TownSettings> read_settings(const TownFolder& folder);
 /// Makes the folder (0700) with its settings. conflict: there is a town already.
 Status create_town(const TownFolder& folder, const TownSettings& settings);
 
-/// A name for a town where none was given: the repository's and its branch's, or the folder's; always one that
-/// check_name() takes.
+/// A name for a town where none was given: the repository's and its branch's, or the folder's;
+/// always one that check_name() takes.
 std::string suggest_name(const std::filesystem::path& root);
 
 }  // namespace reeve::client

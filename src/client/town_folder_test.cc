@@ -41,9 +41,13 @@ TEST_F(TownFolderTest, IsPrivateAndMadeOnce) {
 TEST_F(TownFolderTest, BrokenSettingsNameTheirPlace) {
   ASSERT_TRUE(create_town(TownFolder(root_), {.name = "oak"}));
   std::ofstream(TownFolder(root_).settings()) << "name = \"oak\"\ndefault_cli = 3\n";
-  EXPECT_TRUE(read_settings(TownFolder(root_)).error().message().ends_with("default_cli: expected a text in quotes"));
+  EXPECT_TRUE(read_settings(TownFolder(root_))
+                  .error()
+                  .message()
+                  .ends_with("default_cli: expected a text in quotes"));
   std::ofstream(TownFolder(root_).settings()) << "name = \"oak\"\n=\n";
-  EXPECT_NE(read_settings(TownFolder(root_)).error().message().find("town.toml:2:"), std::string::npos);
+  EXPECT_NE(read_settings(TownFolder(root_)).error().message().find("town.toml:2:"),
+            std::string::npos);
 }
 
 TEST_F(TownFolderTest, ASuggestedNameIsAlwaysGood) {

@@ -34,6 +34,9 @@ struct SubscribeOptions {
   /// Deltas that may wait for a slow reader; the oldest are dropped for newer ones, and a Gap says
   /// which.
   std::size_t delta_capacity = 1024;
+  /// A reader who has got nothing for this long gets a progress mark, also where nothing has
+  /// happened.
+  std::optional<std::chrono::nanoseconds> heartbeat;
   /// Frames of one batch.
   std::size_t batch = 256;
 };

@@ -53,18 +53,19 @@ Task<Result<std::vector<Frame>>> Subscription::next() {
     if (position_ < log_.head_) continue;  // nothing for this reader on that page
 
     // Caught up. A reader that sees nothing is told of the progress, at most once in a while.
-    if (told_ < position_) {
-      const auto due = told_at_ + kProgressEvery;
-      const auto now = log_.env_.uptime();
-      if (now >= due) {
-        out.emplace_back(Progress{position_});
-        break;
-      }
-      const auto timer = log_.env_.after(due - now, [this] { log_.changed_.notify(); });
-      co_await log_.changed_.wait();
-    } else {
-      co_await log_.changed_.wait();
+    auto due = std::chrono::nanoseconds::max();
+    if (told_ < position_) due = told_at_ + kProgressEvery;
+    if (options_.heartbeat) due = std::min(due, told_at_ + *options_.heartbeat);
+    const auto now = log_.env_.uptime();
+    if (now >= due) {
+      out.emplace_back(Progress{position_});
+      break;
     }
+    std::unique_ptr<Env::Timer> timer;
+    if (due != std::chrono::nanoseconds::max()) {
+      timer = log_.env_.after(due - now, [this] { log_.changed_.notify(); });
+    }
+    co_await log_.changed_.wait();
   }
   for (const auto& frame : out) {
     if (const auto position = frame_position(frame)) {

@@ -30,6 +30,7 @@ struct Run {
   std::vector<MessageId> messages;  ///< what it took from the inbox
   std::string cli;
   Durability durability = Durability::compacted;
+  std::string permissions;             ///< what its process may do, in a sentence
   std::optional<std::string> session;  ///< the vendor's, as far as it is known
   std::optional<std::string>
       stopping;  ///< why it is being stopped; a cancel wins over whatever its executor says later
@@ -45,9 +46,9 @@ struct Run {
   std::optional<Time> ended_at;
 };
 BOOST_DESCRIBE_STRUCT(Run, (),
-                      (id, agent, thread, epoch, state, task, messages, cli, durability, session,
-                       stopping, reported, code, error, text, usage, cost_usd, exit_status,
-                       exit_signal, started_at, ended_at))
+                      (id, agent, thread, epoch, state, task, messages, cli, durability,
+                       permissions, session, stopping, reported, code, error, text, usage, cost_usd,
+                       exit_status, exit_signal, started_at, ended_at))
 
 /// A conversation: where a later run goes on. The vendor keeps the messages; this keeps the
 /// vendor's id of it.

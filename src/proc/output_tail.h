@@ -41,9 +41,9 @@ class OutputTail {
   explicit OutputTail(std::filesystem::path file) : OutputTail(std::move(file), Options{}) {}
   OutputTail(std::filesystem::path file, Options options);
 
-  /// Reads at most `max_bytes` and returns the lines that are complete with them. A file that is not
-  /// there yet is empty. `complete`: nobody writes any more, so a last line without a newline is
-  /// given out as well.
+  /// Reads at most `max_bytes` and returns the lines that are complete with them. A file that is
+  /// not there yet is empty. `complete`: nobody writes any more, so a last line without a newline
+  /// is given out as well.
   ///
   /// corrupt: the file is shorter than what was read of it before.
   Result<OutputBatch> read(bool complete, std::size_t max_bytes = limits::kTailRead);

@@ -146,8 +146,8 @@ class Shim {
   Clock now_ = uptime();
   Clock tick_ = kTickBusy;
   std::uint64_t seen_bytes_ = 0;
-  bool told_ = false;           ///< SIGTERM came
-  ino_t request_ = 0;           ///< the stop.json that was read last
+  bool told_ = false;  ///< SIGTERM came
+  ino_t request_ = 0;  ///< the stop.json that was read last
   timespec request_time_{};
 };
 
@@ -215,8 +215,9 @@ Result<HeldChild> Shim::launch() {
     if (auto opened = input_.open(folder_); !opened) return fail(opened.error());
     streams.in = input_.reader();
   } else {
-    auto opened = spec_.input == Input::file ? folder_.open_file("stdin", O_RDONLY)
-                                             : Result<Fd>(Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC)));
+    auto opened = spec_.input == Input::file
+                      ? folder_.open_file("stdin", O_RDONLY)
+                      : Result<Fd>(Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC)));
     if (!opened) return fail(opened.error());
     input = std::move(*opened);
     streams.in = input.get();

@@ -161,7 +161,8 @@ class ShimRound : public Round {
     auto state = inspect(dir_);
     if (state && state->phase == RoundPhase::no_claim) {
       state = forestall(dir_);
-      // On a disk that is full or read-only a claim cannot be made. A shim could not make one either.
+      // On a disk that is full or read-only a claim cannot be made. A shim could not make one
+      // either.
       if (!state) state = RoundState{.phase = RoundPhase::lost};
     }
     if (!state) return fail(state.error());

@@ -14,7 +14,8 @@ StopRequest cancel(Urgency urgency = Urgency::gentle) {
   return {.reason = "cancelled", .urgency = urgency};
 }
 
-// --- how a CLI ends -------------------------------------------------------------------------------
+// --- how a CLI ends
+// -------------------------------------------------------------------------------
 
 TEST_F(Shim, RunsAProgramAndTellsItsExitCode) {
   const auto exit = run(script("echo out; echo err >&2; exit 7"));
@@ -102,7 +103,8 @@ TEST_F(Shim, TellsThatItsSpecIsOfANewerVersion) {
   EXPECT_EQ(out(), "");
 }
 
-// --- what a CLI is given --------------------------------------------------------------------------
+// --- what a CLI is given
+// --------------------------------------------------------------------------
 
 TEST_F(Shim, GivesTheProgramAllOfALongStandardInput) {
   std::string text(10 << 20, 'x');
@@ -146,8 +148,8 @@ TEST_F(Shim, GivesTheEnvironmentOfTheSpecAndTheMarkOnly) {
   auto spec = program({"env"});
   spec.env["GREETING"] = "a=b\nc";
   EXPECT_EQ(run(spec).code, 0);
-  EXPECT_EQ(out(), "GREETING=a=b\nc\nPATH=/usr/local/bin:/usr/bin:/bin\nREEVE_ROUND=" + spec.mark +
-                       "\n");
+  EXPECT_EQ(out(),
+            "GREETING=a=b\nc\nPATH=/usr/local/bin:/usr/bin:/bin\nREEVE_ROUND=" + spec.mark + "\n");
   ::unsetenv("REEVE_TEST_SECRET");
 }
 
@@ -198,8 +200,9 @@ TEST_F(Shim, StartsTheProgramInAGroupAndTheRoundInASessionOfItsOwn) {
 }
 
 TEST_F(Shim, KeepsEveryByteOfTheOutput) {
-  const auto exit = run(script("i=0; while [ $i -lt 2000 ]; do printf 'line %05d\\n' $i; i=$((i+1)); "
-                               "done; printf '\\000\\377no newline'"));
+  const auto exit =
+      run(script("i=0; while [ $i -lt 2000 ]; do printf 'line %05d\\n' $i; i=$((i+1)); "
+                 "done; printf '\\000\\377no newline'"));
   std::string expected;
   for (int i = 0; i < 2000; ++i) {
     auto digits = std::to_string(i);
@@ -226,8 +229,8 @@ TEST_F(Shim, KeepsItsFilesPrivate) {
     names.push_back(entry.path().filename().string());
   }
   std::ranges::sort(names);
-  EXPECT_EQ(names, (std::vector<std::string>{"claim", "err", "exit.json", "out", "spec.json",
-                                             "stdin"}));
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"claim", "err", "exit.json", "out", "spec.json", "stdin"}));
 }
 
 TEST_F(Shim, WorksInADeepFolder) {
@@ -241,7 +244,8 @@ TEST_F(Shim, WorksInADeepFolder) {
   root_.swap(deep);
 }
 
-// --- the whole tree ends --------------------------------------------------------------------------
+// --- the whole tree ends
+// --------------------------------------------------------------------------
 
 TEST_F(Shim, EndsWhatTheProgramLeftInASessionOfItsOwn) {
   const auto spec = script("setsid sleep 300 & echo $!");
@@ -286,7 +290,8 @@ TEST_F(Shim, WaitsForAHelperThatEndsByItself) {
   EXPECT_EQ(exit.lingering, 0);
 }
 
-// --- stopping -------------------------------------------------------------------------------------
+// --- stopping
+// -------------------------------------------------------------------------------------
 
 TEST_F(Shim, StopsGentlyWhereThatIsEnough) {
   auto spec = script("trap 'echo bye; exit 5' INT; echo up; while :; do sleep 0.05; done");
@@ -328,8 +333,9 @@ TEST_F(Shim, KillsAProgramThatIgnoresEverySignal) {
 }
 
 TEST_F(Shim, EndsTheChildThatALauncherLeavesBehindWhenStopped) {
-  const auto spec = script("sh -c 'trap \"\" INT TERM; echo up; while :; do sleep 0.05; done' & "
-                           "trap 'exit 0' INT; while :; do sleep 0.05; done");
+  const auto spec = script(
+      "sh -c 'trap \"\" INT TERM; echo up; while :; do sleep 0.05; done' & "
+      "trap 'exit 0' INT; while :; do sleep 0.05; done");
   const auto shim = start(spec);
   ASSERT_TRUE(says("up"));
   ASSERT_TRUE(request_stop(dir(), cancel()));
@@ -414,7 +420,8 @@ TEST_F(Shim, StopsARoundThatTakesTooLong) {
   EXPECT_EQ(exit.signal, SIGINT);
 }
 
-// --- claims ---------------------------------------------------------------------------------------
+// --- claims
+// ---------------------------------------------------------------------------------------
 
 TEST_F(Shim, OnlyOneOfTwoRunsARound) {
   const auto first = start(script("echo ran; sleep 0.5"));

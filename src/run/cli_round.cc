@@ -14,7 +14,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Events of one commit; far below limits::kCommitEvents, so that a chatty round is followed closely.
+/// Events of one commit; far below limits::kCommitEvents, so that a chatty round is followed
+/// closely.
 constexpr std::size_t kBatchEvents = 512;
 constexpr std::size_t kKeptText = 64 << 10;
 constexpr auto kFirstRetry = 200ms;
@@ -63,9 +64,10 @@ Task<Status> CliRound::launch(proc::RoundSpec spec, std::string stdin_text) {
   start.notice = [this] { noticed_.notify(); };
   using Started = std::shared_ptr<Result<std::unique_ptr<proc::Round>>>;
   auto begin = [this, s = std::move(start)](std::move_only_function<void(Started)> resume) mutable {
-    runs_.spawner_.start(std::move(s), [r = std::move(resume)](Result<std::unique_ptr<proc::Round>> result) mutable {
-      r(std::make_shared<Result<std::unique_ptr<proc::Round>>>(std::move(result)));
-    });
+    runs_.spawner_.start(
+        std::move(s), [r = std::move(resume)](Result<std::unique_ptr<proc::Round>> result) mutable {
+          r(std::make_shared<Result<std::unique_ptr<proc::Round>>>(std::move(result)));
+        });
   };
   auto started = co_await aio::suspend<Started>(std::move(begin));
   if (!*started) co_return fail(started->error());
@@ -182,8 +184,8 @@ void CliRound::digest(const AgentEvent& event, std::uint64_t from, std::uint64_t
   if (const auto* session = std::get_if<SessionStarted>(&event)) {
     if (run_.session != session->session || session->model != "") {
       run_.session = session->session;
-      facts_.emplace_back(fact::SessionStarted{run_.thread, run_.id, run_.agent, session->session, session->model,
-                                               session->permission_mode});
+      facts_.emplace_back(fact::SessionStarted{run_.thread, run_.id, run_.agent, session->session,
+                                               session->model, session->permission_mode});
     }
     return;
   }
@@ -261,10 +263,12 @@ Task<bool> CliRound::flush() {
       if (error.is(Errc::conflict)) continue;  // the thread's document moved on
     }
     if (error.is(Errc::invalid_argument) || error.is(Errc::too_large)) {
-      logging::error("run {}: {} events were refused: {}", run_.id.str(), events_.size(), error.message());
+      logging::error("run {}: {} events were refused: {}", run_.id.str(), events_.size(),
+                     error.message());
       events_.clear();
-      events_.push_back(make_event(ErrorRaised{.code = "events_refused", .message = error.message()},
-                                   normalise(ErrorRaised{}), progress_.out));
+      events_.push_back(
+          make_event(ErrorRaised{.code = "events_refused", .message = error.message()},
+                     normalise(ErrorRaised{}), progress_.out));
       facts_.clear();
       continue;
     }
@@ -282,13 +286,16 @@ Task<bool> CliRound::flush() {
 Task<bool> CliRound::watch_silence() {
   const auto limit = std::chrono::nanoseconds(agent_.limits.silence_ms);
   const auto silent = runs_.env_.uptime() - heard_;
-  if (limit <= 0ns || progress_.silence_told || proc::is_over(round_->state().phase)) co_return false;
+  if (limit <= 0ns || progress_.silence_told || proc::is_over(round_->state().phase))
+    co_return false;
   if (silent < limit) {
     silence_ = runs_.env_.after(limit - silent, [this] { noticed_.notify(); });
     co_return false;
   }
   progress_.silence_told = true;
-  const auto reason = "says nothing for " + std::to_string(std::chrono::floor<std::chrono::seconds>(silent).count()) + " s";
+  const auto reason = "says nothing for " +
+                      std::to_string(std::chrono::floor<std::chrono::seconds>(silent).count()) +
+                      " s";
   facts_.emplace_back(fact::RunSilent{run_.id, run_.agent, std::chrono::floor<Duration>(silent)});
   facts_.emplace_back(fact::AgentNeedsAttention{run_.agent, reason});
   if (!co_await flush()) co_return false;
@@ -309,7 +316,9 @@ proc::ProcessEnd CliRound::how_it_ended() const {
     end.signal = exit->signal;
     if (exit->stopped) {
       const auto& reason = exit->stopped->reason;
-      end.stopped = reason == "time_limit" ? "deadline" : reason == "output_limit" || reason == "silence" ? reason : "cancelled";
+      end.stopped = reason == "time_limit"                            ? "deadline"
+                    : reason == "output_limit" || reason == "silence" ? reason
+                                                                      : "cancelled";
     }
   }
   if (run_.stopping) end.stopped = "cancelled";
@@ -328,7 +337,8 @@ Task<> CliRound::settle(RunFinished verdict, bool started, std::optional<proc::E
   }
 }
 
-Task<Status> CliRound::try_settle(const RunFinished& verdict, bool started, const std::optional<proc::Exit>& exit) {
+Task<Status> CliRound::try_settle(const RunFinished& verdict, bool started,
+                                  const std::optional<proc::Exit>& exit) {
   Draft draft(runs_.env_, runs_.log_.store(), Caller{.origin = origin_of(agent_)});
   auto run = co_await draft.get<reeve::Run>(run_.id);
   if (!run) co_return fail(run.error());
@@ -352,7 +362,8 @@ Task<Status> CliRound::try_settle(const RunFinished& verdict, bool started, cons
     end.exit_status = exit->code;
     end.exit_signal = exit->signal;
   }
-  if (auto joined = co_await runs_.participant_.at_end(draft, *run, ending, started, end); !joined) co_return joined;
+  if (auto joined = co_await runs_.participant_.at_end(draft, *run, ending, started, end); !joined)
+    co_return joined;
   Fact terminal = fact::RunFailed{end};
   if (ending == Ending::completed) terminal = fact::RunCompleted{end};
   if (ending == Ending::cancelled) terminal = fact::RunCancelled{end};

@@ -11,8 +11,8 @@
 
 namespace reeve::run {
 
-/// How far a round's output has got into the log: bookkeeping that is committed with the events themselves, so that no
-/// byte is told twice and none is missed.
+/// How far a round's output has got into the log: bookkeeping that is committed with the events
+/// themselves, so that no byte is told twice and none is missed.
 struct RoundProgress {
   std::uint64_t out = 0;
   std::uint64_t err = 0;
@@ -20,11 +20,13 @@ struct RoundProgress {
   json::object dialect_state;
   Usage usage;
   double cost_usd = 0;
-  std::optional<std::uint64_t> deltas_from;  ///< the first delta that no committed event supersedes yet
+  std::optional<std::uint64_t>
+      deltas_from;  ///< the first delta that no committed event supersedes yet
   bool silence_told = false;
 };
 BOOST_DESCRIBE_STRUCT(RoundProgress, (),
-                      (out, err, dialect, dialect_state, usage, cost_usd, deltas_from, silence_told))
+                      (out, err, dialect, dialect_state, usage, cost_usd, deltas_from,
+                       silence_told))
 
 /// One CLI round: reads what its process says, commits it, and settles its end. Owned by Runs.
 class CliRound {
@@ -39,7 +41,8 @@ class CliRound {
   /// A round of an earlier daemon.
   Task<Status> take_up();
 
-  /// Pumps until the run is over and its terminal fact committed. Cancellable: the round goes on without it.
+  /// Pumps until the run is over and its terminal fact committed. Cancellable: the round goes on
+  /// without it.
   Task<> pump();
   /// Ends a run that has no process.
   Task<> settle(RunFinished verdict, bool started, std::optional<proc::Exit> exit);
@@ -51,17 +54,19 @@ class CliRound {
  private:
   Task<bool> read_some();
   Task<bool> read_stream(proc::OutputStream stream);
-  /// Sorts an event into what is committed next, or out to whoever follows live. `from` numbers it, if it is a delta;
-  /// `to` is behind its line.
+  /// Sorts an event into what is committed next, or out to whoever follows live. `from` numbers it,
+  /// if it is a delta; `to` is behind its line.
   void digest(const AgentEvent& event, std::uint64_t from, std::uint64_t to);
   [[nodiscard]] NewEvent make_event(const AgentEvent& event, Normal normal, std::uint64_t to);
-  /// Commits what was digested together with how far that is. False: this executor has been fenced off.
+  /// Commits what was digested together with how far that is. False: this executor has been fenced
+  /// off.
   Task<bool> flush();
   Task<Result<store::Committed>> try_flush();
   /// After an unknown outcome or a lost race: whether the store's progress is ours already.
   Task<bool> was_committed();
   Task<bool> watch_silence();
-  Task<Status> try_settle(const RunFinished& verdict, bool started, const std::optional<proc::Exit>& exit);
+  Task<Status> try_settle(const RunFinished& verdict, bool started,
+                          const std::optional<proc::Exit>& exit);
   [[nodiscard]] std::vector<Scope> scopes() const;
   [[nodiscard]] proc::ProcessEnd how_it_ended() const;
 
@@ -74,7 +79,7 @@ class CliRound {
   std::uint64_t progress_version_ = 0;  // of its document; 0: not written yet
   std::vector<NewEvent> events_;        // digested, not committed yet
   std::vector<Fact> facts_;
-  std::chrono::nanoseconds heard_{};    // when it last said something
+  std::chrono::nanoseconds heard_{};  // when it last said something
   bool fenced_ = false;
   bool out_ended_ = false;
   bool err_ended_ = false;

@@ -22,10 +22,13 @@ struct Caller {
     std::uint64_t epoch = 0;
   };
   std::optional<Round> round;
-  /// The agent that asks; nobody: a person or a program outside, for whom the supervisor's mailbox stands.
+  /// The agent that asks; nobody: a person or a program outside, for whom the supervisor's mailbox
+  /// stands.
   std::optional<AgentId> agent;
 
-  [[nodiscard]] std::string sender() const { return agent ? agent->str() : std::string(kSupervisor); }
+  [[nodiscard]] std::string sender() const {
+    return agent ? agent->str() : std::string(kSupervisor);
+  }
 };
 
 /// One change in the making: facts are folded into the documents that they concern, and commit()

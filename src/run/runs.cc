@@ -1,7 +1,9 @@
 #include "run/runs.h"
 
+#include <algorithm>
 #include <charconv>
 #include <fstream>
+#include <ranges>
 
 #include "aio/real_env.h"
 #include "base/limits.h"
@@ -12,18 +14,25 @@
 
 namespace reeve::run {
 
-std::filesystem::path round_folder(const std::filesystem::path& rounds, const RunId& run) { return rounds / run.str(); }
+std::filesystem::path round_folder(const std::filesystem::path& rounds, const RunId& run) {
+  return rounds / run.str();
+}
 
-std::string round_token(const RunId& run, std::uint64_t epoch) { return run.str() + "." + std::to_string(epoch); }
+std::string round_token(const RunId& run, std::uint64_t epoch) {
+  return run.str() + "." + std::to_string(epoch);
+}
 
 Result<Caller::Round> parse_round_token(std::string_view token) {
   const auto dot = token.rfind('.');
-  const auto bad = [] { return fail(Errc::invalid_argument, "not a round's token (REEVE_TOKEN is set by reeve)"); };
+  const auto bad = [] {
+    return fail(Errc::invalid_argument, "not a round's token (REEVE_TOKEN is set by reeve)");
+  };
   if (dot == std::string_view::npos) return bad();
   const auto run = RunId::parse(token.substr(0, dot));
   Caller::Round round;
   const auto digits = token.substr(dot + 1);
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), round.epoch);
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), round.epoch);
   if (!run || error != std::errc() || end != digits.data() + digits.size()) return bad();
   round.run = *run;
   return round;
@@ -108,12 +117,20 @@ void Runs::ended(RunId run) {
 
 namespace {
 
+/// Whether the process is told of the file.
+bool reads(const proc::Plan& plan, const std::filesystem::path& file) {
+  const auto names_it = [&](const std::string& text) { return text.contains(file.string()); };
+  return std::ranges::any_of(plan.argv, names_it) ||
+         std::ranges::any_of(plan.env | std::views::values, names_it);
+}
+
 /// A prompt's own file, for CLIs that read it from one.
 Status write_private_file(const std::filesystem::path& path, const std::string& text) {
   std::error_code error;
   std::filesystem::create_directories(path.parent_path(), error);
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  std::filesystem::permissions(path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, error);
+  std::filesystem::permissions(
+      path, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, error);
   file << text;
   file.close();
   if (!file) return fail(Errc::unavailable, "cannot write " + path.string());
@@ -138,7 +155,8 @@ Task<Result<RunId>> Runs::start(RunRequest request) {
     thread.id = ThreadId(env_.uuid4());
     thread.agent = agent->id;
     thread.created_at = thread.updated_at = env_.now();
-    if (auto added = co_await draft.add(fact::ThreadStarted{thread}); !added) co_return fail(added.error());
+    if (auto added = co_await draft.add(fact::ThreadStarted{thread}); !added)
+      co_return fail(added.error());
   }
   reeve::Run run;
   run.id = RunId(env_.uuid4());
@@ -154,27 +172,34 @@ Task<Result<RunId>> Runs::start(RunRequest request) {
   proc::Launch launch;
   launch.prompt = request.prompt;
   launch.permissions = agent->permissions;
-  launch.resume = thread.session;
+  const auto* preset = proc::find_preset(agent->cli);
+  if (preset != nullptr && preset->resumes) launch.resume = thread.session;
   if (!thread.session) launch.new_session = env_.uuid4().str();
   launch.model = agent->model;
-  launch.arguments = agent->args;
+  launch.extra = agent->args;
   launch.prompt_file = options_.rounds.parent_path() / "prompts" / (run.id.str() + ".md");
   auto plan = proc::plan(agent->cli, launch);
-  if (plan && plan->session) run.session = plan->session;
+  if (plan) {
+    if (plan->session) run.session = plan->session;
+    run.permissions = plan->permissions;
+  }
 
   if (auto added = co_await draft.add(fact::RunStarted{run}); !added) co_return fail(added.error());
   draft.write(store::SetRunEpoch{run.id, run.epoch});
-  if (auto joined = co_await participant_.at_start(draft, run); !joined) co_return fail(joined.error());
+  if (auto joined = co_await participant_.at_start(draft, run); !joined)
+    co_return fail(joined.error());
   auto round = std::make_shared<CliRound>(*this, *agent, run);
   if (plan) {
-    if (auto prepared = round->prepare(draft, plan->dialect); !prepared) co_return fail(prepared.error());
+    if (auto prepared = round->prepare(draft, plan->dialect); !prepared)
+      co_return fail(prepared.error());
   }
   const auto committed = co_await draft.commit();
   if (!committed) co_return fail(committed.error());
 
   rounds_.emplace(run.id, round);
   Status begun = plan ? Status() : Status(fail(plan.error()));
-  if (begun && plan->reads_prompt_file) begun = write_private_file(launch.prompt_file, request.prompt);
+  if (begun && reads(*plan, launch.prompt_file))
+    begun = write_private_file(launch.prompt_file, request.prompt);
   if (begun) {
     auto additions = options_.additions;
     for (const auto& [name, value] : plan->env) additions[name] = value;
@@ -223,7 +248,8 @@ Task<Status> Runs::stop_all(std::string reason) {
       auto run = co_await draft.get<reeve::Run>(id);
       if (!run) co_return fail(run.error());
       if (is_ended(run->state) || run->stopping) break;
-      if (auto added = co_await draft.add(fact::RunStopRequested{id, run->agent, reason}); !added) co_return added;
+      if (auto added = co_await draft.add(fact::RunStopRequested{id, run->agent, reason}); !added)
+        co_return added;
       const auto committed = co_await draft.commit();
       if (committed) break;
       if (!committed.error().is(Errc::conflict)) co_return fail(committed.error());

@@ -26,9 +26,10 @@ class Participant {
   virtual ~Participant() = default;
   /// Adds what goes with the start: tasks that begin, messages that leave their queue.
   virtual Task<Status> at_start(Draft& draft, const reeve::Run& run) = 0;
-  /// Adds what goes with the end, and names in `end.messages` those that are handled. `ending` is what the run's
-  /// terminal fact will be; `started` is false when its CLI never ran.
-  virtual Task<Status> at_end(Draft& draft, const reeve::Run& run, Ending ending, bool started, fact::RunEnd& end) = 0;
+  /// Adds what goes with the end, and names in `end.messages` those that are handled. `ending` is
+  /// what the run's terminal fact will be; `started` is false when its CLI never ran.
+  virtual Task<Status> at_end(Draft& draft, const reeve::Run& run, Ending ending, bool started,
+                              fact::RunEnd& end) = 0;
 };
 
 /// What a run is started with.
@@ -39,12 +40,14 @@ struct RunRequest {
   std::string prompt;
 };
 
-/// Executes runs: starts them, turns what their processes say into the log, ends them, and takes up after a restart what
-/// an earlier daemon began.
+/// Executes runs: starts them, turns what their processes say into the log, ends them, and takes up
+/// after a restart what an earlier daemon began.
 ///
-///  * G7  every run gets exactly one terminal fact: from here, in one commit with what the Participant adds.
+///  * G7  every run gets exactly one terminal fact: from here, in one commit with what the
+///  Participant adds.
 ///  * G8  every commit of a run carries its epoch.
-///  * G12 destroying a Runs lets go of the processes; they go on, and recover() of the next one takes them up.
+///  * G12 destroying a Runs lets go of the processes; they go on, and recover() of the next one
+///  takes them up.
 ///
 /// Domain thread only. What it refers to outlives it. close() before it is destroyed.
 class Runs {
@@ -60,15 +63,17 @@ class Runs {
     std::size_t kept_rounds = 20;  ///< folders of ended rounds that are kept for `reeve logs`
   };
 
-  Runs(Env& env, aio::asio::any_io_executor executor, log::Log& log, proc::Spawner& spawner, Participant& participant,
-       Options options);
+  Runs(Env& env, aio::asio::any_io_executor executor, log::Log& log, proc::Spawner& spawner,
+       Participant& participant, Options options);
   ~Runs();
 
   /// Takes up every run that is not over; answers how many go on.
   Task<Result<std::size_t>> recover();
-  /// Commits RunStarted and lets the round begin. conflict: somebody else changed what it takes: look again.
+  /// Commits RunStarted and lets the round begin. conflict: somebody else changed what it takes:
+  /// look again.
   Task<Result<RunId>> start(RunRequest request);
-  /// Ends a run whose stop has been requested in the log (fact::RunStopRequested); else nothing happens.
+  /// Ends a run whose stop has been requested in the log (fact::RunStopRequested); else nothing
+  /// happens.
   void stop(RunId run, proc::Urgency urgency);
   /// Commits the request for every run in progress, and ends them.
   Task<Status> stop_all(std::string reason);

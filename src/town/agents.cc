@@ -8,7 +8,8 @@
 
 namespace reeve::town {
 
-Result<std::vector<Fact>> decide_spawn(const Ground& ground, const api::SpawnRequest& request, AgentId id) {
+Result<std::vector<Fact>> decide_spawn(const Ground& ground, const api::SpawnRequest& request,
+                                       AgentId id) {
   if (auto named = check_name(request.name); !named) return fail(named.error());
   Agent agent;
   agent.id = id;
@@ -24,7 +25,10 @@ Result<std::vector<Fact>> decide_spawn(const Ground& ground, const api::SpawnReq
   agent.limits = request.limits;
   agent.created_at = ground.env.now();
   agent.last_active_at = agent.created_at;
-  if (auto runnable = proc::check_cli(agent.cli); !runnable) return fail(runnable.error());
+  if (proc::find_preset(agent.cli) == nullptr) {
+    // Not a preset: it must at least be words that can be run without a shell.
+    if (auto words = proc::split_words(agent.cli); !words) return fail(words.error());
+  }
   return std::vector<Fact>{fact::AgentSpawned{std::move(agent)}};
 }
 
@@ -39,13 +43,28 @@ Task<Result<Agent>> spawn(Ground ground, Caller caller, api::SpawnRequest reques
   const auto decide = [&](run::Draft& draft) -> Task<Result<Agent>> {
     auto facts = decide_spawn(ground, request, id);
     if (!facts) co_return fail(facts.error());
-    if (auto added = co_await add_all(draft, std::move(*facts)); !added) co_return fail(added.error());
+    if (auto added = co_await add_all(draft, std::move(*facts)); !added)
+      co_return fail(added.error());
     draft.require(store::DocAbsent{taken});
     draft.write(store::PutDoc{taken, write_json_of(id), {}});
     co_return co_await draft.get<Agent>(id);
   };
   co_return co_await change<Agent>(ground, std::move(caller), decide);
 }
+
+namespace {
+
+/// What the user should know where a CLI cannot be held to what was asked for.
+std::optional<std::string> permissions_note(const Agent& agent) {
+  const auto* preset = proc::find_preset(agent.cli);
+  if ((preset != nullptr && preset->honours_permissions) ||
+      agent.permissions == Permissions::bypass)
+    return std::nullopt;
+  return agent.cli + " cannot be held to \"" + std::string(enum_name(agent.permissions)) +
+         "\": it may do whatever you may";
+}
+
+}  // namespace
 
 Task<Result<api::AgentView>> view_agent(Ground ground, Agent agent) {
   api::AgentView view;
@@ -63,7 +82,7 @@ Task<Result<api::AgentView>> view_agent(Ground ground, Agent agent) {
     auto task = co_await run::load<reeve::Task>(ground.log.store(), *agent.current_task);
     if (task) view.task = task->text;
   }
-  view.permissions_note = proc::permissions_note(agent.cli, agent.permissions);
+  view.permissions_note = permissions_note(agent);
   view.agent = std::move(agent);
   co_return view;
 }
@@ -98,7 +117,8 @@ Task<Result<Agent>> kill(Ground ground, Caller caller, std::string reference, st
   const auto decide = [&](run::Draft& draft) -> Task<Result<Agent>> {
     auto agent = co_await draft.get<Agent>(id);
     if (!agent) co_return fail(agent.error());
-    if (auto added = co_await add_all(draft, decide_kill(*agent, reason)); !added) co_return fail(added.error());
+    if (auto added = co_await add_all(draft, decide_kill(*agent, reason)); !added)
+      co_return fail(added.error());
     co_return co_await draft.get<Agent>(id);
   };
   co_return co_await change<Agent>(ground, std::move(caller), decide);

@@ -9,8 +9,9 @@ namespace reeve::town {
 
 /// Drafts a change and commits it, again and again while somebody else was faster.
 ///
-/// `decide(Draft&)` is a coroutine that loads what it needs, adds facts, and answers Result<T>; its error ends the change.
-/// A repetition of an earlier request (G9) gives the first answer. T has JSON.
+/// `decide(Draft&)` is a coroutine that loads what it needs, adds facts, and answers Result<T>; its
+/// error ends the change. A repetition of an earlier request (G9) gives the first answer. T has
+/// JSON.
 template <class T, class Decide>
 Task<Result<T>> change(Ground ground, Caller caller, Decide decide) {
   Error lost;

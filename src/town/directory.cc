@@ -11,12 +11,16 @@ constexpr std::size_t kShortest = 4;
 
 std::string lower(std::string_view text) {
   std::string out(text);
-  std::ranges::transform(out, out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  std::ranges::transform(out, out.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  });
   return out;
 }
 
 bool may_be_short_id(std::string_view text) {
-  const auto digit = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || c == '-'; };
+  const auto digit = [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || c == '-';
+  };
   return text.size() >= kShortest && text.size() < 36 && std::ranges::all_of(text, digit);
 }
 
@@ -42,24 +46,27 @@ Result<D> one_of(std::vector<D> found, const std::string& digits, const char* wh
   if (found.size() == 1) return std::move(found.front());
   std::string ids;
   for (const auto& value : found) ids += (ids.empty() ? "" : ", ") + value.id.str();
-  return fail(Errc::conflict, "\"" + digits + "\" may be any of these " + what + "s: " + ids + " (use more digits)");
+  return fail(Errc::conflict, "\"" + digits + "\" may be any of these " + what + "s: " + ids +
+                                  " (use more digits)");
 }
 
 }  // namespace
 
 store::DocKey name_key(std::string_view name) { return {run::kNameKind, lower(name)}; }
 
-std::vector<std::string> near_names(std::string_view wanted, const std::vector<std::string>& names) {
+std::vector<std::string> near_names(std::string_view wanted,
+                                    const std::vector<std::string>& names) {
   std::vector<std::pair<std::size_t, std::string>> ranked;
   const auto key = lower(wanted);
   for (const auto& name : names) {
     const auto other = lower(name);
     const auto slips = distance(key, other);
-    if (slips <= std::max<std::size_t>(1, key.size() / 3) || (key.size() >= 2 && other.starts_with(key))) {
+    if (slips <= std::max<std::size_t>(1, key.size() / 3) ||
+        (key.size() >= 2 && other.starts_with(key))) {
       ranked.emplace_back(slips, name);
     }
   }
-  std::ranges::stable_sort(ranked, {}, &std::pair<std::size_t, std::string>::first);
+  std::ranges::sort(ranked);
   std::vector<std::string> out;
   for (auto& [slips, name] : ranked) {
     if (out.size() < 3) out.push_back(std::move(name));
@@ -108,18 +115,21 @@ Task<Result<Agent>> find_agent(store::Store& store, std::string reference) {
   std::string hint;
   for (const auto& name : near_names(reference, names)) hint += (hint.empty() ? "" : " or ") + name;
   co_return fail(Errc::not_found, "no agent " + reference +
-                                      (hint.empty() ? " (reeve list shows who is there)" : ": did you mean " + hint + "?"));
+                                      (hint.empty() ? " (reeve list shows who is there)"
+                                                    : ": did you mean " + hint + "?"));
 }
 
 Task<Result<reeve::Task>> find_task(store::Store& store, std::string reference) {
-  if (const auto id = TaskId::parse(reference)) co_return co_await run::load<reeve::Task>(store, *id);
+  if (const auto id = TaskId::parse(reference))
+    co_return co_await run::load<reeve::Task>(store, *id);
   if (may_be_short_id(reference)) {
     store::DocQuery query;
     query.descending = true;
     query.limit = limits::kPage;
     auto tasks = co_await run::load_list<reeve::Task>(store, std::move(query));
     if (!tasks) co_return fail(tasks.error());
-    std::erase_if(*tasks, [&](const reeve::Task& task) { return !task.id.str().starts_with(reference); });
+    std::erase_if(*tasks,
+                  [&](const reeve::Task& task) { return !task.id.str().starts_with(reference); });
     if (!tasks->empty()) co_return one_of(std::move(*tasks), reference, "task");
   }
   co_return fail(Errc::not_found, "no task " + reference + " (reeve task list shows them)");

@@ -16,8 +16,9 @@ using aio::Task;
 /// The document that makes a name unique: names meet without regard to case.
 store::DocKey name_key(std::string_view name);
 
-/// Finds the agent that a person or another agent means: by name (without regard to case), by id, or by the first digits
-/// of its id (four or more). not_found: nobody; the text suggests near names. conflict: several; the text lists them.
+/// Finds the agent that a person or another agent means: by name (without regard to case), by id,
+/// or by the first digits of its id (four or more). not_found: nobody; the text suggests near
+/// names. conflict: several; the text lists them.
 Task<Result<Agent>> find_agent(store::Store& store, std::string reference);
 /// Finds a task by id or by its first digits (four or more), among the newest thousand.
 Task<Result<reeve::Task>> find_task(store::Store& store, std::string reference);
@@ -25,7 +26,8 @@ Task<Result<reeve::Task>> find_task(store::Store& store, std::string reference);
 /// All agents in order of their spawning.
 Task<Result<std::vector<Agent>>> all_agents(store::Store& store);
 
-/// The name of an agent for people: its own, "supervisor", or the reference as it is where there is no such agent.
+/// The name of an agent for people: its own, "supervisor", or the reference as it is where there is
+/// no such agent.
 Task<std::string> display_name(store::Store& store, std::string from);
 
 /// Of `names`, those that are a slip away from `wanted`, nearest first, at most three. Pure.

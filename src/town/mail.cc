@@ -33,7 +33,8 @@ Task<Result<Message>> send(Ground ground, Caller caller, api::SendRequest reques
     co_return fail(Errc::invalid_argument, "the message is empty");
   }
   if (request.text.size() > limits::kText) {
-    co_return fail(Errc::too_large, "the message is too long: put it into a file and name the file");
+    co_return fail(Errc::too_large,
+                   "the message is too long: put it into a file and name the file");
   }
   auto to = supervisor_id();
   if (!is_supervisor(request.to)) {
@@ -48,7 +49,8 @@ Task<Result<Message>> send(Ground ground, Caller caller, api::SendRequest reques
       auto agent = co_await draft.get<Agent>(to);
       if (!agent) co_return fail(agent.error());
       if (!takes_work(agent->state) || agent->stopping) {
-        co_return fail(Errc::conflict, agent->name + " is " + std::string(enum_name(agent->state)) + " and reads no mail");
+        co_return fail(Errc::conflict, agent->name + " is " + std::string(enum_name(agent->state)) +
+                                           " and reads no mail");
       }
     }
     Message message;
@@ -60,7 +62,8 @@ Task<Result<Message>> send(Ground ground, Caller caller, api::SendRequest reques
     message.text = request.text;
     message.correlation = request.correlation;
     message.created_at = ground.env.now();
-    if (auto added = co_await draft.add(fact::MessageSent{message, run}); !added) co_return fail(added.error());
+    if (auto added = co_await draft.add(fact::MessageSent{message, run}); !added)
+      co_return fail(added.error());
     draft.write(store::QueuePush{inbox_queue(to), id.str(), static_cast<int>(request.priority)});
     co_return message;
   };
@@ -84,7 +87,8 @@ Task<Result<api::InboxView>> inbox(Ground ground, std::string reference) {
   if (!dead) co_return fail(dead.error());
   view.dead = std::move(*dead);
   for (auto* list : {&view.messages, &view.dead}) {
-    for (auto& message : *list) message.from = co_await display_name(ground.log.store(), message.from);
+    for (auto& message : *list)
+      message.from = co_await display_name(ground.log.store(), message.from);
   }
   co_return view;
 }

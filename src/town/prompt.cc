@@ -31,7 +31,9 @@ std::vector<Message> choose_messages(const std::vector<Message>& waiting) {
   std::size_t text = 0;
   for (const auto& message : waiting) {
     if (task && carries_task(message)) continue;
-    if (!chosen.empty() && (chosen.size() >= kMostMessages || text + message.text.size() > kMostText)) break;
+    if (!chosen.empty() &&
+        (chosen.size() >= kMostMessages || text + message.text.size() > kMostText))
+      break;
     task = task || carries_task(message);
     starts = starts || starts_round(message.type);
     text += message.text.size();
@@ -42,18 +44,21 @@ std::vector<Message> choose_messages(const std::vector<Message>& waiting) {
 }
 
 std::string write_prompt(const Briefing& briefing) {
-  auto out = fmt::format("You are {}, an agent of the town {}.\n", briefing.agent.name, briefing.town);
+  auto out =
+      fmt::format("You are {}, an agent of the town {}.\n", briefing.agent.name, briefing.town);
   if (briefing.agent.role) out += fmt::format("Your role: {}.\n", *briefing.agent.role);
   if (briefing.task) {
     out += fmt::format("\n# Your task ({})\n\n{}\n", briefing.task->id.str(), briefing.task->text);
-    if (briefing.task->progress) out += fmt::format("\nYou reported before: {}\n", *briefing.task->progress);
+    if (briefing.task->progress)
+      out += fmt::format("\nYou reported before: {}\n", *briefing.task->progress);
   }
   bool first = true;
   for (const auto& letter : briefing.letters) {
     if (letter.message.type == MessageType::task_assign) continue;  // its text is the task's
     if (first) out += "\n# Messages\n";
     first = false;
-    out += fmt::format("\n{}{} {}:\n{}\n", letter.message.priority == Priority::urgent ? "URGENT: " : "", letter.from,
+    out += fmt::format("\n{}{} {}:\n{}\n",
+                       letter.message.priority == Priority::urgent ? "URGENT: " : "", letter.from,
                        heading(letter), letter.message.text);
     if (letter.message.type == MessageType::query) {
       out += fmt::format("(answer with: reeve send {} --info \"...\")\n", letter.from);
@@ -68,11 +73,14 @@ std::string write_prompt(const Briefing& briefing) {
         "- When it goes on after this round: reeve task progress {0} \"where you are\"\n",
         id);
     if (briefing.agent.completes == Completes::success) {
-      out += "Without any of these the task counts as done when you finish, with your last words as its result.\n";
+      out +=
+          "Without any of these the task counts as done when you finish, with your last words as "
+          "its result.\n";
     }
   }
   out +=
-      "- To another agent: reeve send NAME \"...\" (--query asks, --info tells); who is there: reeve list\n"
+      "- To another agent: reeve send NAME \"...\" (--query asks, --info tells); who is there: "
+      "reeve list\n"
       "- To the people who run this town: reeve send supervisor --query \"...\"\n";
   return out;
 }

@@ -13,7 +13,7 @@ namespace reeve::town {
 /// What a round is about, with the names that people use.
 struct Letter {
   Message message;
-  std::string from;                  ///< the sender's name
+  std::string from;                 ///< the sender's name
   std::optional<reeve::Task> task;  ///< of a task message
 };
 struct Briefing {
@@ -23,11 +23,12 @@ struct Briefing {
   std::vector<Letter> letters;
 };
 
-/// The text that a CLI is given for one round: the whole task, every message, and how to report. Pure.
+/// The text that a CLI is given for one round: the whole task, every message, and how to report.
+/// Pure.
 std::string write_prompt(const Briefing& briefing);
 
-/// Which of the waiting messages, in serving order, one round takes: everything but a second task, and nothing at all
-/// while none of them starts a round. Pure.
+/// Which of the waiting messages, in serving order, one round takes: everything but a second task,
+/// and nothing at all while none of them starts a round. Pure.
 std::vector<Message> choose_messages(const std::vector<Message>& waiting);
 
 }  // namespace reeve::town

@@ -17,7 +17,11 @@ Duration backoff(const Supervisor::Options& options, int attempt) {
 }
 
 Supervisor::Supervisor(Ground ground, aio::asio::any_io_executor executor, Options options)
-    : ground_(std::move(ground)), executor_(executor), options_(options), look_(executor), group_(std::move(executor)) {}
+    : ground_(std::move(ground)),
+      executor_(executor),
+      options_(options),
+      look_(executor),
+      group_(std::move(executor)) {}
 
 Supervisor::~Supervisor() = default;
 
@@ -63,8 +67,9 @@ void Supervisor::look_later(AgentId agent, Time when) {
 /// Whatever may give an agent something to do.
 Task<> Supervisor::follow() {
   log::SubscribeOptions options;
-  options.filter.kinds = {"MessageSent",      "MessagesReturned", "AgentStateChanged", "AgentSpawned",
-                          "RunCompleted",     "RunFailed",        "RunCancelled",      "AgentStopRequested"};
+  options.filter.kinds = {"MessageSent",  "MessagesReturned",  "AgentStateChanged",
+                          "AgentSpawned", "RunCompleted",      "RunFailed",
+                          "RunCancelled", "AgentStopRequested"};
   const auto events = ground_.log.subscribe(std::move(options));
   for (;;) {
     auto frames = co_await events->next();
@@ -90,7 +95,8 @@ Task<> Supervisor::consider(AgentId agent) {
   if (started.error().is(Errc::conflict)) {
     look_soon(agent);  // it changed in between
   } else if (!started.error().is(Errc::not_found)) {
-    logging::warn("agent {}: no round could be started: {}", agent.str(), started.error().message());
+    logging::warn("agent {}: no round could be started: {}", agent.str(),
+                  started.error().message());
     look_later(agent, ground_.env.now() + options_.first_backoff);
   }
 }
@@ -118,7 +124,8 @@ Task<Status> Supervisor::try_start(AgentId id) {
     if (!later) co_return fail(later.error());
     std::optional<Time> next;
     for (const auto& item : *later) {
-      if (item.lease.empty() && item.not_before > now) next = std::min(next.value_or(item.not_before), item.not_before);
+      if (item.lease.empty() && item.not_before > now)
+        next = std::min(next.value_or(item.not_before), item.not_before);
     }
     if (next) look_later(id, *next);
     co_return Status();
@@ -161,13 +168,14 @@ Task<Status> Supervisor::at_start(run::Draft& draft, const reeve::Run& run) {
   co_return Status();
 }
 
-Task<Status> Supervisor::at_end(run::Draft& draft, const reeve::Run& run, Ending ending, bool started,
-                                fact::RunEnd& end) {
+Task<Status> Supervisor::at_end(run::Draft& draft, const reeve::Run& run, Ending ending,
+                                bool started, fact::RunEnd& end) {
   auto agent = co_await draft.get<Agent>(run.agent);
   if (!agent) co_return fail(agent.error());
   if (ending == Ending::completed) {
     end.messages = run.messages;
-    for (const auto& message : run.messages) draft.write(store::QueueAck{inbox_queue(run.agent), message.str()});
+    for (const auto& message : run.messages)
+      draft.write(store::QueueAck{inbox_queue(run.agent), message.str()});
     if (run.task && !run.reported && agent->completes == Completes::success) {
       auto task = co_await draft.get<reeve::Task>(*run.task);
       if (!task) co_return fail(task.error());
@@ -185,10 +193,10 @@ Task<Status> Supervisor::at_end(run::Draft& draft, const reeve::Run& run, Ending
   co_return Status();
 }
 
-/// The messages of a round that did not succeed. A round that never ran, or was cancelled, counts as no attempt, but for
-/// a CLI that cannot be started at all: that would go on for ever.
-Task<Status> Supervisor::give_back(run::Draft& draft, const reeve::Run& run, Ending ending, bool started,
-                                   fact::RunEnd& end) {
+/// The messages of a round that did not succeed. A round that never ran, or was cancelled, counts
+/// as no attempt, but for a CLI that cannot be started at all: that would go on for ever.
+Task<Status> Supervisor::give_back(run::Draft& draft, const reeve::Run& run, Ending ending,
+                                   bool started, fact::RunEnd& end) {
   const bool counted = ending != Ending::cancelled && (started || end.code == "spawn_failed");
   const auto queue = inbox_queue(run.agent);
   fact::MessagesReturned returned{run.agent, run.id, {}, counted, {}};
@@ -215,15 +223,19 @@ Task<Status> Supervisor::give_back(run::Draft& draft, const reeve::Run& run, End
       continue;
     }
     draft.write(store::QueueAck{queue, id.str()});
-    draft.write(store::QueuePush{dead_queue(run.agent), id.str(), static_cast<int>(message->priority), {}, attempt});
-    const auto reason = "failed " + std::to_string(attempt) + " times: " + end.code + (end.error.empty() ? "" : ": " + end.error);
+    draft.write(store::QueuePush{
+        dead_queue(run.agent), id.str(), static_cast<int>(message->priority), {}, attempt});
+    const auto reason = "failed " + std::to_string(attempt) + " times: " + end.code +
+                        (end.error.empty() ? "" : ": " + end.error);
     std::vector<Fact> facts{fact::MessageDeadLettered{run.agent, run.id, id, reason},
                             fact::AgentNeedsAttention{run.agent, "a message " + reason}};
-    if (message->task) facts.emplace_back(fact::TaskFailed{*message->task, run.agent, run.id, reason});
+    if (message->task)
+      facts.emplace_back(fact::TaskFailed{*message->task, run.agent, run.id, reason});
     if (auto added = co_await add_all(draft, std::move(facts)); !added) co_return added;
   }
   if (run.task && task_waits) {
-    if (auto added = co_await draft.add(fact::TaskReturned{*run.task, run.agent, run.id}); !added) co_return added;
+    if (auto added = co_await draft.add(fact::TaskReturned{*run.task, run.agent, run.id}); !added)
+      co_return added;
   }
   if (!returned.messages.empty()) co_return co_await draft.add(std::move(returned));
   co_return Status();

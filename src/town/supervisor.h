@@ -12,12 +12,13 @@
 
 namespace reeve::town {
 
-/// Joins agents to runs: starts a round when an agent has work and is free, and changes agent, task and inbox in the
-/// same commit as the round's begin and end.
+/// Joins agents to runs: starts a round when an agent has work and is free, and changes agent, task
+/// and inbox in the same commit as the round's begin and end.
 ///
-/// The life cycle of work (design, section 4): a round takes messages under a lease; success acknowledges them, failure
-/// gives them back with one attempt more, later, and after the last attempt they go to the dead letters; a cancel gives
-/// them back as they were. A task is done with the round that carried it, unless its agent reported or asked in it.
+/// The life cycle of work (design, section 4): a round takes messages under a lease; success
+/// acknowledges them, failure gives them back with one attempt more, later, and after the last
+/// attempt they go to the dead letters; a cancel gives them back as they were. A task is done with
+/// the round that carried it, unless its agent reported or asked in it.
 class Supervisor final : public run::Participant {
  public:
   struct Options {
@@ -28,20 +29,23 @@ class Supervisor final : public run::Participant {
   Supervisor(Ground ground, aio::asio::any_io_executor executor, Options options);
   ~Supervisor() override;
 
-  /// Begins to watch. `runs` was made with this as its Participant, has recovered, and outlives close().
+  /// Begins to watch. `runs` was made with this as its Participant, has recovered, and outlives
+  /// close().
   Task<Status> start(run::Runs& runs);
   /// No more rounds begin; those in progress go on.
   void hold() { holding_ = true; }
   Task<> close();
 
   Task<Status> at_start(run::Draft& draft, const reeve::Run& run) override;
-  Task<Status> at_end(run::Draft& draft, const reeve::Run& run, Ending ending, bool started, fact::RunEnd& end) override;
+  Task<Status> at_end(run::Draft& draft, const reeve::Run& run, Ending ending, bool started,
+                      fact::RunEnd& end) override;
 
  private:
   Task<> follow();
   Task<> consider(AgentId agent);
   Task<Status> try_start(AgentId agent);
-  Task<Status> give_back(run::Draft& draft, const reeve::Run& run, Ending ending, bool started, fact::RunEnd& end);
+  Task<Status> give_back(run::Draft& draft, const reeve::Run& run, Ending ending, bool started,
+                         fact::RunEnd& end);
   void look_later(AgentId agent, Time when);
   void look_soon(const AgentId& agent);
 
@@ -56,7 +60,8 @@ class Supervisor final : public run::Participant {
   aio::TaskGroup group_;
 };
 
-/// How long a message waits after its `attempt`th failure (from 1): doubled each time, up to a limit. Pure.
+/// How long a message waits after its `attempt`th failure (from 1): doubled each time, up to a
+/// limit. Pure.
 Duration backoff(const Supervisor::Options& options, int attempt);
 
 }  // namespace reeve::town

@@ -11,15 +11,17 @@ Status check_text(const std::string& text, const char* what) {
     return fail(Errc::invalid_argument, std::string(what) + " is empty");
   }
   if (text.size() > limits::kText) {
-    return fail(Errc::too_large, std::string(what) + " has " + std::to_string(text.size()) + " bytes, the limit is " +
-                                     std::to_string(limits::kText) + ": put it into a file and name the file");
+    return fail(Errc::too_large, std::string(what) + " has " + std::to_string(text.size()) +
+                                     " bytes, the limit is " + std::to_string(limits::kText) +
+                                     ": put it into a file and name the file");
   }
   return {};
 }
 
 }  // namespace
 
-Task<Result<reeve::Task>> assign(Ground ground, Caller caller, std::string agent, api::AssignRequest request) {
+Task<Result<reeve::Task>> assign(Ground ground, Caller caller, std::string agent,
+                                 api::AssignRequest request) {
   if (auto good = check_text(request.text, "the task's text"); !good) co_return fail(good.error());
   auto found = co_await find_agent(ground.log.store(), std::move(agent));
   if (!found) co_return fail(found.error());
@@ -31,7 +33,8 @@ Task<Result<reeve::Task>> assign(Ground ground, Caller caller, std::string agent
     auto to = co_await draft.get<Agent>(agent_id);
     if (!to) co_return fail(to.error());
     if (!takes_work(to->state) || to->stopping) {
-      co_return fail(Errc::conflict, to->name + " is " + std::string(enum_name(to->state)) + " and takes no work");
+      co_return fail(Errc::conflict,
+                     to->name + " is " + std::string(enum_name(to->state)) + " and takes no work");
     }
     reeve::Task task;
     task.id = task_id;
@@ -47,32 +50,39 @@ Task<Result<reeve::Task>> assign(Ground ground, Caller caller, std::string agent
     message.text = request.text;
     message.task = task_id;
     message.created_at = task.created_at;
-    std::vector<Fact> facts{fact::TaskCreated{std::move(task)}, fact::TaskAssigned{task_id, agent_id},
+    std::vector<Fact> facts{fact::TaskCreated{std::move(task)},
+                            fact::TaskAssigned{task_id, agent_id},
                             fact::MessageSent{message, std::nullopt}};
-    if (auto added = co_await add_all(draft, std::move(facts)); !added) co_return fail(added.error());
-    draft.write(store::QueuePush{inbox_queue(agent_id), message_id.str(), static_cast<int>(message.priority)});
+    if (auto added = co_await add_all(draft, std::move(facts)); !added)
+      co_return fail(added.error());
+    draft.write(store::QueuePush{inbox_queue(agent_id), message_id.str(),
+                                 static_cast<int>(message.priority)});
     co_return co_await draft.get<reeve::Task>(task_id);
   };
   co_return co_await change<reeve::Task>(ground, caller, decide);
 }
 
-Result<std::vector<Fact>> decide_report(const reeve::Task& task, std::optional<RunId> run, Report report,
-                                        const std::string& text) {
+Result<std::vector<Fact>> decide_report(const reeve::Task& task, std::optional<RunId> run,
+                                        Report report, const std::string& text) {
   if (is_ended(task.state)) {
     const bool same = (report == Report::complete && task.state == TaskState::completed) ||
                       (report == Report::fail && task.state == TaskState::failed);
     if (same && task.result == text) return std::vector<Fact>{};
-    return fail(Errc::conflict, "task " + task.id.short_str() + " is " + std::string(enum_name(task.state)) + " already");
+    return fail(Errc::conflict, "task " + task.id.short_str() + " is " +
+                                    std::string(enum_name(task.state)) + " already");
   }
   switch (report) {
-    case Report::complete: return std::vector<Fact>{fact::TaskCompleted{task.id, task.agent, run, text}};
+    case Report::complete:
+      return std::vector<Fact>{fact::TaskCompleted{task.id, task.agent, run, text}};
     case Report::fail: return std::vector<Fact>{fact::TaskFailed{task.id, task.agent, run, text}};
-    case Report::progress: return std::vector<Fact>{fact::TaskProgressed{task.id, task.agent, run, text}};
+    case Report::progress:
+      return std::vector<Fact>{fact::TaskProgressed{task.id, task.agent, run, text}};
   }
   return std::vector<Fact>{};
 }
 
-Task<Result<reeve::Task>> report(Ground ground, Caller caller, std::string task, Report what, std::string text) {
+Task<Result<reeve::Task>> report(Ground ground, Caller caller, std::string task, Report what,
+                                 std::string text) {
   if (what != Report::complete) {
     if (auto good = check_text(text, "the report's text"); !good) co_return fail(good.error());
   }
@@ -85,7 +95,8 @@ Task<Result<reeve::Task>> report(Ground ground, Caller caller, std::string task,
     if (!current) co_return fail(current.error());
     auto facts = decide_report(*current, run, what, text);
     if (!facts) co_return fail(facts.error());
-    if (auto added = co_await add_all(draft, std::move(*facts)); !added) co_return fail(added.error());
+    if (auto added = co_await add_all(draft, std::move(*facts)); !added)
+      co_return fail(added.error());
     co_return co_await draft.get<reeve::Task>(id);
   };
   co_return co_await change<reeve::Task>(ground, std::move(caller), decide);
@@ -108,7 +119,8 @@ Task<Result<api::TaskView>> show_task(Ground ground, std::string reference) {
   co_return co_await view_task(ground, std::move(*task));
 }
 
-Task<Result<api::TaskPage>> list_tasks(Ground ground, std::string state, std::uint64_t after, std::size_t limit) {
+Task<Result<api::TaskPage>> list_tasks(Ground ground, std::string state, std::uint64_t after,
+                                       std::size_t limit) {
   store::DocQuery query;
   query.kind = run::DocOf<reeve::Task>::kKind;
   query.descending = true;
@@ -116,9 +128,10 @@ Task<Result<api::TaskPage>> list_tasks(Ground ground, std::string state, std::ui
   query.limit = std::clamp<std::size_t>(limit, 1, limits::kPage);
   if (!state.empty()) {
     if (state != run::kOpen && !enum_from_name<TaskState>(state)) {
-      co_return fail(Errc::invalid_argument, "\"" + state +
-                                                 "\" is no state of a task: open, pending, assigned, running, completed, "
-                                                 "failed or cancelled");
+      co_return fail(Errc::invalid_argument,
+                     "\"" + state +
+                         "\" is no state of a task: open, pending, assigned, running, completed, "
+                         "failed or cancelled");
     }
     query.mark = state == run::kOpen ? state : run::state_mark(state);
   }
@@ -145,14 +158,16 @@ Task<Result<api::TaskView>> current_task(Ground ground, std::string agent) {
 
 Task<Result<api::TaskCounts>> count_tasks(Ground ground) {
   api::TaskCounts counts;
-  const std::array<std::pair<TaskState, std::int64_t*>, 6> all{{{TaskState::pending, &counts.pending},
-                                                                {TaskState::assigned, &counts.assigned},
-                                                                {TaskState::running, &counts.running},
-                                                                {TaskState::completed, &counts.completed},
-                                                                {TaskState::failed, &counts.failed},
-                                                                {TaskState::cancelled, &counts.cancelled}}};
+  const std::array<std::pair<TaskState, std::int64_t*>, 6> all{
+      {{TaskState::pending, &counts.pending},
+       {TaskState::assigned, &counts.assigned},
+       {TaskState::running, &counts.running},
+       {TaskState::completed, &counts.completed},
+       {TaskState::failed, &counts.failed},
+       {TaskState::cancelled, &counts.cancelled}}};
   for (const auto& [state, count] : all) {
-    auto number = co_await ground.log.store().count(run::DocOf<reeve::Task>::kKind, run::state_mark(enum_name(state)));
+    auto number = co_await ground.log.store().count(run::DocOf<reeve::Task>::kKind,
+                                                    run::state_mark(enum_name(state)));
     if (!number) co_return fail(number.error());
     *count = static_cast<std::int64_t>(*number);
   }

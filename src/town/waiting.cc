@@ -33,7 +33,9 @@ Task<Result<api::WaitReply>> wait_agent(Ground ground, std::string reference) {
     auto& store = ground.log.store();
     auto agent = co_await run::load<Agent>(store, id);
     if (!agent) co_return fail(agent.error());
-    const auto reply = [&] { return std::optional(api::WaitReply{std::string(enum_name(agent->state)), agent->attention}); };
+    const auto reply = [&] {
+      return std::optional(api::WaitReply{std::string(enum_name(agent->state)), agent->attention});
+    };
     if (is_ended(agent->state)) co_return reply();
     if (agent->state != AgentState::idle || agent->current_run) co_return std::nullopt;
     auto waiting = co_await store.items(inbox_queue(id), 256);

@@ -8,6 +8,7 @@
 namespace reeve::doors {
 namespace {
 
+/// Often enough that a reader who hears nothing for a minute knows that the daemon is gone.
 constexpr auto kHeartbeat = std::chrono::seconds(15);
 
 /// What the query of a request for events asks for.
@@ -56,13 +57,17 @@ Task<Result<Wanted>> read_query(Rest& rest, const net::Request& request) {
       wanted.options.deltas = value == "1" || value == "true";
     } else if (name == "latest" || name == "limit") {
       wanted.latest = wanted.latest || name == "latest";
-      const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), wanted.limit);
-      if (error != std::errc() || end != value.data() + value.size() || wanted.limit > limits::kPage) {
-        co_return fail(Errc::invalid_argument, name + ": expected a number up to " + std::to_string(limits::kPage));
+      const auto [end, error] =
+          std::from_chars(value.data(), value.data() + value.size(), wanted.limit);
+      if (error != std::errc() || end != value.data() + value.size() ||
+          wanted.limit > limits::kPage) {
+        co_return fail(Errc::invalid_argument,
+                       name + ": expected a number up to " + std::to_string(limits::kPage));
       }
     } else {
-      co_return fail(Errc::invalid_argument, "unknown parameter " + name +
-                                                 " (after, from, scope, kind, deltas, limit, latest)");
+      co_return fail(
+          Errc::invalid_argument,
+          "unknown parameter " + name + " (after, from, scope, kind, deltas, limit, latest)");
     }
   }
   co_return wanted;
@@ -77,6 +82,7 @@ std::string encode(const log::Log& log, const Frame& frame) {
 }
 
 Task<> stream_events(Rest& rest, log::SubscribeOptions options, net::Writer& writer) {
+  options.heartbeat = kHeartbeat;
   const auto subscription = rest.ground.log.subscribe(std::move(options));
   // A first frame says where the stream begins, so that a client can resume even if nothing comes.
   std::string chunk = encode(rest.ground.log, Progress{subscription->position()});
@@ -87,7 +93,8 @@ Task<> stream_events(Rest& rest, log::SubscribeOptions options, net::Writer& wri
     if (!frames) {
       wire::SseMessage message;
       message.event = "error";
-      message.data = write_json({{"code", describe(frames.error().code()).name}, {"detail", frames.error().message()}});
+      message.data = write_json(
+          {{"code", describe(frames.error().code()).name}, {"detail", frames.error().message()}});
       static_cast<void>(co_await writer.write(wire::encode_sse(message)));
       co_return;
     }
@@ -101,7 +108,9 @@ Task<net::Answer> answer_events(Rest& rest, const net::Request& request) {
   auto wanted = co_await read_query(rest, request);
   if (!wanted) co_return net::problem_response(wanted.error());
   if (net::header(request.headers, "accept").contains("text/event-stream")) {
-    auto body = [&rest, options = wanted->options](net::Writer& writer) { return stream_events(rest, options, writer); };
+    auto body = [&rest, options = wanted->options](net::Writer& writer) {
+      return stream_events(rest, options, writer);
+    };
     co_return net::event_stream(std::move(body));
   }
 

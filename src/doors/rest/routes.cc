@@ -70,7 +70,9 @@ Task<net::Answer> get_town(Call& call) {
   co_return reply(Result<api::TownView>(std::move(view)));
 }
 
-Task<net::Answer> get_agents(Call& call) { co_return reply(co_await town::list_agents(call.rest.ground)); }
+Task<net::Answer> get_agents(Call& call) {
+  co_return reply(co_await town::list_agents(call.rest.ground));
+}
 
 Task<net::Answer> post_agent(Call& call) {
   auto request = body_of<api::SpawnRequest>(call);
@@ -87,20 +89,25 @@ Task<net::Answer> get_agent(Call& call) {
 Task<net::Answer> post_kill(Call& call) {
   auto request = body_of<api::KillRequest>(call);
   if (!request) co_return net::problem_response(request.error());
-  co_return reply(co_await town::kill(call.rest.ground, call.caller, call.names["agent"], std::move(request->reason)));
+  co_return reply(co_await town::kill(call.rest.ground, call.caller, call.names["agent"],
+                                      std::move(request->reason)));
 }
 
 Task<net::Answer> post_agent_task(Call& call) {
   auto request = body_of<api::AssignRequest>(call);
   if (!request) co_return net::problem_response(request.error());
-  co_return reply(co_await town::assign(call.rest.ground, call.caller, call.names["agent"], std::move(*request)), 201);
+  co_return reply(co_await town::assign(call.rest.ground, call.caller, call.names["agent"],
+                                        std::move(*request)),
+                  201);
 }
 
 Task<net::Answer> get_agent_task(Call& call) {
   co_return reply(co_await town::current_task(call.rest.ground, call.names["agent"]));
 }
 
-Task<net::Answer> get_inbox(Call& call) { co_return reply(co_await town::inbox(call.rest.ground, call.names["agent"])); }
+Task<net::Answer> get_inbox(Call& call) {
+  co_return reply(co_await town::inbox(call.rest.ground, call.names["agent"]));
+}
 
 Task<net::Answer> get_agent_wait(Call& call) {
   co_return reply(co_await town::wait_agent(call.rest.ground, call.names["agent"]));
@@ -160,19 +167,24 @@ Task<net::Answer> post_message(Call& call) {
 Task<net::Answer> get_tasks(Call& call) {
   std::uint64_t after = 0;
   std::size_t limit = 100;
-  for (const auto& [name, target] : {std::pair<const char*, std::uint64_t*>{"after", &after}, {"limit", &limit}}) {
+  for (const auto& [name, target] :
+       {std::pair<const char*, std::uint64_t*>{"after", &after}, {"limit", &limit}}) {
     const auto value = call.request.param(name);
     if (!value) continue;
-    const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), *target);
+    const auto [end, error] =
+        std::from_chars(value->data(), value->data() + value->size(), *target);
     if (error != std::errc() || end != value->data() + value->size()) {
-      co_return net::problem_response(Error(Errc::invalid_argument, std::string(name) + ": expected a number"));
+      co_return net::problem_response(
+          Error(Errc::invalid_argument, std::string(name) + ": expected a number"));
     }
   }
   const std::string state(call.request.param("state").value_or(""));
   co_return reply(co_await town::list_tasks(call.rest.ground, state, after, limit));
 }
 
-Task<net::Answer> get_task(Call& call) { co_return reply(co_await town::show_task(call.rest.ground, call.names["task"])); }
+Task<net::Answer> get_task(Call& call) {
+  co_return reply(co_await town::show_task(call.rest.ground, call.names["task"]));
+}
 
 Task<net::Answer> get_task_wait(Call& call) {
   co_return reply(co_await town::wait_task(call.rest.ground, call.names["task"]));
@@ -182,11 +194,13 @@ template <town::Report kReport>
 Task<net::Answer> post_report(Call& call) {
   auto request = body_of<api::ReportRequest>(call);
   if (!request) co_return net::problem_response(request.error());
-  co_return reply(
-      co_await town::report(call.rest.ground, call.caller, call.names["task"], kReport, std::move(request->text)));
+  co_return reply(co_await town::report(call.rest.ground, call.caller, call.names["task"], kReport,
+                                        std::move(request->text)));
 }
 
-Task<net::Answer> get_events(Call& call) { co_return co_await answer_events(call.rest, call.request); }
+Task<net::Answer> get_events(Call& call) {
+  co_return co_await answer_events(call.rest, call.request);
+}
 
 Task<net::Answer> post_stop(Call& call) {
   auto request = body_of<api::StopRequest>(call);
@@ -209,15 +223,20 @@ constexpr std::array kTable{
     Entry{{"POST", "/v1/agents/{agent}/tasks", "Assign a task"}, post_agent_task},
     Entry{{"GET", "/v1/agents/{agent}/task", "What the agent works on"}, get_agent_task},
     Entry{{"GET", "/v1/agents/{agent}/inbox", "What waits for the agent"}, get_inbox},
-    Entry{{"GET", "/v1/agents/{agent}/wait", "Answers when the agent has nothing left to do"}, get_agent_wait},
-    Entry{{"GET", "/v1/agents/{agent}/output", "The end of a round's output, as it was written"}, get_agent_output},
+    Entry{{"GET", "/v1/agents/{agent}/wait", "Answers when the agent has nothing left to do"},
+          get_agent_wait},
+    Entry{{"GET", "/v1/agents/{agent}/output", "The end of a round's output, as it was written"},
+          get_agent_output},
     Entry{{"POST", "/v1/messages", "Send a message"}, post_message},
     Entry{{"GET", "/v1/tasks", "Tasks, newest first"}, get_tasks},
     Entry{{"GET", "/v1/tasks/{task}", "One task"}, get_task},
     Entry{{"GET", "/v1/tasks/{task}/wait", "Answers when the task is over"}, get_task_wait},
-    Entry{{"POST", "/v1/tasks/{task}/complete", "Report a task as done"}, post_report<town::Report::complete>},
-    Entry{{"POST", "/v1/tasks/{task}/fail", "Report a task as failed"}, post_report<town::Report::fail>},
-    Entry{{"POST", "/v1/tasks/{task}/progress", "Report progress"}, post_report<town::Report::progress>},
+    Entry{{"POST", "/v1/tasks/{task}/complete", "Report a task as done"},
+          post_report<town::Report::complete>},
+    Entry{{"POST", "/v1/tasks/{task}/fail", "Report a task as failed"},
+          post_report<town::Report::fail>},
+    Entry{{"POST", "/v1/tasks/{task}/progress", "Report progress"},
+          post_report<town::Report::progress>},
     Entry{{"GET", "/v1/events", "Events: a page, or a stream of frames"}, get_events},
     Entry{{"POST", "/v1/daemon/stop", "Stop the daemon"}, post_stop},
 };
@@ -229,7 +248,8 @@ constexpr auto kRoutes = [] {
 }();
 
 /// Compares a pattern with a path, segment by segment.
-bool matches(std::string_view pattern, const std::vector<std::string>& segments, std::map<std::string, std::string>& names) {
+bool matches(std::string_view pattern, const std::vector<std::string>& segments,
+             std::map<std::string, std::string>& names) {
   names.clear();
   std::size_t at = 0;
   pattern.remove_prefix(1);
@@ -261,12 +281,14 @@ Task<Result<run::Caller>> identify(Rest& rest, const net::Request& request) {
     if (!run) co_return fail(Errc::fenced, "this round is not known to the town any more");
     caller.round = *round;
     caller.agent = run->agent;
-    caller.origin = "agent:" + co_await town::display_name(rest.ground.log.store(), run->agent.str());
+    caller.origin =
+        "agent:" + co_await town::display_name(rest.ground.log.store(), run->agent.str());
   }
   const auto key = net::header(request.headers, "idempotency-key");
   if (!key.empty()) {
-    caller.key = store::IdempotencyKey{caller.sender(), std::string(key),
-                                       sha256_hex(request.method + " " + request.target + "\n" + request.body)};
+    caller.key = store::IdempotencyKey{
+        caller.sender(), std::string(key),
+        sha256_hex(request.method + " " + request.target + "\n" + request.body)};
   }
   co_return caller;
 }
@@ -278,9 +300,10 @@ std::span<const Route> routes() { return kRoutes; }
 Task<net::Answer> answer(Rest& rest, net::Request request) {
   const auto api = net::header(request.headers, "reeve-api");
   if (!api.empty() && api != kApiVersion) {
-    co_return net::problem_response(
-        Error(Errc::unsupported, "this daemon speaks version " + std::string(kApiVersion) + " of the API, the command " +
-                                     std::string(api) + ": run `reeve stop --daemon` with the daemon's reeve, then again"));
+    co_return net::problem_response(Error(
+        Errc::unsupported, "this daemon speaks version " + std::string(kApiVersion) +
+                               " of the API, the command " + std::string(api) +
+                               ": run `reeve stop --daemon` with the daemon's reeve, then again"));
   }
   const auto method = request.method == "HEAD" ? std::string("GET") : request.method;
   std::map<std::string, std::string> names;
@@ -294,7 +317,8 @@ Task<net::Answer> answer(Rest& rest, net::Request request) {
     Call call{rest, std::move(request), std::move(*caller), std::move(names)};
     co_return co_await entry.handler(call);
   }
-  if (known) co_return net::problem_response(Error(Errc::invalid_argument, "not by " + request.method), 405);
+  if (known)
+    co_return net::problem_response(Error(Errc::invalid_argument, "not by " + request.method), 405);
   co_return net::problem_response(Error(Errc::not_found, "no such route: " + request.path));
 }
 

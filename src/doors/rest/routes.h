@@ -25,7 +25,7 @@ struct Rest {
   town::Ground ground;
   std::filesystem::path root;
   std::filesystem::path rounds;
-  std::string store;       ///< what `status` says of it
+  std::string store;  ///< what `status` says of it
   std::string durability;
   std::string version;
   Time started_at{};
@@ -44,7 +44,8 @@ std::span<const Route> routes();
 /// Answers one request: no socket in it, so it is what tests call and what a session calls.
 Task<net::Answer> answer(Rest& rest, net::Request request);
 
-/// GET /v1/events: a page as JSON, or a stream of frames where the client accepts text/event-stream.
+/// GET /v1/events: a page as JSON, or a stream of frames where the client accepts
+/// text/event-stream.
 Task<net::Answer> answer_events(Rest& rest, const net::Request& request);
 
 }  // namespace reeve::doors
