@@ -84,11 +84,16 @@ constexpr std::array kAllowed{
 };
 
 /// Exceptions to the patterns above: what a CLI tells its own children. A daemon that was started
-/// from inside a CLI's session would hand it on, and the next CLI would take itself for a nested one.
-constexpr std::array<std::string_view, 8> kOfOneSession{
-    "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_CODE_SSE_PORT",   "CLAUDE_CODE_SESSION_ID",
-    "CODEX_SANDBOX",          "CODEX_SANDBOX_NETWORK_DISABLED",
-    "CODEX_THREAD_ID",        "GEMINI_CLI",             "CURSOR_TRACE_ID"};
+/// from inside a CLI's session would hand it on, and the next CLI would take itself for a nested
+/// one.
+constexpr std::array<std::string_view, 8> kOfOneSession{"CLAUDE_CODE_ENTRYPOINT",
+                                                        "CLAUDE_CODE_SSE_PORT",
+                                                        "CLAUDE_CODE_SESSION_ID",
+                                                        "CODEX_SANDBOX",
+                                                        "CODEX_SANDBOX_NETWORK_DISABLED",
+                                                        "CODEX_THREAD_ID",
+                                                        "GEMINI_CLI",
+                                                        "CURSOR_TRACE_ID"};
 
 bool matches(std::string_view pattern, std::string_view name) {
   if (!pattern.ends_with('*')) return name == pattern;
@@ -104,8 +109,8 @@ bool is_allowed(std::string_view name) {
   if (name.starts_with("REEVE_") || std::ranges::find(kOfOneSession, name) != kOfOneSession.end()) {
     return false;
   }
-  return std::ranges::any_of(
-      kAllowed, [&](const auto& allowed) { return matches(allowed.name, name); });
+  return std::ranges::any_of(kAllowed,
+                             [&](const auto& allowed) { return matches(allowed.name, name); });
 }
 
 Variables child_environment(const Variables& parent, const Variables& additions) {

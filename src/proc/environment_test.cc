@@ -9,8 +9,9 @@ namespace reeve::proc {
 namespace {
 
 TEST(Environment, LetsThroughOnlyWhatIsOnTheList) {
-  const Variables parent{{"PATH", "/bin"},         {"LC_ALL", "C"},     {"ANTHROPIC_API_KEY", "k"},
-                         {"DATABASE_URL", "secret"}, {"LD_PRELOAD", "x"}, {"PATHS", "no"}};
+  const Variables parent{{"PATH", "/bin"},           {"LC_ALL", "C"},
+                         {"ANTHROPIC_API_KEY", "k"}, {"DATABASE_URL", "secret"},
+                         {"LD_PRELOAD", "x"},        {"PATHS", "no"}};
   EXPECT_EQ(child_environment(parent, {}),
             (Variables{{"PATH", "/bin"}, {"LC_ALL", "C"}, {"ANTHROPIC_API_KEY", "k"}}));
 }

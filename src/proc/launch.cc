@@ -90,8 +90,8 @@ Result<HeldChild> HeldChild::fork(const RoundSpec& spec, const Streams& streams)
 
   const auto path = spec.env.find("PATH");
   const auto paths = program_paths(
-      spec.argv.front(), path == spec.env.end() ? std::string("/usr/local/bin:/usr/bin:/bin")
-                                                : path->second);
+      spec.argv.front(),
+      path == spec.env.end() ? std::string("/usr/local/bin:/usr/bin:/bin") : path->second);
   std::vector<std::string> variables;
   variables.reserve(spec.env.size());
   for (const auto& [name, value] : spec.env) variables.push_back(name + "=" + value);

@@ -26,23 +26,21 @@ Result<std::uint64_t> OutputTail::size() {
   return static_cast<std::uint64_t>(stat.st_size);
 }
 
-bool OutputTail::has_grown() { return size().value_or(0) > read_; }
-
 Result<OutputBatch> OutputTail::read(bool complete, std::size_t max_bytes) {
   const auto size = this->size();
   if (!size) return fail(size.error());
   if (*size < read_) {
-    return fail(Errc::corrupt, path_.string() + " is shorter than before: " +
-                                   std::to_string(*size) + " bytes, read were " +
-                                   std::to_string(read_));
+    return fail(Errc::corrupt, path_.string() +
+                                   " is shorter than before: " + std::to_string(*size) +
+                                   " bytes, read were " + std::to_string(read_));
   }
   OutputBatch batch;
   const auto want = std::min<std::uint64_t>(max_bytes, *size - read_);
   std::string chunk(want, '\0');
   std::size_t have = 0;
   while (have < want) {
-    const auto got = ::pread(file_.get(), chunk.data() + have, want - have,
-                             static_cast<off_t>(read_ + have));
+    const auto got =
+        ::pread(file_.get(), chunk.data() + have, want - have, static_cast<off_t>(read_ + have));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return fail(os_error(errno, "read " + path_.string()));
     if (got == 0) break;

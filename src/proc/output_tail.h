@@ -41,20 +41,19 @@ class OutputTail {
   explicit OutputTail(std::filesystem::path file) : OutputTail(std::move(file), Options{}) {}
   OutputTail(std::filesystem::path file, Options options);
 
-  /// Reads at most `max_bytes` and returns the lines that are complete with them. A file that is not
-  /// there yet is empty. `complete`: nobody writes any more, so a last line without a newline is
-  /// given out as well.
+  /// Reads at most `max_bytes` and returns the lines that are complete with them. A file that is
+  /// not there yet is empty. `complete`: nobody writes any more, so a last line without a newline
+  /// is given out as well.
   ///
   /// corrupt: the file is shorter than what was read of it before.
   Result<OutputBatch> read(bool complete, std::size_t max_bytes = limits::kTailRead);
 
-  /// The file is larger than what was read of it. Cheap: one system call.
-  [[nodiscard]] bool has_grown();
+  /// How large the file is now; a file that is not there yet is empty. One system call.
+  [[nodiscard]] Result<std::uint64_t> size();
 
  private:
   void take(std::string_view bytes, OutputBatch& batch);
   void give_out(OutputBatch& batch, std::uint64_t end, bool unterminated);
-  [[nodiscard]] Result<std::uint64_t> size();
 
   std::filesystem::path path_;
   std::size_t line_limit_;

@@ -50,8 +50,9 @@ TEST(ParseStat, ReadsANameThatLooksLikeMore) {
 }
 
 TEST(ParseStat, RefusesWhatIsNone) {
-  for (const char* text : {"", "42", "42 (x", "42 (x)", "42 (x) S", "42 (x) S 1 2 3", "x (y) S 1 2 3",
-                           "42 (x) Sleeping 1 2 3 0 -1 0 1 2 3 4 5 6 7 8 20 0 1 0 5"}) {
+  for (const char* text :
+       {"", "42", "42 (x", "42 (x)", "42 (x) S", "42 (x) S 1 2 3", "x (y) S 1 2 3",
+        "42 (x) Sleeping 1 2 3 0 -1 0 1 2 3 4 5 6 7 8 20 0 1 0 5"}) {
     EXPECT_FALSE(parse_stat(text)) << text;
   }
 }

@@ -37,8 +37,8 @@ Result<std::string> read_all(int fd, std::size_t limit, const char* name) {
     if (got < 0) return fail(os_error(errno, std::string("read ") + name));
     if (got == 0) return text;
     if (text.size() > limit) {
-      return fail(Errc::too_large, std::string(name) + " is over " + std::to_string(limit) +
-                                       " bytes");
+      return fail(Errc::too_large,
+                  std::string(name) + " is over " + std::to_string(limit) + " bytes");
     }
   }
 }
@@ -129,7 +129,11 @@ Result<RoundFolder> RoundFolder::create(const std::filesystem::path& dir) {
   auto folder = open(dir);
   if (!folder) return folder;
   for (const char* name : {"out", "err"}) {
-    if (auto made = folder->open_file(name, O_WRONLY | O_CREAT); !made) return fail(made.error());
+    if (auto made = folder->open_file(name, O_WRONLY | O_CREAT); !made) {
+      std::error_code ignored;
+      std::filesystem::remove_all(dir, ignored);
+      return fail(made.error());
+    }
   }
   return folder;
 }
@@ -213,8 +217,7 @@ Status RoundFolder::write_exit(const Exit& exit) const {
   const auto file = open_file(kExitBeing, O_WRONLY | O_CREAT);
   if (!file) return fail(file.error());
   if (auto wrote = write_all(file->get(), text, kExitBeing); !wrote) return wrote;
-  if (::ftruncate(file->get(), static_cast<off_t>(text.size())) != 0 ||
-      ::fsync(file->get()) != 0 ||
+  if (::ftruncate(file->get(), static_cast<off_t>(text.size())) != 0 || ::fsync(file->get()) != 0 ||
       ::renameat(fd_.get(), kExitBeing, fd_.get(), "exit.json") != 0 || ::fsync(fd_.get()) != 0) {
     return fail(os_error(errno, "exit.json"));
   }

@@ -112,7 +112,7 @@ BOOST_DESCRIBE_STRUCT(SpawnError, (), (code, text))
 
 /// The round was told to stop. It may have ended by itself all the same.
 struct Stopped {
-  std::string reason;  ///< of the request; or output_limit, time_limit, signal
+  std::string reason;                 ///< of the request; or output_limit, time_limit, signal
   std::optional<StopAction> reached;  ///< the last stage that was needed; absent: none
 };
 BOOST_DESCRIBE_STRUCT(Stopped, (), (reason, reached))
@@ -129,8 +129,8 @@ BOOST_DESCRIBE_STRUCT(ResourceUse, (), (user_time, system_time, max_rss_kb))
 /// complete and on disk.
 struct Exit {
   int version = kRoundVersion;
-  std::optional<int> code;    ///< the CLI called exit()
-  std::optional<int> signal;  ///< the CLI was ended by this signal
+  std::optional<int> code;                ///< the CLI called exit()
+  std::optional<int> signal;              ///< the CLI was ended by this signal
   std::optional<SpawnError> spawn_error;  ///< it never ran
   std::optional<Stopped> stopped;
   std::uint64_t out_bytes = 0;

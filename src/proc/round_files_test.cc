@@ -10,9 +10,7 @@ namespace {
 class RoundFiles : public RoundTest {
  protected:
   RoundFolder folder() { return RoundFolder::create(dir()).value(); }
-  void write(const char* name, std::string_view text) {
-    std::ofstream(dir() / name) << text;
-  }
+  void write(const char* name, std::string_view text) { std::ofstream(dir() / name) << text; }
 };
 
 TEST_F(RoundFiles, SpecComesBackAsItWas) {
@@ -38,11 +36,12 @@ TEST_F(RoundFiles, FormIsFixed) {
   spec.argv = {"agent"};
   spec.env = {{"A", "b"}};
   spec.cwd = "/";
-  EXPECT_EQ(write_json_of(spec),
-            R"({"version":1,"run":"00000000-0000-0000-0000-000000000000","epoch":0,)"
-            R"("mark":"0123456789abcdef","argv":["agent"],"env":{"A":"b"},"cwd":"/","input":"none",)"
-            R"("output_limit":1073741824,"stop":[{"action":"interrupt","grace":5000},)"
-            R"({"action":"terminate","grace":5000}],"settle":500,"linger":2000})");
+  EXPECT_EQ(
+      write_json_of(spec),
+      R"({"version":1,"run":"00000000-0000-0000-0000-000000000000","epoch":0,)"
+      R"("mark":"0123456789abcdef","argv":["agent"],"env":{"A":"b"},"cwd":"/","input":"none",)"
+      R"("output_limit":1073741824,"stop":[{"action":"interrupt","grace":5000},)"
+      R"({"action":"terminate","grace":5000}],"settle":500,"linger":2000})");
   const Claim claim{.shim = {1, 2}, .child = ProcessRef{3, 4}, .boot_id = "b"};
   EXPECT_EQ(write_json_of(claim),
             R"({"version":1,"by":"shim","shim":{"pid":1,"start":2},"child":{"pid":3,"start":4},)"

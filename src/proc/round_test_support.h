@@ -44,7 +44,8 @@ class RoundTest : public testing::Test {
   RoundTest() {
     auto pattern = testing::TempDir() + "/reeve_round_XXXXXX";
     root_ = ::mkdtemp(pattern.data());
-    shim_.program = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "proc_test_shim";
+    shim_.program =
+        std::filesystem::read_symlink("/proc/self/exe").parent_path() / "proc_test_shim";
     shim_.arguments.clear();
   }
   ~RoundTest() override {
@@ -55,6 +56,8 @@ class RoundTest : public testing::Test {
       }
     }
     for (const auto& mark : marks_) hunt(mark);
+    // Shims whose rounds were hunted just now end by themselves.
+    eventually([] { return ::waitpid(-1, nullptr, WNOHANG) < 0; }, 5s);
     std::error_code ignored;
     std::filesystem::remove_all(root_, ignored);
   }
@@ -88,8 +91,7 @@ class RoundTest : public testing::Test {
   /// Waits for the shim, and says how it ended: its exit code, or minus its signal.
   int join(pid_t shim) {
     int status = 0;
-    const bool ended =
-        eventually([&] { return ::waitpid(shim, &status, WNOHANG) == shim; }, 60s);
+    const bool ended = eventually([&] { return ::waitpid(shim, &status, WNOHANG) == shim; }, 60s);
     EXPECT_TRUE(ended) << "the shim goes on and on";
     if (!ended) return -1000;
     std::erase(shims_, shim);

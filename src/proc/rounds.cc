@@ -67,8 +67,8 @@ Result<pid_t> spawn_shim(const ShimProgram& shim, const std::filesystem::path& d
   sigemptyset(&none);
   ::posix_spawnattr_setsigdefault(&settings.attributes, &all);
   ::posix_spawnattr_setsigmask(&settings.attributes, &none);
-  ::posix_spawnattr_setflags(&settings.attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF |
-                                                       POSIX_SPAWN_SETSIGMASK);
+  ::posix_spawnattr_setflags(&settings.attributes,
+                             POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
   pid_t pid = -1;
   const int error = ::posix_spawn(&pid, shim.program.c_str(), &settings.files, &settings.attributes,
                                   argv.data(), env.data());
@@ -189,6 +189,7 @@ Result<Hunted> hunt_round(const std::filesystem::path& dir) {
   const auto folder = RoundFolder::open(dir);
   if (!folder) return fail(folder.error());
   const auto spec = folder->spec();
+  if (!spec && spec.error().is(Errc::not_found)) return Hunted{};  // nothing can have run
   if (!spec) return fail(spec.error());
   std::vector<ProcessRef> known;
   const auto claim = folder->claim();

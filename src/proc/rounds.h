@@ -51,12 +51,13 @@ struct RoundState {
 
 /// not_found: no such folder; unsupported: a newer version wrote it; corrupt.
 Result<RoundState> inspect(const std::filesystem::path& dir);
-/// Claims a round that nobody has claimed, so that a shim which comes late gives up. Returns how the
-/// round stands then: `lost`, unless the shim was faster.
+/// Claims a round that nobody has claimed, so that a shim which comes late gives up. Returns how
+/// the round stands then: `lost`, unless the shim was faster.
 Result<RoundState> forestall(const std::filesystem::path& dir);
 
-/// Asks the shim to end the round, and wakes it. Before there is a shim, it keeps the CLI from being
-/// run. A second request may only be more urgent. Requests for a round that is over do nothing.
+/// Asks the shim to end the round, and wakes it. Before there is a shim, it keeps the CLI from
+/// being run. A second request may only be more urgent. Requests for a round that is over do
+/// nothing.
 Status request_stop(const std::filesystem::path& dir, const StopRequest& request);
 
 /// For Input::stream: adds to what the CLI reads.

@@ -72,8 +72,7 @@ class ShimSpawnerTest : public RoundTest {
   }
   std::shared_ptr<Followed> attach(Spawner& spawner, OutputOffsets offsets = {}) {
     auto followed = std::make_shared<Followed>();
-    auto round =
-        spawner.attach({.dir = dir(), .offsets = offsets, .notice = notice_to(followed)});
+    auto round = spawner.attach({.dir = dir(), .offsets = offsets, .notice = notice_to(followed)});
     if (round) {
       followed->round = std::move(*round);
     } else {
@@ -208,8 +207,9 @@ TEST_F(ShimSpawnerTest, G7_ARoundWhoseSpecWasNeverWrittenIsLost) {
 
 TEST_F(ShimSpawnerTest, G7_AKilledShimIsNoticedAndNothingOfItsRoundStaysAlive) {
   auto source = spawner();
-  const auto spec = script("setsid sh -c 'trap \"\" TERM; echo up; while :; do sleep 0.05; done' & "
-                           "sleep 300");
+  const auto spec = script(
+      "setsid sh -c 'trap \"\" TERM; echo up; while :; do sleep 0.05; done' & "
+      "sleep 300");
   const auto followed = follow(*source, spec);
   ASSERT_TRUE(hears(followed, "up"));
   ASSERT_TRUE(env_.run_until([&] { return followed->round->state().phase == RoundPhase::alive; }));

@@ -14,7 +14,8 @@ StopRequest cancel(Urgency urgency = Urgency::gentle) {
   return {.reason = "cancelled", .urgency = urgency};
 }
 
-// --- how a CLI ends -------------------------------------------------------------------------------
+// --- how a CLI ends
+// -------------------------------------------------------------------------------
 
 TEST_F(Shim, RunsAProgramAndTellsItsExitCode) {
   const auto exit = run(script("echo out; echo err >&2; exit 7"));
@@ -102,7 +103,8 @@ TEST_F(Shim, TellsThatItsSpecIsOfANewerVersion) {
   EXPECT_EQ(out(), "");
 }
 
-// --- what a CLI is given --------------------------------------------------------------------------
+// --- what a CLI is given
+// --------------------------------------------------------------------------
 
 TEST_F(Shim, GivesTheProgramAllOfALongStandardInput) {
   std::string text(10 << 20, 'x');
@@ -146,8 +148,8 @@ TEST_F(Shim, GivesTheEnvironmentOfTheSpecAndTheMarkOnly) {
   auto spec = program({"env"});
   spec.env["GREETING"] = "a=b\nc";
   EXPECT_EQ(run(spec).code, 0);
-  EXPECT_EQ(out(), "GREETING=a=b\nc\nPATH=/usr/local/bin:/usr/bin:/bin\nREEVE_ROUND=" + spec.mark +
-                       "\n");
+  EXPECT_EQ(out(),
+            "GREETING=a=b\nc\nPATH=/usr/local/bin:/usr/bin:/bin\nREEVE_ROUND=" + spec.mark + "\n");
   ::unsetenv("REEVE_TEST_SECRET");
 }
 
@@ -161,14 +163,26 @@ TEST_F(Shim, InheritsNoOpenFileNeitherToItselfNorToTheProgram) {
   // Open files of the daemon, one of them not even close-on-exec.
   const Fd leaky(::open("/etc/passwd", O_RDONLY));
   ASSERT_GE(::fcntl(leaky.get(), F_DUPFD, 200), 0);
-  const auto shim = start(script("ls -1 /proc/$$/fd | tr '\\n' ' '; echo; sleep 30"));
-  ASSERT_TRUE(says("\n"));
-  EXPECT_EQ(out(), "0 1 2 \n");
-  for (const auto& entry :
-       std::filesystem::directory_iterator("/proc/" + std::to_string(shim) + "/fd")) {
-    std::error_code gone;
-    const auto target = std::filesystem::read_symlink(entry.path(), gone).string();
-    EXPECT_EQ(target.find("passwd"), std::string::npos) << target;
+  const auto open_files = [](std::int64_t pid) {
+    std::vector<std::string> files;
+    for (const auto& entry :
+         std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd")) {
+      std::error_code gone;
+      files.push_back(entry.path().filename().string() + " " +
+                      std::filesystem::read_symlink(entry.path(), gone).string());
+    }
+    std::ranges::sort(files);
+    return files;
+  };
+  const auto shim = start(script("echo up; exec sleep 300"));
+  ASSERT_TRUE(says("up"));
+  const auto child = inspect(dir()).value().claim->child.value();
+  EXPECT_EQ(
+      open_files(child.pid),
+      (std::vector<std::string>{"0 /dev/null", "1 " + (dir() / "out").lexically_normal().string(),
+                                "2 " + (dir() / "err").lexically_normal().string()}));
+  for (const auto& file : open_files(shim)) {
+    EXPECT_EQ(file.find("passwd"), std::string::npos) << file;
   }
   ::close(200);
 }
@@ -198,8 +212,9 @@ TEST_F(Shim, StartsTheProgramInAGroupAndTheRoundInASessionOfItsOwn) {
 }
 
 TEST_F(Shim, KeepsEveryByteOfTheOutput) {
-  const auto exit = run(script("i=0; while [ $i -lt 2000 ]; do printf 'line %05d\\n' $i; i=$((i+1)); "
-                               "done; printf '\\000\\377no newline'"));
+  const auto exit =
+      run(script("i=0; while [ $i -lt 2000 ]; do printf 'line %05d\\n' $i; i=$((i+1)); "
+                 "done; printf '\\000\\377no newline'"));
   std::string expected;
   for (int i = 0; i < 2000; ++i) {
     auto digits = std::to_string(i);
@@ -226,8 +241,8 @@ TEST_F(Shim, KeepsItsFilesPrivate) {
     names.push_back(entry.path().filename().string());
   }
   std::ranges::sort(names);
-  EXPECT_EQ(names, (std::vector<std::string>{"claim", "err", "exit.json", "out", "spec.json",
-                                             "stdin"}));
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"claim", "err", "exit.json", "out", "spec.json", "stdin"}));
 }
 
 TEST_F(Shim, WorksInADeepFolder) {
@@ -241,7 +256,8 @@ TEST_F(Shim, WorksInADeepFolder) {
   root_.swap(deep);
 }
 
-// --- the whole tree ends --------------------------------------------------------------------------
+// --- the whole tree ends
+// --------------------------------------------------------------------------
 
 TEST_F(Shim, EndsWhatTheProgramLeftInASessionOfItsOwn) {
   const auto spec = script("setsid sleep 300 & echo $!");
@@ -286,7 +302,8 @@ TEST_F(Shim, WaitsForAHelperThatEndsByItself) {
   EXPECT_EQ(exit.lingering, 0);
 }
 
-// --- stopping -------------------------------------------------------------------------------------
+// --- stopping
+// -------------------------------------------------------------------------------------
 
 TEST_F(Shim, StopsGentlyWhereThatIsEnough) {
   auto spec = script("trap 'echo bye; exit 5' INT; echo up; while :; do sleep 0.05; done");
@@ -328,8 +345,9 @@ TEST_F(Shim, KillsAProgramThatIgnoresEverySignal) {
 }
 
 TEST_F(Shim, EndsTheChildThatALauncherLeavesBehindWhenStopped) {
-  const auto spec = script("sh -c 'trap \"\" INT TERM; echo up; while :; do sleep 0.05; done' & "
-                           "trap 'exit 0' INT; while :; do sleep 0.05; done");
+  const auto spec = script(
+      "sh -c 'trap \"\" INT TERM; echo up; while :; do sleep 0.05; done' & "
+      "trap 'exit 0' INT; while :; do sleep 0.05; done");
   const auto shim = start(spec);
   ASSERT_TRUE(says("up"));
   ASSERT_TRUE(request_stop(dir(), cancel()));
@@ -346,6 +364,21 @@ TEST_F(Shim, StopsAProcessThatIsSuspended) {
   ASSERT_TRUE(request_stop(dir(), cancel()));
   EXPECT_EQ(join(shim), 0);
   EXPECT_EQ(finished().code, 4);
+}
+
+TEST_F(Shim, SignalsAProgramThatLeftItsGroup) {
+  // A shell with job control moves its jobs about; perl moves itself.
+  auto spec = program({"perl", "-e",
+                       "$SIG{INT} = sub { exit 6 }; $| = 1; my $p = fork(); "
+                       "if (!$p) { setpgrp(0, 0); sleep 300 } sleep 1 until getpgrp($p) == $p; "
+                       "setpgrp(0, $p); print \"up\\n\"; sleep 300 while 1"});
+  spec.stop[0].grace = Duration(20000);
+  const auto shim = start(spec);
+  ASSERT_TRUE(says("up"));
+  ASSERT_TRUE(request_stop(dir(), cancel()));
+  EXPECT_EQ(join(shim), 0);
+  EXPECT_EQ(finished().code, 6);
+  EXPECT_EQ(processes_of(spec), 0u);
 }
 
 TEST_F(Shim, HurriesWhenAskedAgain) {
@@ -414,7 +447,8 @@ TEST_F(Shim, StopsARoundThatTakesTooLong) {
   EXPECT_EQ(exit.signal, SIGINT);
 }
 
-// --- claims ---------------------------------------------------------------------------------------
+// --- claims
+// ---------------------------------------------------------------------------------------
 
 TEST_F(Shim, OnlyOneOfTwoRunsARound) {
   const auto first = start(script("echo ran; sleep 0.5"));

@@ -38,7 +38,8 @@ class Round {
   virtual Result<OutputBatch> read(OutputStream stream,
                                    std::size_t max_bytes = limits::kTailRead) = 0;
 
-  /// Begins to end the round; that it has ended is told by a notice. Again and more urgent: hurries.
+  /// Begins to end the round; that it has ended is told by a notice. Again and more urgent:
+  /// hurries.
   virtual Status stop(const StopRequest& request) = 0;
 
   /// For Input::stream: adds to what the CLI reads, and ends it.
@@ -79,8 +80,8 @@ class Spawner {
     OutputOffsets offsets;  ///< from where to go on reading
     Notice notice;
   };
-  /// Takes up a round of an earlier daemon. One that nobody has claimed is forestalled, and one whose
-  /// shim is gone is hunted: it ends as `lost`. A notice follows in any case.
+  /// Takes up a round of an earlier daemon. One that nobody has claimed is forestalled, and one
+  /// whose shim is gone is hunted: it ends as `lost`. A notice follows in any case.
   ///
   /// not_found: no such folder; unsupported: of a newer version; corrupt.
   virtual Result<std::unique_ptr<Round>> attach(Attach attach) = 0;

@@ -27,7 +27,8 @@ class TestEnv : public Env {
     timers_.emplace(key, std::move(then));
     return std::make_unique<OneTimer>(*this, key);
   }
-  void offload(std::move_only_function<void()> work, std::move_only_function<void()> done) override {
+  void offload(std::move_only_function<void()> work,
+               std::move_only_function<void()> done) override {
     defer([work = std::move(work), done = std::move(done)]() mutable {
       work();
       done();
@@ -35,8 +36,8 @@ class TestEnv : public Env {
   }
   void defer(std::move_only_function<void()> work) override { soon_.push_back(std::move(work)); }
 
-  /// Runs what is due until `done` holds, and says whether it did. `fd` is waited for meanwhile, and
-  /// `ready` called when it is readable.
+  /// Runs what is due until `done` holds, and says whether it did. `fd` is waited for meanwhile,
+  /// and `ready` called when it is readable.
   bool run_until(const std::function<bool()>& done,
                  std::chrono::nanoseconds patience = std::chrono::seconds(20), int fd = -1,
                  const std::function<void()>& ready = {}) {
