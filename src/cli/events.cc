@@ -105,6 +105,7 @@ class Events final : public Command {
   }
 
   void learn_names(client::Client& client) {
+    names_[supervisor_id().str()] = kSupervisor;
     if (auto agents = client.agents()) {
       for (const auto& view : *agents) names_[view.agent.id.str()] = view.agent.name;
     }
