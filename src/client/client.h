@@ -52,7 +52,7 @@ class Client {
                                    std::optional<std::chrono::milliseconds> timeout);
   Result<std::string> output(const std::string& agent, const std::string& run,
                              const std::string& stream);
-  /// Asks a running daemon to stop; unavailable: none runs.
+  /// Asks a running daemon to stop and returns when it has; unavailable: none runs.
   Status stop(api::StopMode mode);
 
   struct EventQuery {
