@@ -115,16 +115,17 @@ Result<net::Response> Client::send_until_answered(net::ClientRequest request,
   // asked for again.
   const auto deadline = Clock::now() + settings_.patience;
   auto pause = 5ms;
-  for (bool started = false;;) {
+  for (;;) {
     net::BlockingClient connection(net::UnixAddress{folder_.socket()}, options(timeout));
     auto response = connection.request(request);
     if (response || !worth_repeating(response.error())) return response;
-    if (settings_.may_start_daemon && !started) {
-      started = true;
+    if (settings_.may_start_daemon) {
+      // That another daemon has the town may be said of one that is just ending: then it is tried
+      // again.
       if (auto revived = revive(); !revived) return fail(revived.error());
-      continue;
+    } else if (settings_.round_token.empty()) {
+      return response;
     }
-    if (!settings_.may_start_daemon && settings_.round_token.empty()) return response;
     if (Clock::now() + pause > deadline) return response;
     std::this_thread::sleep_for(pause);
     pause = std::min(pause * 2, 500ms);
