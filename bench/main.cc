@@ -1,4 +1,4 @@
-// reeve_bench [--json] [--dir FOLDER] [NAME...]: runs the benches whose names begin with a NAME.
+// reeve_bench [--json] [--dir FOLDER] [NAME...]: runs the benches NAME, or all of NAME/....
 
 #include <sys/vfs.h>
 
@@ -36,9 +36,10 @@ int main(int argc, char** argv) {
             << std::dec << '\n';
   Run run(folder, json);
   for (const auto& bench : benches()) {
-    const bool wanted = names.empty() || std::ranges::any_of(names, [&](auto name) {
-                          return bench.name.starts_with(name);
-                        });
+    const bool wanted =
+        names.empty() || std::ranges::any_of(names, [&](auto name) {
+          return bench.name == name || bench.name.starts_with(std::string(name) + "/");
+        });
     if (!wanted) continue;
     std::cerr << "# " << bench.name << ": " << bench.about << '\n';
     bench.run(run);

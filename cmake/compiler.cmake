@@ -28,9 +28,6 @@ target_compile_definitions(reeve_flags INTERFACE REEVE_VERSION="${PROJECT_VERSIO
 if(REEVE_SANITIZE)
   add_compile_options(-fsanitize=${REEVE_SANITIZE} -fno-sanitize-recover=all -O1)
   add_link_options(-fsanitize=${REEVE_SANITIZE})
-  if(REEVE_SANITIZE MATCHES thread)
-    add_compile_options(-Wno-tsan)  # Asio's fences; harmless
-  endif()
 endif()
 
 find_program(REEVE_MOLD NAMES mold)
