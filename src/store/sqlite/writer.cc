@@ -54,24 +54,36 @@ Writer::~Writer() {
 
 // --- The domain's side ---------------------------------------------------------------------------
 
+// Woken outside of the mutex, or the writer would wake up only to wait for that.
+
 void Writer::push(std::unique_ptr<Job> job) {
-  const std::scoped_lock guard(mutex_);
-  queue_.push_back(std::move(job));
-  // A lingering writer looks again when it has something to do meanwhile.
-  if (sleeping_ || (lingering_ && queue_.size() == kWorthWaking)) wake_.notify_one();
+  bool wake = false;
+  {
+    const std::scoped_lock guard(mutex_);
+    queue_.push_back(std::move(job));
+    // A lingering writer looks again when it has something to do meanwhile.
+    wake = std::exchange(sleeping_, false) || (lingering_ && queue_.size() == kWorthWaking);
+  }
+  if (wake) wake_.notify_one();
 }
 
 void Writer::push_segment(std::shared_ptr<const TailIndex> index) {
-  const std::scoped_lock guard(mutex_);
-  segment_ = std::move(index);
-  if (sleeping_) wake_.notify_one();
+  {
+    const std::scoped_lock guard(mutex_);
+    segment_ = std::move(index);
+  }
+  wake_.notify_one();
 }
 
 void Writer::delivered(std::chrono::nanoseconds took, std::size_t answers) {
-  const std::scoped_lock guard(mutex_);
-  --undelivered_;
-  if (answers > 0) follow(answer_cost_, took / static_cast<std::int64_t>(answers));
-  if (lingering_) wake_.notify_one();
+  bool wake = false;
+  {
+    const std::scoped_lock guard(mutex_);
+    --undelivered_;
+    if (answers > 0) follow(answer_cost_, took / static_cast<std::int64_t>(answers));
+    wake = lingering_;
+  }
+  if (wake) wake_.notify_one();
 }
 
 void Writer::close() {
