@@ -256,6 +256,7 @@ void Writer::write_segment(std::shared_ptr<const TailIndex> index) {
                     why->error.message());
       tables_->rollback();
       db_->take_failure();
+      if (why->is_io()) let_go(why->error);
     }
   }
   {
@@ -295,11 +296,16 @@ void Writer::lose_outcome(Jobs& jobs, const Error& why) {
       Errc::unknown_outcome,
       "it may or may not have been written; repeat it with the same key: " + why.message());
   for (auto& job : jobs) job->fail_with(unknown);
+  let_go(why);
+  reopen();
+  deliver(std::move(jobs));
+}
+
+/// A connection whose sync failed is not written through again.
+void Writer::let_go(const Error& why) {
   tables_.reset();
   db_.reset();
   away_ = why;
-  reopen();
-  deliver(std::move(jobs));
 }
 
 bool Writer::reopen() {

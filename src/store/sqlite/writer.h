@@ -75,6 +75,7 @@ class Writer {
   void tidy();
   void finish();
   void lose_outcome(Jobs& jobs, const Error& why);
+  void let_go(const Error& why);
   bool reopen();
   bool find_lost_events(Position head);
   void deliver(Jobs jobs, std::vector<EventPtr> events = {});
