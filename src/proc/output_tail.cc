@@ -26,8 +26,6 @@ Result<std::uint64_t> OutputTail::size() {
   return static_cast<std::uint64_t>(stat.st_size);
 }
 
-bool OutputTail::has_grown() { return size().value_or(0) > read_; }
-
 Result<OutputBatch> OutputTail::read(bool complete, std::size_t max_bytes) {
   const auto size = this->size();
   if (!size) return fail(size.error());

@@ -48,13 +48,12 @@ class OutputTail {
   /// corrupt: the file is shorter than what was read of it before.
   Result<OutputBatch> read(bool complete, std::size_t max_bytes = limits::kTailRead);
 
-  /// The file is larger than what was read of it. Cheap: one system call.
-  [[nodiscard]] bool has_grown();
+  /// How large the file is now; a file that is not there yet is empty. One system call.
+  [[nodiscard]] Result<std::uint64_t> size();
 
  private:
   void take(std::string_view bytes, OutputBatch& batch);
   void give_out(OutputBatch& batch, std::uint64_t end, bool unterminated);
-  [[nodiscard]] Result<std::uint64_t> size();
 
   std::filesystem::path path_;
   std::size_t line_limit_;

@@ -129,7 +129,11 @@ Result<RoundFolder> RoundFolder::create(const std::filesystem::path& dir) {
   auto folder = open(dir);
   if (!folder) return folder;
   for (const char* name : {"out", "err"}) {
-    if (auto made = folder->open_file(name, O_WRONLY | O_CREAT); !made) return fail(made.error());
+    if (auto made = folder->open_file(name, O_WRONLY | O_CREAT); !made) {
+      std::error_code ignored;
+      std::filesystem::remove_all(dir, ignored);
+      return fail(made.error());
+    }
   }
   return folder;
 }

@@ -56,6 +56,8 @@ class RoundTest : public testing::Test {
       }
     }
     for (const auto& mark : marks_) hunt(mark);
+    // Shims whose rounds were hunted just now end by themselves.
+    eventually([] { return ::waitpid(-1, nullptr, WNOHANG) < 0; }, 5s);
     std::error_code ignored;
     std::filesystem::remove_all(root_, ignored);
   }

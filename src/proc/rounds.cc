@@ -189,6 +189,7 @@ Result<Hunted> hunt_round(const std::filesystem::path& dir) {
   const auto folder = RoundFolder::open(dir);
   if (!folder) return fail(folder.error());
   const auto spec = folder->spec();
+  if (!spec && spec.error().is(Errc::not_found)) return Hunted{};  // nothing can have run
   if (!spec) return fail(spec.error());
   std::vector<ProcessRef> known;
   const auto claim = folder->claim();

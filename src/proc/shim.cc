@@ -16,6 +16,7 @@
 #include <chrono>
 
 #include "proc/hunt.h"
+#include "proc/input_feed.h"
 #include "proc/launch.h"
 #include "proc/process.h"
 #include "proc/round_files.h"
@@ -50,61 +51,6 @@ Duration to_duration(const timeval& time) {
   return std::chrono::duration_cast<Duration>(std::chrono::seconds(time.tv_sec) +
                                               std::chrono::microseconds(time.tv_usec));
 }
-
-/// Feeds the pipe of Input::stream from the file `stdin`, which may grow.
-class InputFeed {
- public:
-  Status open(const RoundFolder& folder) {
-    auto file = folder.open_file("stdin", O_RDONLY | O_CREAT);
-    if (!file) return fail(file.error());
-    std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return fail(os_error(errno, "pipe"));
-    file_ = std::move(*file);
-    read_.reset(ends[0]);
-    write_.reset(ends[1]);
-    ::fcntl(write_.get(), F_SETFL, O_NONBLOCK);
-    return {};
-  }
-
-  [[nodiscard]] int reader() const { return read_.get(); }
-  void forget_reader() { read_.reset(); }
-  [[nodiscard]] bool is_open() const { return static_cast<bool>(write_); }
-  void close() { write_.reset(); }
-
-  /// Passes on what there is; closes at the end, or when nobody reads.
-  void feed(const RoundFolder& folder) {
-    waiting_ = false;
-    // Asked for before the file is read: what was written before the end was told is then seen.
-    const bool complete = is_open() && ::faccessat(folder.fd(), "stdin.end", F_OK, 0) == 0;
-    while (is_open()) {
-      std::array<char, 16 << 10> chunk;
-      const auto got = ::pread(file_.get(), chunk.data(), chunk.size(), offset_);
-      if (got <= 0) {
-        if (complete) close();
-        return;
-      }
-      const auto wrote = ::write(write_.get(), chunk.data(), static_cast<std::size_t>(got));
-      if (wrote > 0) {
-        offset_ += wrote;
-      } else if (errno == EAGAIN) {
-        waiting_ = true;
-        return;
-      } else if (errno != EINTR) {
-        close();
-      }
-    }
-  }
-
-  /// To be polled for room; -1: nothing waits.
-  [[nodiscard]] int waits_for() const { return waiting_ ? write_.get() : -1; }
-
- private:
-  Fd file_;
-  Fd read_;
-  Fd write_;
-  off_t offset_ = 0;
-  bool waiting_ = false;
-};
 
 class Shim {
  public:
@@ -341,7 +287,7 @@ void Shim::act(StopAction action) {
 void Shim::signal_tree(int signal, bool whole_tree) {
   // The group in one call, so that none of it is missed in the midst of a fork. Its number is safe
   // for as long as its leader is not reaped.
-  if (!main_reaped_) ::kill(-main_, signal);
+  if (!main_reaped_ && ::kill(-main_, signal) != 0) ::kill(main_, signal);  // it left its group
   std::vector<ProcessStat> others = tree();
   std::erase_if(others, [&](const ProcessStat& process) {
     const bool in_group = process.group == main_;

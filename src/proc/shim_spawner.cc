@@ -191,7 +191,8 @@ class ShimRound : public Round {
 
   /// Looks at the files and the shim, tells what is new, and comes back later.
   void look() {
-    const bool grown = out_.has_grown() || err_.has_grown();
+    const auto bytes = out_.size().value_or(0) + err_.size().value_or(0);
+    const bool grown = std::exchange(seen_bytes_, bytes) != bytes;
     const bool changed = look_at_shim();
     interval_ = grown || changed ? kBusy : std::min(interval_ * 3 / 2, kIdle);
     if (grown || changed) notify();
@@ -203,6 +204,10 @@ class ShimRound : public Round {
 
   void watch_holder(const Claim& claim) {
     ref_ = claim.shim;
+    // An earlier Spawner of this same process may have started it.
+    const auto stat = read_process(static_cast<pid_t>(ref_.pid));
+    if (stat && stat->ref == ref_ && stat->parent == ::getpid())
+      child_ = static_cast<pid_t>(ref_.pid);
     watch(watch_shim(claim));
   }
 
@@ -302,6 +307,7 @@ class ShimRound : public Round {
   ProcessRef ref_;    ///< the shim
   Fd shim_;           ///< its pidfd
   pid_t child_ = -1;  ///< the shim, where it is to be reaped by us
+  std::uint64_t seen_bytes_ = 0;
   bool hunting_ = false;
   bool noticed_ = false;
   std::chrono::nanoseconds interval_ = kBusy;

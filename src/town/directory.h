@@ -30,7 +30,4 @@ Task<Result<std::vector<Agent>>> all_agents(store::Store& store);
 /// no such agent.
 Task<std::string> display_name(store::Store& store, std::string from);
 
-/// Of `names`, those that are a slip away from `wanted`, nearest first, at most three. Pure.
-std::vector<std::string> near_names(std::string_view wanted, const std::vector<std::string>& names);
-
 }  // namespace reeve::town

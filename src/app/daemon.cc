@@ -1,0 +1,203 @@
+#include "app/daemon.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <memory>
+#include <optional>
+
+#include "aio/real_env.h"
+#include "aio/run.h"
+#include "aio/task_group.h"
+#include "base/logging.h"
+#include "doors/rest/routes.h"
+#include "log/log.h"
+#include "net/server.h"
+#include "proc/environment.h"
+#include "proc/shim_spawner.h"
+#include "run/runs.h"
+#include "store/sqlite/sqlite_store.h"
+#include "town/change.h"
+#include "town/supervisor.h"
+
+namespace reeve::app {
+namespace {
+
+using aio::Task;
+namespace asio = boost::asio;
+
+/// Where `reeve` itself lies: agents find it on their PATH.
+std::filesystem::path program_folder() {
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+}
+
+run::Runs::Options runs_options(const client::TownFolder& folder,
+                                const client::TownSettings& settings) {
+  run::Runs::Options options;
+  options.rounds = folder.rounds();
+  options.root = folder.root();
+  options.town = settings.name;
+  options.environment = proc::current_environment();
+  options.additions["REEVE_SOCKET"] = folder.socket().string();
+  options.additions["PATH"] = program_folder().string() + ":" + options.environment["PATH"];
+  return options;
+}
+
+/// Tells the spawner when its descriptor is readable, so that what a CLI says is seen at once.
+Task<> drive(proc::ShimSpawner& spawner) {
+  asio::posix::stream_descriptor ready(co_await asio::this_coro::executor);
+  ready.assign(::dup(spawner.ready_fd()));
+  for (;;) {
+    co_await ready.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
+    spawner.dispatch();
+  }
+}
+
+class Daemon {
+ public:
+  Daemon(DaemonOptions options, asio::io_context& loop, aio::RealEnv& env, store::Store& store)
+      : options_(std::move(options)),
+        env_(env),
+        store_(store),
+        log_(env, loop.get_executor(), store),
+        spawner_(env, proc::ShimSpawner::Options{.shim = {}, .fd_driven = true}),
+        ground_{env, log_, options_.settings.name, options_.settings.default_cli},
+        supervisor_(ground_, loop.get_executor(), town::Supervisor::Options()),
+        runs_(env, loop.get_executor(), log_, spawner_, supervisor_,
+              runs_options(options_.folder, options_.settings)),
+        rest_{.ground = ground_,
+              .root = options_.folder.root(),
+              .rounds = options_.folder.rounds(),
+              .store = "sqlite " + options_.folder.database().string(),
+              .durability = options_.settings.durability,
+              .version = options_.version,
+              .started_at = env.now(),
+              .stop = [this](api::StopMode mode) { ask_to_stop(mode, "asked to"); }},
+        server_(loop.get_executor(), handler(), net::ServerOptions{.version = options_.version}),
+        asked_(loop.get_executor()),
+        serving_(loop.get_executor()),
+        group_(loop.get_executor()) {}
+
+  Task<Status> run() {
+    if (proc::ShimSpawner& spawner = spawner_; spawner.ready_fd() >= 0)
+      group_.spawn("watch rounds", drive(spawner));
+    group_.spawn("signals", watch_signals());
+    auto status = co_await serve();
+    co_await serving_.join();
+    supervisor_.hold();
+    co_await supervisor_.close();
+    co_await runs_.close();
+    group_.cancel();
+    co_await group_.join();
+    co_return status;
+  }
+
+ private:
+  net::Handler handler() {
+    return [this](net::Request request) { return doors::answer(rest_, std::move(request)); };
+  }
+
+  void ask_to_stop(api::StopMode mode, std::string reason) {
+    if (stop_) return;
+    stop_ = mode;
+    reason_ = std::move(reason);
+    asked_.notify();
+  }
+
+  Task<> watch_signals() {
+    asio::signal_set signals(co_await asio::this_coro::executor, SIGTERM, SIGINT);
+    co_await signals.async_wait(asio::use_awaitable);
+    ask_to_stop(api::StopMode::daemon, "terminated");
+  }
+
+  Task<Status> tell(Fact fact) {
+    run::Draft draft(env_, store_, run::Caller{});
+    if (auto added = co_await draft.add(std::move(fact)); !added) co_return added;
+    const auto committed = co_await draft.commit();
+    if (!committed) co_return fail(committed.error());
+    co_return Status();
+  }
+
+  Task<Status> serve() {
+    if (log_.head() == Position()) {
+      auto told =
+          co_await tell(fact::TownCreated{options_.settings.name, options_.folder.root().string()});
+      if (!told) co_return told;
+    }
+    auto found = co_await runs_.recover();
+    if (!found) co_return fail(found.error().during("take up running rounds"));
+    auto told = co_await tell(
+        fact::DaemonStarted{options_.version, ::getpid(), static_cast<std::int64_t>(*found)});
+    if (!told) co_return told;
+    if (auto started = co_await supervisor_.start(runs_); !started) co_return started;
+    if (auto listening = server_.listen(net::UnixAddress{options_.folder.socket()}); !listening) {
+      co_return fail(listening.error());
+    }
+    serving_.spawn("server", server_.run());
+    logging::info("serving {} (pid {}, {} rounds taken up)", options_.settings.name, ::getpid(),
+                  *found);
+    if (options_.ready) options_.ready();
+
+    while (!stop_) co_await asked_.wait();
+    logging::info("stopping: {}", reason_);
+    supervisor_.hold();
+    if (*stop_ == api::StopMode::stages) {
+      auto stopping = co_await runs_.stop_all("the daemon stops");
+      if (!stopping) logging::warn("rounds cannot be stopped: {}", stopping.error().message());
+    }
+    if (*stop_ != api::StopMode::daemon) co_await runs_.wait_idle();
+    static_cast<void>(
+        co_await tell(fact::DaemonStopped{std::string(enum_name(*stop_)) + ": " + reason_}));
+    server_.stop();
+    co_return Status();
+  }
+
+  DaemonOptions options_;
+  aio::RealEnv& env_;
+  store::Store& store_;
+  log::Log log_;
+  proc::ShimSpawner spawner_;
+  town::Ground ground_;
+  town::Supervisor supervisor_;
+  run::Runs runs_;
+  doors::Rest rest_;
+  net::Server server_;
+  std::optional<api::StopMode> stop_;
+  std::string reason_;
+  aio::Signal asked_;
+  aio::TaskGroup serving_;  // ends by itself once the server was told to stop
+  aio::TaskGroup group_;
+};
+
+}  // namespace
+
+Status run_daemon(DaemonOptions options) {
+  std::signal(SIGPIPE, SIG_IGN);
+  const auto durability = enum_from_name<store::Durability>(options.settings.durability);
+  if (!durability) {
+    return fail(Errc::invalid_argument, options.folder.settings().string() +
+                                            ": durability is disk, os or memory, not \"" +
+                                            options.settings.durability + "\"");
+  }
+  asio::io_context loop(1);
+  aio::RealEnv env(loop);
+  store::SqliteOptions store_options;
+  store_options.path = options.folder.database().string();
+  store_options.durability = *durability;
+  auto store = store::open_sqlite(env, loop.get_executor(), store_options);
+  if (!store) return fail(store.error());
+  Status status;
+  {
+    Daemon daemon(std::move(options), loop, env, **store);
+    status = aio::run(loop, daemon.run());
+  }
+  aio::run(loop, (*store)->close());
+  return status;
+}
+
+}  // namespace reeve::app

@@ -1,0 +1,49 @@
+#include "app/init.h"
+
+#include <ostream>
+
+#include "client/town_folder.h"
+
+namespace reeve::app {
+namespace {
+
+class Init final : public cli::Command {
+  void declare(cli::Options& options) override {
+    options.value("-n,--name", name_, "The town's name; else made from the folder and its branch");
+    options.value("-c,--cli", cli_, "The CLI of agents that name none");
+    options.choice(
+        "--durability", durability_, {"disk", "os", "memory"},
+        "What an acknowledged change survives: a power cut, a killed daemon, or nothing");
+  }
+
+  Status run(cli::Session& session) override {
+    std::error_code error;
+    const auto root =
+        std::filesystem::absolute(session.town.value_or("."), error).lexically_normal();
+    auto clean = root.filename().empty() ? root.parent_path() : root;
+    const client::TownFolder folder(clean);
+    client::TownSettings settings;
+    settings.name = name_.empty() ? client::suggest_name(clean) : name_;
+    settings.default_cli = cli_;
+    settings.durability = durability_;
+    if (auto made = client::create_town(folder, settings); !made) return made;
+    if (session.json) {
+      session.print(write_json({{"name", settings.name}, {"root", clean.string()}}));
+    } else {
+      session.out << "made the town " << session.paint(cli::Colour::bold, settings.name) << " in "
+                  << clean.string()
+                  << "\nnext: reeve spawn NAME [--cli PRESET], then reeve assign NAME \"...\"\n";
+    }
+    return {};
+  }
+
+  std::string name_;
+  std::string cli_ = "claude";
+  std::string durability_ = "disk";
+};
+
+}  // namespace
+
+std::unique_ptr<cli::Command> make_init() { return std::make_unique<Init>(); }
+
+}  // namespace reeve::app

@@ -1,0 +1,48 @@
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <exception>
+#include <iostream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "app/doctor.h"
+#include "app/init.h"
+#include "app/serve.h"
+#include "cli/command.h"
+#include "proc/shim.h"
+
+namespace {
+
+constexpr std::array kOwnCommands{
+    reeve::cli::Entry{"init", "Make this folder a town",
+                      "  reeve init\n  reeve init --name oak --cli codex\n", reeve::app::make_init},
+    reeve::cli::Entry{"serve", "Run the town's daemon here",
+                      "  reeve serve      # other commands start it by themselves\n",
+                      reeve::app::make_serve},
+    reeve::cli::Entry{"doctor", "What is missing on this machine", "  reeve doctor\n",
+                      reeve::app::make_doctor},
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // A round's shim does nothing else first: it takes over its whole process.
+  if (argc == 3 && std::string_view(argv[1]) == "shim") return reeve::proc::run_shim(argv[2]);
+  std::signal(SIGPIPE, SIG_DFL);
+  try {
+    const std::vector<std::string> args(argv + 1, argv + argc);
+    reeve::cli::Session session{.out = std::cout,
+                                .err = std::cerr,
+                                .paint = reeve::cli::Paint::for_terminal(STDOUT_FILENO),
+                                .json = false,
+                                .version = REEVE_VERSION,
+                                .town = std::nullopt};
+    return reeve::cli::run_program(args, kOwnCommands, session);
+  } catch (const std::exception& error) {
+    std::cerr << "reeve: " << error.what() << '\n';
+    return 1;
+  }
+}

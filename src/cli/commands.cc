@@ -1,0 +1,61 @@
+#include "cli/commands.h"
+
+#include <array>
+
+namespace reeve::cli {
+
+std::span<const Entry> commands() {
+  static constexpr std::array kCommands{
+      Entry{"spawn", "Add an agent to the town",
+            "  reeve spawn ada                       # the town's default CLI\n"
+            "  reeve spawn bob --cli codex --permissions bypass\n"
+            "  reeve spawn lint --cli \"./lint.sh --fix\"  # any command; it reads its prompt from "
+            "standard input\n",
+            make_spawn},
+      Entry{"assign", "Give an agent a task",
+            "  reeve assign ada \"fix the failing test in src/parser\"\n"
+            "  reeve assign ada - < task.md\n",
+            make_assign},
+      Entry{"send", "Send a message to an agent or the supervisor",
+            "  reeve send ada \"also update the changelog\"\n"
+            "  reeve send ada --query \"which branch are you on?\"\n"
+            "  reeve send supervisor --info \"the build is green\"\n",
+            make_send},
+      Entry{"status", "The town at a glance", "  reeve status\n  reeve status --json\n",
+            make_status},
+      Entry{"list", "The agents", "  reeve list\n", make_list},
+      Entry{"inbox", "What waits for an agent, or for you",
+            "  reeve inbox          # the supervisor's: yours\n  reeve inbox ada\n", make_inbox},
+      Entry{"events", "What happened, and what happens",
+            "  reeve events                          # the newest\n"
+            "  reeve events --follow --scope agent:ada\n"
+            "  reeve events --json --after CURSOR    # go on where you left off\n",
+            make_events},
+      Entry{"task list", "Tasks, newest first", "  reeve task list --state open\n", make_task_list},
+      Entry{"task show", "One task", "  reeve task show 3fa2\n", make_task_show},
+      Entry{"task current", "What an agent works on",
+            "  reeve task current        # inside a round: your own\n", make_task_current},
+      Entry{"task complete", "Report a task as done",
+            "  reeve task complete 3fa2 --result \"fixed in 1a2b3c\"\n", make_task_complete},
+      Entry{"task fail", "Report a task as failed",
+            "  reeve task fail 3fa2 \"the library is missing\"\n", make_task_fail},
+      Entry{"task progress", "Report that a task goes on",
+            "  reeve task progress 3fa2 \"half of the tests pass\"\n", make_task_progress},
+      Entry{"wait", "Wait for an agent or a task",
+            "  reeve wait ada                        # until it has nothing left to do\n"
+            "  reeve wait --task 3fa2 --timeout 600  # exits 5 when that is not enough\n",
+            make_wait},
+      Entry{"logs", "What an agent's CLI wrote, as it was written",
+            "  reeve logs ada\n  reeve logs ada --stderr\n", make_logs},
+      Entry{"kill", "Stop an agent and its run", "  reeve kill ada\n", make_kill},
+      Entry{"stop", "Stop the town's daemon",
+            "  reeve stop            # rounds are ended in stages, their messages go back\n"
+            "  reeve stop --drain    # rounds finish first\n"
+            "  reeve stop --daemon   # rounds go on without it\n",
+            make_stop},
+      Entry{"version", "This program's version, and the daemon's", "", make_version},
+  };
+  return kCommands;
+}
+
+}  // namespace reeve::cli

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "cli/command.h"
+
+/// Each command's maker; the files beside this one hold them, one subject each.
+namespace reeve::cli {
+
+std::unique_ptr<Command> make_spawn();
+std::unique_ptr<Command> make_list();
+std::unique_ptr<Command> make_status();
+std::unique_ptr<Command> make_kill();
+std::unique_ptr<Command> make_logs();
+std::unique_ptr<Command> make_wait();
+
+std::unique_ptr<Command> make_assign();
+std::unique_ptr<Command> make_task_show();
+std::unique_ptr<Command> make_task_list();
+std::unique_ptr<Command> make_task_current();
+std::unique_ptr<Command> make_task_complete();
+std::unique_ptr<Command> make_task_fail();
+std::unique_ptr<Command> make_task_progress();
+
+std::unique_ptr<Command> make_send();
+std::unique_ptr<Command> make_inbox();
+
+std::unique_ptr<Command> make_events();
+
+std::unique_ptr<Command> make_stop();
+std::unique_ptr<Command> make_version();
+
+}  // namespace reeve::cli

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+
+namespace reeve::cli {
+
+/// What a command may be told on its command line. Targets outlive parse(). (CLI11 stands behind
+/// this; it is slow to compile, so its headers stay in options.cc.)
+class Options {
+ public:
+  /// `name`: "spawn"; `summary`: one line; `examples`: shown below the options.
+  Options(std::string_view name, std::string_view summary, std::string_view examples);
+  ~Options();
+
+  void positional(const char* name, std::string& target, const char* help, bool required = true);
+  /// All words that are left, joined by blanks where a text is wanted.
+  void text(const char* name, std::string& target, const char* help, bool required = true);
+  void rest(const char* name, std::vector<std::string>& target, const char* help);
+  /// `name`: "--role", or "-n,--name".
+  void value(const char* name, std::string& target, const char* help);
+  void value(const char* name, std::optional<std::string>& target, const char* help);
+  void values(const char* name, std::vector<std::string>& target, const char* help);
+  void number(const char* name, std::uint64_t& target, const char* help);
+  void seconds(const char* name, std::optional<double>& target, const char* help);
+  void flag(const char* name, bool& target, const char* help);
+  void choice(const char* name, std::string& target, std::vector<std::string> choices,
+              const char* help);
+
+  /// Sets the targets. Empty: go on. A text: print it and end with 0 (help). invalid_argument: what
+  /// is wrong with `args`.
+  Result<std::optional<std::string>> parse(std::span<const std::string> args);
+  [[nodiscard]] std::string help() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace reeve::cli
