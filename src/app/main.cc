@@ -4,10 +4,12 @@
 #include <csignal>
 #include <exception>
 #include <iostream>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "app/agent_script.h"
 #include "app/doctor.h"
 #include "app/init.h"
 #include "app/serve.h"
@@ -15,6 +17,12 @@
 #include "proc/shim.h"
 
 namespace {
+
+/// Only for the list of commands: main() takes this one's arguments as they are.
+class AgentScript final : public reeve::cli::Command {
+  void declare(reeve::cli::Options&) override {}
+  reeve::Status run(reeve::cli::Session&) override { return {}; }
+};
 
 constexpr std::array kOwnCommands{
     reeve::cli::Entry{"init", "Make this folder a town",
@@ -24,6 +32,9 @@ constexpr std::array kOwnCommands{
                       reeve::app::make_serve},
     reeve::cli::Entry{"doctor", "What is missing on this machine", "  reeve doctor\n",
                       reeve::app::make_doctor},
+    reeve::cli::Entry{"agent-script", "An agent CLI without a model, for demos and tests",
+                      "  reeve agent-script --dialect claude FILE   # docs/agent-script.md\n",
+                      reeve::cli::make_command<AgentScript>},
 };
 
 }  // namespace
@@ -34,6 +45,11 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_DFL);
   try {
     const std::vector<std::string> args(argv + 1, argv + argc);
+    // It stands in for a real CLI, so its arguments are its own.
+    if (!args.empty() && args[0] == "agent-script") {
+      return reeve::app::run_agent_script(std::span(args).subspan(1), std::cin, std::cout,
+                                          std::cerr);
+    }
     reeve::cli::Session session{.out = std::cout,
                                 .err = std::cerr,
                                 .paint = reeve::cli::Paint::for_terminal(STDOUT_FILENO),
