@@ -121,10 +121,31 @@ Result<int> run(std::span<const std::string> args, std::istream& prompt,
   return runner.run(*script);
 }
 
+class AgentScript final : public cli::Command {
+  void declare(cli::Options& options) override {
+    options.positional("FILE", file_, "The script; docs/agent-script.md says what may stand in it");
+    options.value("--dialect", dialect_,
+                  "claude, codex, gemini, qwen, opencode, pi or text: whose stream it writes");
+    options.rest("ARGUMENT", rest_, "What a real CLI would be given");
+  }
+  Status run(cli::Session&) override {
+    return fail(Errc::invalid_argument, "write agent-script first: reeve agent-script FILE");
+  }
+  std::string file_;
+  std::string dialect_ = "text";
+  std::vector<std::string> rest_;
+};
+
 }  // namespace
+
+std::unique_ptr<cli::Command> make_agent_script() { return std::make_unique<AgentScript>(); }
 
 int run_agent_script(std::span<const std::string> args, std::istream& prompt, std::ostream& out,
                      std::ostream& err) {
+  if (!args.empty() && (args[0] == "--help" || args[0] == "-h")) {
+    out << kAgentScriptUsage << "\nThe script's language: docs/agent-script.md\n";
+    return 0;
+  }
   const auto status = run(args, prompt, {.out = out, .err = err});
   if (status) return *status;
   err << status.error().message() << '\n' << std::flush;

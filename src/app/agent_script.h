@@ -1,10 +1,13 @@
 #pragma once
 
 #include <istream>
+#include <memory>
 #include <ostream>
 #include <span>
 #include <string>
 #include <string_view>
+
+#include "cli/command.h"
 
 namespace reeve::app {
 
@@ -21,5 +24,8 @@ inline constexpr std::string_view kAgentScriptUsage =
 /// script, which `err` is told. `hang` never returns.
 int run_agent_script(std::span<const std::string> args, std::istream& prompt, std::ostream& out,
                      std::ostream& err);
+
+/// Its place in `reeve help`. main() runs it before any option of ours is looked for.
+std::unique_ptr<cli::Command> make_agent_script();
 
 }  // namespace reeve::app

@@ -18,12 +18,6 @@
 
 namespace {
 
-/// Only for the list of commands: main() takes this one's arguments as they are.
-class AgentScript final : public reeve::cli::Command {
-  void declare(reeve::cli::Options&) override {}
-  reeve::Status run(reeve::cli::Session&) override { return {}; }
-};
-
 constexpr std::array kOwnCommands{
     reeve::cli::Entry{"init", "Make this folder a town",
                       "  reeve init\n  reeve init --name oak --cli codex\n", reeve::app::make_init},
@@ -32,9 +26,10 @@ constexpr std::array kOwnCommands{
                       reeve::app::make_serve},
     reeve::cli::Entry{"doctor", "What is missing on this machine", "  reeve doctor\n",
                       reeve::app::make_doctor},
-    reeve::cli::Entry{"agent-script", "An agent CLI without a model, for demos and tests",
-                      "  reeve agent-script --dialect claude FILE   # docs/agent-script.md\n",
-                      reeve::cli::make_command<AgentScript>},
+    reeve::cli::Entry{"agent-script", "Be an agent that does what a file says, without a model",
+                      "  reeve agent-script greet.script < prompt.txt\n"
+                      "  reeve spawn ada --cli \"reeve agent-script greet.script\"\n",
+                      reeve::app::make_agent_script},
 };
 
 }  // namespace
@@ -45,7 +40,7 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_DFL);
   try {
     const std::vector<std::string> args(argv + 1, argv + argc);
-    // It stands in for a real CLI, so its arguments are its own.
+    // What stands behind its script is a real CLI's: no option of ours is looked for there.
     if (!args.empty() && args[0] == "agent-script") {
       return reeve::app::run_agent_script(std::span(args).subspan(1), std::cin, std::cout,
                                           std::cerr);
