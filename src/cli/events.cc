@@ -182,7 +182,7 @@ class Events final : public Command {
       who = name_of(client, text_at(*value, "payload.message.from")) + ">" +
             name_of(client, text_at(*value, "payload.message.to"));
     } else if (const auto* scopes = value->as_object().if_contains("scopes");
-        scopes != nullptr && scopes->is_array()) {
+               scopes != nullptr && scopes->is_array()) {
       for (const auto& scope : scopes->get_array()) {
         const auto id = std::string(scope.as_string());
         if (!id.starts_with("agent:")) continue;
