@@ -117,7 +117,7 @@ spawn() {
   if [ -n "$cli" ]; then
     run reeve spawn "$1" --role "$2" --cli "$cli" --permissions "$permissions" --env "GIT_AUTHOR_NAME=$1"
   else
-    run reeve spawn "$1" --role "$2" --cli "sh actors/$1.sh" --env "GIT_AUTHOR_NAME=$1"
+    run reeve spawn "$1" --role "$2" --cli "reeve agent-script actors/$1.script" --env "GIT_AUTHOR_NAME=$1"
   fi
 }
 spawn ada "writes the code"

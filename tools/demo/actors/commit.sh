@@ -1,9 +1,9 @@
 #!/bin/sh
-# commit.sh MESSAGE FILE ...: commits these files. One agent at a time: git refuses two at once.
+# commit.sh MESSAGE FILE ...: commits these files. Waits for its turn, since git refuses two at once.
 set -eu
 message=$1
 shift
-exec 9> .git/demo.lock
+exec 9> .git/turn.lock
 flock 9
 git add -- "$@"
 git commit -q -m "$message" -- "$@"
