@@ -9,13 +9,15 @@ namespace reeve::cli {
 namespace {
 
 /// What the code means: the first paragraph behind the title and the line of numbers.
-std::string_view meaning(std::string_view page) {
+std::string meaning(std::string_view page) {
   for (int skipped = 0; skipped < 2; ++skipped) {
     const auto end = page.find("\n\n");
     if (end == std::string_view::npos) return {};
     page.remove_prefix(end + 2);
   }
-  return page.substr(0, page.find("\n\n"));
+  std::string text(page.substr(0, page.find("\n\n")));
+  std::ranges::replace(text, '\n', ' ');
+  return text;
 }
 
 class Explain final : public Command {
