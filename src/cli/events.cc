@@ -191,7 +191,7 @@ class Events final : public Command {
     }
     auto padded = kind;
     padded.resize(std::max<std::size_t>(padded.size(), 20), ' ');
-    who.resize(std::max<std::size_t>(who.size(), 8), ' ');
+    who.resize(std::max<std::size_t>(who.size(), 14), ' ');
     session.print(session.paint(Colour::dim, time.size() > 19 ? time.substr(11, 8) : time) + " " +
                   session.paint(colour_of_kind(kind), padded) + " " + who + " " +
                   one_line(gist(kind, value->at("payload")), 96));

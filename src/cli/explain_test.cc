@@ -68,7 +68,7 @@ TEST(Explain, ListsAllWithoutAName) {
 }
 
 TEST(Explain, ASlipIsNotFoundAndTheNearNameIsTold) {
-  const auto said = reeve({"explain", "fense"});
+  const auto said = reeve({"explain", "fencd"});
   EXPECT_EQ(said.status, describe(Errc::not_found).exit_code);
   EXPECT_EQ(said.out, "");
   EXPECT_THAT(said.err, HasSubstr("fenced"));
