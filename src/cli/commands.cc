@@ -53,6 +53,8 @@ std::span<const Entry> commands() {
             "  reeve stop --drain    # rounds finish first\n"
             "  reeve stop --daemon   # rounds go on without it\n",
             make_stop},
+      Entry{"explain", "What an error's code means, and what to do",
+            "  reeve explain             # all codes\n  reeve explain fenced\n", make_explain},
       Entry{"version", "This program's version, and the daemon's", "", make_version},
   };
   return kCommands;

@@ -27,5 +27,6 @@ std::unique_ptr<Command> make_events();
 
 std::unique_ptr<Command> make_stop();
 std::unique_ptr<Command> make_version();
+std::unique_ptr<Command> make_explain();
 
 }  // namespace reeve::cli

@@ -59,6 +59,10 @@ std::string gist(std::string_view kind, const json::value& payload) {
   const auto shown = kShown.find(kind);
   auto text = shown == kShown.end() ? std::string() : text_at(payload, shown->second);
   if (kind == "ToolCallReady") text = text_at(payload, "name") + " " + text;
+  if (kind == "DaemonStarted") {
+    const auto found = text_at(payload, "rounds_found");
+    if (!found.empty() && found != "0") text += ", takes up running rounds: " + found;
+  }
   if (kind == "RunFailed") text = text_at(payload, "code") + (text.empty() ? "" : ": " + text);
   return text;
 }
@@ -109,6 +113,17 @@ class Events final : public Command {
     if (auto agents = client.agents()) {
       for (const auto& view : *agents) names_[view.agent.id.str()] = view.agent.name;
     }
+  }
+
+  /// An agent that is not known by then is called by its id's first digits.
+  std::string name_of(client::Client& client, const std::string& id) {
+    if (id == kSupervisor) return id;
+    auto& name = names_[id];
+    if (name.empty()) {
+      learn_names(client);
+      if (name.empty()) name = id.substr(0, 4);
+    }
+    return name;
   }
 
   Status print_latest(Session& session, client::Client& client) {
@@ -163,22 +178,20 @@ class Events final : public Command {
     const auto kind = text_at(*value, "kind");
     const auto time = text_at(*value, "time");
     std::string who;
-    if (const auto* scopes = value->as_object().if_contains("scopes");
-        scopes != nullptr && scopes->is_array()) {
+    if (kind == "MessageSent") {
+      who = name_of(client, text_at(*value, "payload.message.from")) + ">" +
+            name_of(client, text_at(*value, "payload.message.to"));
+    } else if (const auto* scopes = value->as_object().if_contains("scopes");
+               scopes != nullptr && scopes->is_array()) {
       for (const auto& scope : scopes->get_array()) {
         const auto id = std::string(scope.as_string());
         if (!id.starts_with("agent:")) continue;
-        auto& name = names_[id.substr(6)];
-        if (name.empty()) {
-          learn_names(client);
-          if (name.empty()) name = id.substr(6, 4);
-        }
-        who += (who.empty() ? "" : ",") + name;
+        who += (who.empty() ? "" : ",") + name_of(client, id.substr(6));
       }
     }
     auto padded = kind;
     padded.resize(std::max<std::size_t>(padded.size(), 20), ' ');
-    who.resize(std::max<std::size_t>(who.size(), 8), ' ');
+    who.resize(std::max<std::size_t>(who.size(), 14), ' ');
     session.print(session.paint(Colour::dim, time.size() > 19 ? time.substr(11, 8) : time) + " " +
                   session.paint(colour_of_kind(kind), padded) + " " + who + " " +
                   one_line(gist(kind, value->at("payload")), 96));

@@ -1,0 +1,143 @@
+// docs/formats/events.md and docs/events.md are complete: each kind has its row, with its members.
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <map>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "event/normaliser.h"
+#include "model/fact.h"
+
+namespace reeve {
+namespace {
+
+using Row = std::vector<std::string>;
+
+std::string trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(' ');
+  if (first == std::string_view::npos) return {};
+  return std::string(text.substr(first, text.find_last_not_of(' ') - first + 1));
+}
+
+/// The rows of a page's tables, each its cells.
+std::vector<Row> rows_of(const std::string& page) {
+  std::ifstream file(std::string(REEVE_DOCS "/") + page);
+  EXPECT_TRUE(file) << page;
+  std::vector<Row> rows;
+  for (std::string line; std::getline(file, line);) {
+    if (!line.starts_with("| ")) continue;
+    Row row;
+    std::istringstream cells(line.substr(1));
+    for (std::string cell; std::getline(cells, cell, '|');) row.push_back(trimmed(cell));
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+/// "`a`, `b`?" -> {a, b}
+std::set<std::string> names_in(const std::string& cell) {
+  std::set<std::string> names;
+  std::istringstream text(cell);
+  std::string name;
+  for (bool inside = false; std::getline(text, name, '`'); inside = !inside) {
+    if (inside) names.insert(name);
+  }
+  return names;
+}
+
+template <class T>
+std::set<std::string> members_of() {
+  std::set<std::string> names;
+  using Members = boost::describe::describe_members<T, boost::describe::mod_public |
+                                                           boost::describe::mod_inherited>;
+  boost::mp11::mp_for_each<Members>([&](auto member) { names.insert(member.name); });
+  return names;
+}
+
+template <class Variant, class Visit>
+void for_each_type(Visit visit) {
+  boost::mp11::mp_for_each<boost::mp11::mp_transform<std::type_identity, Variant>>(visit);
+}
+
+TEST(EventDocs, EachFactHasItsRowWithItsMembers) {
+  std::map<std::string, std::set<std::string>> told;
+  for (const auto& row : rows_of("formats/events.md")) {
+    if (row.size() == 3) told[row[0]] = names_in(row[1]);
+  }
+  for_each_type<Fact>([&]<class T>(std::type_identity<T>) {
+    const auto kind = "`" + std::string(kind_of(Fact(T{}))) + "`";
+    ASSERT_TRUE(told.contains(kind)) << kind;
+    EXPECT_EQ(told[kind], members_of<T>()) << kind;
+  });
+}
+
+TEST(EventDocs, EachAgentEventHasItsRowWithItsMembers) {
+  std::map<std::string, Row> told;
+  for (const auto& row : rows_of("formats/events.md")) {
+    if (row.size() == 4) told[row[1]] = row;
+  }
+  for_each_type<AgentEvent>([&]<class T>(std::type_identity<T>) {
+    const AgentEvent event = T{};
+    const auto type = "`" + std::string(type_name(event)) + "`";
+    ASSERT_TRUE(told.contains(type)) << type;
+    const auto& row = told[type];
+    const auto normal = normalise(event);
+    EXPECT_EQ(row[0], "`" + std::string(normal.kind) + "`");
+    EXPECT_EQ(row[3], enum_name(normal.fidelity)) << type;
+    // Optional members are left out of the JSON of an empty one, so they are not checked here.
+    std::set<std::string> required = names_in(row[2]);
+    for (auto name = required.begin(); name != required.end();) {
+      const bool optional = row[2].find("`" + *name + "`?") != std::string::npos;
+      name = optional ? required.erase(name) : std::next(name);
+    }
+    std::set<std::string> members;
+    const auto value = to_json(event);
+    for (const auto& member : value.as_object()) members.insert(std::string(member.key()));
+    members.erase("type");
+    EXPECT_EQ(required, members) << type;
+  });
+}
+
+TEST(EventDocs, EachAgentEventHasItsNamesElsewhere) {
+  std::set<std::string> told;
+  std::set<std::string> elsewhere;
+  for (const auto& row : rows_of("events.md")) {
+    told.insert(row.at(0));
+    elsewhere.merge(names_in(row.at(1)));
+  }
+  for_each_type<AgentEvent>([&]<class T>(std::type_identity<T>) {
+    EXPECT_TRUE(told.contains("`" + std::string(type_name(AgentEvent(T{}))) + "`"))
+        << type_name(AgentEvent(T{}));
+  });
+  for (const char* variant : {"run_start",
+                              "run_finish",
+                              "text_delta",
+                              "reasoning_delta",
+                              "reasoning_encrypted_value",
+                              "tool_call_start",
+                              "tool_call_delta",
+                              "tool_call_ready",
+                              "tool_call_done",
+                              "tool_call_stream_delta",
+                              "tool_call_resumed",
+                              "tool_call_cancel",
+                              "stream_reset",
+                              "step_start",
+                              "step_end",
+                              "inference_complete",
+                              "messages_snapshot",
+                              "activity_snapshot",
+                              "activity_delta",
+                              "state_snapshot",
+                              "state_delta",
+                              "error"}) {
+    EXPECT_TRUE(elsewhere.contains(variant)) << variant;
+  }
+}
+
+}  // namespace
+}  // namespace reeve
