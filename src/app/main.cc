@@ -4,10 +4,12 @@
 #include <csignal>
 #include <exception>
 #include <iostream>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "app/agent_script.h"
 #include "app/doctor.h"
 #include "app/init.h"
 #include "app/serve.h"
@@ -24,6 +26,10 @@ constexpr std::array kOwnCommands{
                       reeve::app::make_serve},
     reeve::cli::Entry{"doctor", "What is missing on this machine", "  reeve doctor\n",
                       reeve::app::make_doctor},
+    reeve::cli::Entry{"agent-script", "Be an agent that does what a file says, without a model",
+                      "  reeve agent-script greet.script < prompt.txt\n"
+                      "  reeve spawn ada --cli \"reeve agent-script greet.script\"\n",
+                      reeve::app::make_agent_script},
 };
 
 }  // namespace
@@ -34,6 +40,11 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_DFL);
   try {
     const std::vector<std::string> args(argv + 1, argv + argc);
+    // What stands behind its script is a real CLI's: no option of ours is looked for there.
+    if (!args.empty() && args[0] == "agent-script") {
+      return reeve::app::run_agent_script(std::span(args).subspan(1), std::cin, std::cout,
+                                          std::cerr);
+    }
     reeve::cli::Session session{.out = std::cout,
                                 .err = std::cerr,
                                 .paint = reeve::cli::Paint::for_terminal(STDOUT_FILENO),

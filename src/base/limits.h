@@ -57,6 +57,13 @@ inline constexpr std::size_t kPlainAnswer = 64 << 10;
 inline constexpr std::size_t kAnswer = 256 << 10;
 /// The end of stderr that a failure's message may quote.
 inline constexpr std::size_t kComplaint = 2 << 10;
+/// A script of `reeve agent-script`: written by hand.
+inline constexpr std::size_t kScriptFile = 1 << 20;
+/// What a command that such a script runs may say; a tool result of a real CLI is cut earlier.
+inline constexpr std::size_t kScriptOutput = 1 << 20;
+/// The longest line that such a script can be told to write: past kStreamLine, so that the limit
+/// can be tried.
+inline constexpr std::size_t kScriptBig = 256 << 20;
 /// Tool calls of one round that wait for their results at the same time; CLIs stop at some twenty.
 inline constexpr std::size_t kOpenCalls = 256;
 /// A prompt on argv: it is public and the kernel limits one argument to 128 KiB. Longer ones go by

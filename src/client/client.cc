@@ -214,6 +214,8 @@ Result<std::string> Client::output(const std::string& agent, const std::string& 
 
 Status Client::stop(api::StopMode mode) {
   net::BlockingClient connection(net::UnixAddress{folder_.socket()}, options(kTimeout));
+  // A stream ends when its daemon does, so that is what is waited for.
+  net::BlockingClient life(net::UnixAddress{folder_.socket()}, options(kTimeout));
   net::ClientRequest request;
   request.method = "POST";
   request.target = "/v1/daemon/stop";
@@ -224,6 +226,10 @@ Status Client::stop(api::StopMode mode) {
   if (!response && response.error().is(Errc::unavailable) && end_keeper(folder_)) return {};
   if (!response) return fail(response.error());
   if (response->status >= 400) return fail(wire::read_problem(response->status, response->body));
+  net::ClientRequest follow;
+  follow.target = "/v1/events?from=now&kind=DaemonStopped";
+  follow.headers = {{"Accept", "text/event-stream"}};
+  static_cast<void>(life.stream(follow, [](const wire::SseMessage&) { return true; }));
   return {};
 }
 

@@ -1,6 +1,8 @@
 #include "log/log.h"
 
-#include <algorithm>
+#include <cstdlib>
+
+#include "base/logging.h"
 
 namespace reeve::log {
 
@@ -9,15 +11,20 @@ Log::Log(Env& env, aio::asio::any_io_executor executor, store::Store& store)
 
 Log::Log(Env& env, aio::asio::any_io_executor executor, store::Store& store, Options options)
     : env_(env),
-      executor_(executor),
+      executor_(std::move(executor)),
       store_(store),
       options_(options),
-      head_(store.log().head),
-      changed_(std::move(executor)) {
+      head_(store.log().head) {
   store_.set_feed([this](const std::vector<EventPtr>& events) { receive(events); });
 }
 
-Log::~Log() { store_.set_feed(nullptr); }
+Log::~Log() {
+  store_.set_feed(nullptr);
+  if (subscriptions_.empty()) return;
+  // Each would reach for this log when it goes.
+  logging::error("a log ends before {} of its subscriptions", subscriptions_.size());
+  std::abort();
+}
 
 Result<Position> Log::position_of(const Cursor& cursor) const {
   if (cursor.log != store_.log().id) {
@@ -40,7 +47,6 @@ void Log::publish(Delta delta) {
   delta.after = head_;
   const auto shared = std::make_shared<const Delta>(std::move(delta));
   for (auto* subscription : live_) subscription->take_delta(shared);
-  changed_.notify();
 }
 
 void Log::receive(const std::vector<EventPtr>& events) {
@@ -55,7 +61,7 @@ void Log::receive(const std::vector<EventPtr>& events) {
     tail_bytes_ -= tail_.front()->payload.size();
     tail_.pop_front();
   }
-  changed_.notify();
+  for (auto* subscription : subscriptions_) subscription->changed_.notify();
 }
 
 }  // namespace reeve::log

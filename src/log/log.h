@@ -31,13 +31,14 @@ struct SubscribeOptions {
   From from;
   EventFilter filter;
   bool deltas = false;
-  /// Deltas that may wait for a slow reader; the oldest are dropped for newer ones, and a Gap says
-  /// which.
+  /// Deltas, and bytes of their payloads, that may wait for a slow reader; the oldest are dropped
+  /// for newer ones, and a Gap says which.
   std::size_t delta_capacity = 1024;
-  /// A reader who has got nothing for this long gets a progress mark, also where nothing has
-  /// happened.
+  std::size_t delta_bytes = 4 << 20;
+  /// A reader who was told of no position for this long gets a progress mark, also where nothing
+  /// has happened. From a tenth of a second to a day.
   std::optional<std::chrono::nanoseconds> heartbeat;
-  /// Frames of one batch.
+  /// Frames of one batch, from 1 to limits::kPage; a progress mark may come on top.
   std::size_t batch = 256;
 };
 
@@ -46,15 +47,18 @@ struct SubscribeOptions {
 ///
 /// Promises, checked by log_contract.cc against every store:
 ///  * G3  a frame of a durable event is delivered only after its commit.
+///  * G4  a reader for whom nothing happens is told how far the log has been looked at, at most
+///        once a second.
 ///  * G5  replay then live has no seam: relative to where it began, nothing is skipped and nothing
-///  repeated.
+///        repeated.
 ///  * G6  a slow subscriber is fed from the store when the tail has moved on. It costs no memory
-///  but its deltas, never
-///        slows a writer, and holds no transaction open between two batches.
-///  * Deltas come before the event that supersedes them, never behind it.
+///        but its deltas (up to its limits, then gaps), never slows a writer, and holds no
+///        transaction open between two batches.
+///  * A delta comes before every event that was committed after its publishing, and behind those
+///    that were committed before.
 ///
-/// Domain thread only. The store and the Env outlive it; it outlives its subscriptions. It takes
-/// the store's feed.
+/// Domain thread only. The store and the Env outlive it; it outlives its subscriptions, and ends
+/// the program otherwise. It takes the store's feed.
 class Log {
  public:
   struct Options {
@@ -88,21 +92,23 @@ class Log {
   store::Store& store_;
   Options options_;
   Position head_;
-  std::deque<EventPtr> tail_;  // dense: its last is head_
+  std::deque<EventPtr> tail_;  // dense: its last, if there is one, is head_
   std::size_t tail_bytes_ = 0;
-  std::vector<Subscription*> live_;  // those that want deltas
-  aio::Signal changed_;
+  std::vector<Subscription*> subscriptions_;
+  std::vector<Subscription*> live_;  // those of them that want deltas
 };
 
-/// One reader's place in the log. Destroying it ends it.
+/// One reader's place in the log. Destroying it ends it; no next() may be under way then.
 class Subscription {
  public:
   ~Subscription();
   Subscription(const Subscription&) = delete;
   Subscription& operator=(const Subscription&) = delete;
 
-  /// Waits for something to deliver and answers it, in order, never empty. One call at a time;
-  /// cancellable, and then nothing is lost. cursor_expired: retention removed what comes next.
+  /// Waits for something to deliver and answers it, in order, never empty. One call at a time.
+  /// Cancelled or failed, it has lost nothing: the next call goes on. cursor_expired: retention
+  /// removed what comes next. invalid_argument: it was to begin beyond the head, or its filter has
+  /// too many terms. Otherwise what Store::read fails with.
   Task<Result<std::vector<Frame>>> next();
   /// Everything up to here has been delivered, or was not for this reader.
   [[nodiscard]] Position position() const { return position_; }
@@ -114,17 +120,24 @@ class Subscription {
   void take_delta(const DeltaPtr& delta);
   void note_dropped(const Delta& delta);
   void deliver_deltas(std::vector<Frame>& out);
-  void read_tail(std::vector<Frame>& out);
+  [[nodiscard]] bool deliver_event(const EventPtr& event, std::vector<Frame>& out);
   [[nodiscard]] bool tail_reaches() const;
+  void read_tail(std::vector<Frame>& out);
   Task<Status> read_store(std::vector<Frame>& out);
+  [[nodiscard]] std::chrono::nanoseconds progress_due() const;
+  void mark_progress(std::vector<Frame>& out);
+  Task<> wait();
 
   Log& log_;
   SubscribeOptions options_;
+  Status sound_;  // of the options
   Position position_;
   Position told_;  // the last position that went out with a frame
   std::chrono::nanoseconds told_at_{};
   std::deque<DeltaPtr> deltas_;
-  std::vector<Gap> gaps_;
+  std::size_t delta_bytes_ = 0;
+  std::deque<Gap> gaps_;  // of deltas that were published before those in deltas_
+  aio::Signal changed_;
 };
 
 }  // namespace reeve::log

@@ -1,12 +1,22 @@
 #include <algorithm>
+#include <optional>
+#include <string>
 
+#include "base/limits.h"
 #include "log/log.h"
+#include "store/check.h"
 
 namespace reeve::log {
 namespace {
 
 /// How often a reader for whom nothing happens is told how far the log has been looked at.
 constexpr std::chrono::seconds kProgressEvery{1};
+/// A heartbeat that is always due would never let its reader wait.
+constexpr std::chrono::milliseconds kLeastHeartbeat{100};
+constexpr std::chrono::hours kLongestHeartbeat{24};
+/// Runs whose dropped deltas are told apart: more than there are at a time, but a reader that has
+/// stalled for days must not cost memory for each run that went by.
+constexpr std::size_t kNamedGaps = 256;
 
 Position first_of(const From& from, Position head) {
   switch (from.where) {
@@ -23,57 +33,58 @@ bool shares_scope(const std::vector<Scope>& wanted, const std::vector<Scope>& pr
          });
 }
 
+SubscribeOptions within_limits(SubscribeOptions options) {
+  options.batch = std::clamp<std::size_t>(options.batch, 1, limits::kPage);
+  if (options.heartbeat) {
+    options.heartbeat = std::clamp<std::chrono::nanoseconds>(*options.heartbeat, kLeastHeartbeat,
+                                                             kLongestHeartbeat);
+  }
+  return options;
+}
+
+Status check(const SubscribeOptions& options, Position head) {
+  if (options.from.where == From::Where::after && options.from.position > head) {
+    return fail(Errc::invalid_argument, "there is nothing beyond the end of the log yet");
+  }
+  return store::check(options.filter);
+}
+
 }  // namespace
 
 Subscription::Subscription(Log& log, SubscribeOptions options)
     : log_(log),
-      options_(std::move(options)),
+      options_(within_limits(std::move(options))),
+      sound_(check(options_, log.head_)),
       position_(first_of(options_.from, log.head_)),
       told_(position_),
-      told_at_(log.env_.uptime()) {
+      told_at_(log.env_.uptime()),
+      changed_(log.executor_) {
+  log_.subscriptions_.push_back(this);
   if (options_.deltas) log_.live_.push_back(this);
 }
 
-Subscription::~Subscription() { std::erase(log_.live_, this); }
+Subscription::~Subscription() {
+  std::erase(log_.subscriptions_, this);
+  std::erase(log_.live_, this);
+}
 
 Task<Result<std::vector<Frame>>> Subscription::next() {
+  if (!sound_) co_return fail(sound_.error());
   std::vector<Frame> out;
   for (;;) {
     deliver_deltas(out);
-    if (position_ < log_.head_ && out.size() < options_.batch) {
-      if (tail_reaches()) {
-        read_tail(out);
-      } else {
-        const auto read = co_await read_store(out);
-        if (!read) co_return fail(read.error());
-      }
-      deliver_deltas(out);
+    if (tail_reaches()) {
+      read_tail(out);
+    } else if (position_ < log_.head_ && out.empty()) {
+      // With empty hands only: a read that fails or is cancelled would lose what they hold.
+      const auto read = co_await read_store(out);
+      if (!read) co_return fail(read.error());
     }
-    if (!out.empty()) break;
-    if (position_ < log_.head_) continue;  // nothing for this reader on that page
-
-    // Caught up. A reader that sees nothing is told of the progress, at most once in a while.
-    auto due = std::chrono::nanoseconds::max();
-    if (told_ < position_) due = told_at_ + kProgressEvery;
-    if (options_.heartbeat) due = std::min(due, told_at_ + *options_.heartbeat);
-    const auto now = log_.env_.uptime();
-    if (now >= due) {
-      out.emplace_back(Progress{position_});
-      break;
-    }
-    std::unique_ptr<Env::Timer> timer;
-    if (due != std::chrono::nanoseconds::max()) {
-      timer = log_.env_.after(due - now, [this] { log_.changed_.notify(); });
-    }
-    co_await log_.changed_.wait();
+    deliver_deltas(out);
+    mark_progress(out);
+    if (!out.empty()) co_return out;
+    if (position_ == log_.head_) co_await wait();
   }
-  for (const auto& frame : out) {
-    if (const auto position = frame_position(frame)) {
-      told_ = *position;
-      told_at_ = log_.env_.uptime();
-    }
-  }
-  co_return out;
 }
 
 bool Subscription::tail_reaches() const {
@@ -82,60 +93,119 @@ bool Subscription::tail_reaches() const {
 
 void Subscription::read_tail(std::vector<Frame>& out) {
   const auto first = log_.tail_.front()->position.value;
-  for (auto at = static_cast<std::size_t>(position_.value + 1 - first);
-       at < log_.tail_.size() && out.size() < options_.batch; ++at) {
+  for (auto at = static_cast<std::size_t>(position_.value + 1 - first); at < log_.tail_.size();
+       ++at) {
     const auto& event = log_.tail_[at];
-    if (!deltas_.empty() && deltas_.front()->after < event->position) deliver_deltas(out);
-    position_ = event->position;
-    if (options_.filter.matches(*event)) out.emplace_back(event);
+    if (!options_.filter.matches(*event)) {
+      position_ = event->position;
+    } else if (!deliver_event(event, out)) {
+      return;
+    }
   }
 }
 
 Task<Status> Subscription::read_store(std::vector<Frame>& out) {
   auto page = co_await log_.store_.read(position_, options_.filter, options_.batch);
   if (!page) co_return fail(page.error());
-  // What the store has committed and the feed has not told yet is left for the feed: deltas keep
-  // their place so.
-  for (auto& event : page->events) {
+  if (page->scanned <= position_) {  // asking again and again would not help
+    co_return fail(Errc::corrupt, "the store has no events behind position " +
+                                      std::to_string(position_.value) +
+                                      " although its log goes on: restore a backup");
+  }
+  for (const auto& event : page->events) {
+    // What the store shows before the feed has told of it is left for the feed: a delta that is
+    // published until then belongs before it.
     if (event->position > log_.head_) break;
-    out.emplace_back(std::move(event));
+    if (!deliver_event(event, out)) co_return Status();
   }
   position_ = std::max(position_, std::min(page->scanned, log_.head_));
   co_return Status();
 }
 
-void Subscription::take_delta(const DeltaPtr& delta) {
-  if (!shares_scope(options_.filter.scopes, delta->scopes)) return;
-  if (deltas_.size() >= options_.delta_capacity) {
-    note_dropped(*deltas_.front());
-    deltas_.pop_front();
-  }
-  deltas_.push_back(delta);
+/// Behind the deltas that were published before its commit. False: they left no room for it.
+bool Subscription::deliver_event(const EventPtr& event, std::vector<Frame>& out) {
+  position_ = {event->position.value - 1};
+  deliver_deltas(out);
+  if (out.size() >= options_.batch) return false;
+  position_ = event->position;
+  out.emplace_back(event);
+  return true;
 }
 
-void Subscription::note_dropped(const Delta& delta) {
-  const auto same = [&](const Gap& gap) {
-    return gap.run == delta.run && gap.epoch == delta.epoch;
-  };
-  auto gap = std::ranges::find_if(gaps_, same);
-  if (gap == gaps_.end()) {
-    gaps_.push_back({delta.run, delta.epoch, delta.number, delta.number, 0});
-    gap = std::prev(gaps_.end());
-  }
-  gap->from = std::min(gap->from, delta.number);
-  gap->to = std::max(gap->to, delta.number);
-  ++gap->dropped;
-}
-
-/// Those whose place in the log this reader has reached; what was dropped before them is told
-/// first.
+/// Those whose place in the log this reader has reached, as far as there is room; what was dropped
+/// before them is told first.
 void Subscription::deliver_deltas(std::vector<Frame>& out) {
-  for (auto& gap : gaps_) out.emplace_back(gap);
-  gaps_.clear();
+  while (!gaps_.empty() && out.size() < options_.batch) {
+    out.emplace_back(gaps_.front());
+    gaps_.pop_front();
+  }
   while (!deltas_.empty() && deltas_.front()->after <= position_ && out.size() < options_.batch) {
+    delta_bytes_ -= deltas_.front()->payload.size();
     out.emplace_back(std::move(deltas_.front()));
     deltas_.pop_front();
   }
+}
+
+void Subscription::take_delta(const DeltaPtr& delta) {
+  if (!shares_scope(options_.filter.scopes, delta->scopes)) return;
+  deltas_.push_back(delta);
+  delta_bytes_ += delta->payload.size();
+  while (deltas_.size() > options_.delta_capacity || delta_bytes_ > options_.delta_bytes) {
+    note_dropped(*deltas_.front());
+    delta_bytes_ -= deltas_.front()->payload.size();
+    deltas_.pop_front();
+  }
+  changed_.notify();
+}
+
+void Subscription::note_dropped(const Delta& delta) {
+  const auto of = [this](const RunId& run, std::uint64_t epoch) {
+    return std::ranges::find_if(
+        gaps_, [&](const Gap& gap) { return gap.run == run && gap.epoch == epoch; });
+  };
+  auto gap = of(delta.run, delta.epoch);
+  if (gap == gaps_.end() && gaps_.size() >= kNamedGaps) {
+    gap = of(RunId(), 0);
+    if (gap == gaps_.end()) gap = gaps_.insert(gap, Gap());
+  } else if (gap == gaps_.end()) {
+    gap = gaps_.insert(gap, Gap{delta.run, delta.epoch, delta.number, delta.number, 0});
+  }
+  ++gap->dropped;
+  if (gap->run.is_nil()) return;
+  gap->from = std::min(gap->from, delta.number);
+  gap->to = std::max(gap->to, delta.number);
+}
+
+/// When the reader is to be told how far the log has been looked at, if no event tells before.
+std::chrono::nanoseconds Subscription::progress_due() const {
+  auto due = std::chrono::nanoseconds::max();
+  if (told_ < position_) due = told_at_ + kProgressEvery;
+  if (options_.heartbeat) due = std::min(due, told_at_ + *options_.heartbeat);
+  return due;
+}
+
+void Subscription::mark_progress(std::vector<Frame>& out) {
+  const auto now = log_.env_.uptime();
+  std::optional<Position> told;
+  for (const auto& frame : out) {
+    if (const auto position = frame_position(frame)) told = position;
+  }
+  if (!told && now >= progress_due()) {
+    out.emplace_back(Progress{position_});
+    told = position_;
+  }
+  if (!told) return;
+  told_ = *told;
+  told_at_ = now;
+}
+
+Task<> Subscription::wait() {
+  std::unique_ptr<Env::Timer> timer;
+  if (const auto due = progress_due(); due != std::chrono::nanoseconds::max()) {
+    const auto delay = due - log_.env_.uptime();
+    timer = log_.env_.after(delay, [this] { changed_.notify(); });
+  }
+  co_await changed_.wait();
 }
 
 }  // namespace reeve::log

@@ -61,4 +61,6 @@ Status check_name(std::string_view name) {
   return {};
 }
 
+REEVE_JSON_COMPILE(Agent);
+
 }  // namespace reeve

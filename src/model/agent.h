@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/ids.h"
+#include "base/json.h"
 #include "base/time.h"
 #include "event/agent_event.h"
 #include "event/normaliser.h"
@@ -102,5 +103,7 @@ AgentId supervisor_id();  ///< 00000000-0000-0000-0000-000000000001
 /// limits::kName bytes. invalid_argument: another text, or a reserved one (supervisor, conductor,
 /// human, town, all).
 Status check_name(std::string_view name);
+
+REEVE_JSON_DECLARE(Agent);
 
 }  // namespace reeve

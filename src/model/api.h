@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "event/permissions.h"
 #include "model/agent.h"
 #include "model/message.h"
@@ -137,3 +138,19 @@ struct WaitReply {
 BOOST_DESCRIBE_STRUCT(WaitReply, (), (state, result))
 
 }  // namespace reeve::api
+
+namespace reeve {
+REEVE_JSON_DECLARE(api::SpawnRequest);
+REEVE_JSON_DECLARE(api::AssignRequest);
+REEVE_JSON_DECLARE(api::SendRequest);
+REEVE_JSON_DECLARE(api::ReportRequest);
+REEVE_JSON_DECLARE(api::KillRequest);
+REEVE_JSON_DECLARE(api::StopRequest);
+REEVE_JSON_DECLARE(api::AgentView);
+REEVE_JSON_DECLARE(api::TaskCounts);
+REEVE_JSON_DECLARE(api::TownView);
+REEVE_JSON_DECLARE(api::InboxView);
+REEVE_JSON_DECLARE(api::TaskView);
+REEVE_JSON_DECLARE(api::TaskPage);
+REEVE_JSON_DECLARE(api::WaitReply);
+}  // namespace reeve

@@ -51,7 +51,7 @@ TEST(Fact, AnAgentsLifeIsTheFoldOfItsFacts) {
   born.id = AgentId(Uuid{{1}});
   born.name = "ada";
   apply(agent, fact::AgentSpawned{born}, from_ms(1));
-  struct Run run;
+  reeve::Run run;
   run.id = RunId(Uuid{{2}});
   run.agent = born.id;
   apply(agent, fact::RunStarted{run}, from_ms(2));

@@ -31,7 +31,7 @@ using DeltaPtr = std::shared_ptr<const Delta>;
 
 /// Deltas of that run that this subscriber did not get. Durable events are never in a gap (G6).
 struct Gap {
-  RunId run;
+  RunId run;  ///< nil: of so many runs that they are not told apart; then only `dropped` says more
   std::uint64_t epoch = 0;
   std::uint64_t from = 0;  ///< numbers, inclusive
   std::uint64_t to = 0;

@@ -24,4 +24,6 @@ bool starts_round(MessageType type) {
 std::string inbox_queue(const AgentId& agent) { return "inbox:" + agent.str(); }
 std::string dead_queue(const AgentId& agent) { return "dead:" + agent.str(); }
 
+REEVE_JSON_COMPILE(Message);
+
 }  // namespace reeve

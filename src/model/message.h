@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/ids.h"
+#include "base/json.h"
 #include "base/time.h"
 
 namespace reeve {
@@ -65,5 +66,7 @@ BOOST_DESCRIBE_STRUCT(Message, (),
 /// The queue of an agent's inbox, and of its dead letters.
 std::string inbox_queue(const AgentId& agent);
 std::string dead_queue(const AgentId& agent);
+
+REEVE_JSON_DECLARE(Message);
 
 }  // namespace reeve

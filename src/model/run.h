@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "base/json.h"
 #include "base/time.h"
 #include "event/agent_event.h"
 #include "event/normaliser.h"
@@ -61,5 +62,8 @@ struct Thread {
   Time updated_at{};
 };
 BOOST_DESCRIBE_STRUCT(Thread, (), (id, agent, session, runs, created_at, updated_at))
+
+REEVE_JSON_DECLARE(Run);
+REEVE_JSON_DECLARE(Thread);
 
 }  // namespace reeve

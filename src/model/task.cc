@@ -7,4 +7,6 @@ bool is_ended(TaskState state) {
          state == TaskState::cancelled;
 }
 
+REEVE_JSON_COMPILE(Task);
+
 }  // namespace reeve

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/ids.h"
+#include "base/json.h"
 #include "base/time.h"
 
 namespace reeve {
@@ -38,5 +39,7 @@ struct Task {
 BOOST_DESCRIBE_STRUCT(Task, (),
                       (id, text, state, agent, run, tags, parent, result, progress, created_at,
                        updated_at, started_at, ended_at))
+
+REEVE_JSON_DECLARE(Task);
 
 }  // namespace reeve

@@ -14,10 +14,6 @@
 
 namespace reeve::run {
 
-std::filesystem::path round_folder(const std::filesystem::path& rounds, const RunId& run) {
-  return rounds / run.str();
-}
-
 std::string round_token(const RunId& run, std::uint64_t epoch) {
   return run.str() + "." + std::to_string(epoch);
 }
@@ -107,7 +103,13 @@ Task<Result<std::size_t>> Runs::recover() {
 Task<> Runs::execute(std::shared_ptr<CliRound> round) {
   const auto id = round->run().id;
   co_await round->pump();
+  round.reset();
   ended(id);
+  auto tidy = [rounds = options_.rounds, id, keep = options_.kept_rounds] {
+    tidy_rounds(rounds, id, keep);
+    return true;
+  };
+  co_await aio::blocking(env_, std::move(tidy));
 }
 
 void Runs::ended(RunId run) {
@@ -177,7 +179,7 @@ Task<Result<RunId>> Runs::start(RunRequest request) {
   if (!thread.session) launch.new_session = env_.uuid4().str();
   launch.model = agent->model;
   launch.extra = agent->args;
-  launch.prompt_file = options_.rounds.parent_path() / "prompts" / (run.id.str() + ".md");
+  launch.prompt_file = prompt_file(options_.rounds, run.id);
   auto plan = proc::plan(agent->cli, launch);
   if (plan) {
     if (plan->session) run.session = plan->session;

@@ -15,6 +15,7 @@
 #include "model/run.h"
 #include "proc/spawner.h"
 #include "run/draft.h"
+#include "run/round_folders.h"
 
 namespace reeve::run {
 
@@ -60,7 +61,7 @@ class Runs {
     std::map<std::string, std::string> environment;
     /// Added to every child's: the socket, the path to this program, ...
     std::map<std::string, std::string> additions;
-    std::size_t kept_rounds = 20;  ///< folders of ended rounds that are kept for `reeve logs`
+    std::size_t kept_rounds = 100;  ///< folders of ended rounds that are kept for `reeve logs`
   };
 
   Runs(Env& env, aio::asio::any_io_executor executor, log::Log& log, proc::Spawner& spawner,
@@ -100,8 +101,6 @@ class Runs {
   aio::TaskGroup group_;
 };
 
-/// A round's folder.
-std::filesystem::path round_folder(const std::filesystem::path& rounds, const RunId& run);
 /// The token that commands inside a round carry (G8): "RUN.EPOCH".
 std::string round_token(const RunId& run, std::uint64_t epoch);
 Result<Caller::Round> parse_round_token(std::string_view token);

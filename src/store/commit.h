@@ -85,8 +85,8 @@ struct QueuePush {
   Time not_before{};
   int attempt = 0;
 };
-/// Marks the item as held: it is not served until it is returned. Absent: conflict, nothing is
-/// written.
+/// Marks the item as held, by whomever it was held before (require QueueHolds where that matters):
+/// it is not served until it is returned. Absent: conflict, nothing is written.
 struct QueueTake {
   std::string queue;
   std::string item;
@@ -124,8 +124,8 @@ struct IdempotencyKey {
 
 struct Commit {
   std::optional<IdempotencyKey> key;
-  std::vector<Precondition> require;
-  std::vector<Write> writes;  ///< applied in order
+  std::vector<Precondition> require;  ///< not looked at when the key is known
+  std::vector<Write> writes;          ///< applied in order
   std::vector<NewEvent> events;
   std::string answer;  ///< kept with the key: what a repeated request is told
 };

@@ -43,8 +43,9 @@ struct EventPage {
 /// A page of documents in order of rank.
 struct DocQuery {
   std::string kind;
-  std::string mark;              ///< empty: every document of the kind
-  std::uint64_t after_rank = 0;  ///< 0: from the first (or, descending, from the newest)
+  std::string mark;  ///< empty: every document of the kind
+  /// Where to go on from, not included. 0: from the first (or, descending, from the newest)
+  std::uint64_t after_rank = 0;
   bool descending = false;
   std::size_t limit = 100;  ///< at most limits::kPage
 };
@@ -114,15 +115,19 @@ class Store {
   virtual Task<Result<std::vector<QueueItem>>> items(std::string queue, std::size_t limit) = 0;
   virtual Task<Result<std::optional<std::uint64_t>>> run_epoch(RunId run) = 0;
 
-  /// Events after `after` that the filter wants, oldest first, at most `limit` (limits::kPage).
+  /// Acknowledged events after `after` that the filter wants, oldest first, at most `limit`
+  /// (limits::kPage); at most limits::kScanRows are looked at. invalid_argument: more scopes or
+  /// kinds than limits::kFilterTerms.
   /// cursor_expired: retention removed what follows `after`.
   virtual Task<Result<EventPage>> read(Position after, EventFilter filter, std::size_t limit) = 0;
-  /// The newest `limit` events that the filter wants, oldest first.
+  /// The newest `limit` acknowledged events that the filter wants, oldest first. Looks back over a
+  /// bounded number of candidates (100,000): what is rarer and older is found by read() only.
   virtual Task<Result<std::vector<EventPtr>>> latest(EventFilter filter, std::size_t limit) = 0;
   [[nodiscard]] virtual LogInfo log() const = 0;
 
   /// Takes a lease that is free, has run out, or is the holder's own (the epoch grows only when the
-  /// holder changes). conflict: another holds it; the text says who and until when.
+  /// holder changes; one that was released has none). conflict: another holds it; the text says
+  /// who and until when. invalid_argument: a blank name or holder.
   virtual Task<Result<Lease>> acquire(std::string name, std::string holder, Duration ttl) = 0;
   /// Not held: nothing happens.
   virtual Task<Status> release(Lease lease) = 0;

@@ -27,24 +27,32 @@ Supervisor::~Supervisor() = default;
 
 Task<Status> Supervisor::start(run::Runs& runs) {
   runs_ = &runs;
+  // Followed from before the agents are looked at, so that no reason to start a round falls in
+  // between.
+  log::SubscribeOptions options;
+  options.filter.kinds = {"MessageSent",  "MessagesReturned",  "AgentStateChanged",
+                          "AgentSpawned", "RunCompleted",      "RunFailed",
+                          "RunCancelled", "AgentStopRequested"};
+  auto events = ground_.log.subscribe(std::move(options));
   auto agents = co_await all_agents(ground_.log.store());
   if (!agents) co_return fail(agents.error());
   for (const auto& agent : *agents) {
     if (!is_ended(agent.state)) wanted_.insert(agent.id);
   }
-  group_.spawn("follow the log", follow());
-  const auto loop = [](Supervisor& self) -> Task<> {
-    for (;;) {
-      while (!self.wanted_.empty() && !self.holding_) {
-        const auto agent = *self.wanted_.begin();
-        self.wanted_.erase(self.wanted_.begin());
-        co_await self.consider(agent);
-      }
-      co_await self.look_.wait();
-    }
-  };
-  group_.spawn("start rounds", loop(*this));
+  group_.spawn("follow the log", follow(std::move(events)));
+  group_.spawn("start rounds", start_rounds());
   co_return Status();
+}
+
+Task<> Supervisor::start_rounds() {
+  for (;;) {
+    while (!wanted_.empty() && !holding_) {
+      const auto agent = *wanted_.begin();
+      wanted_.erase(wanted_.begin());
+      co_await consider(agent);
+    }
+    co_await look_.wait();
+  }
 }
 
 Task<> Supervisor::close() {
@@ -65,12 +73,7 @@ void Supervisor::look_later(AgentId agent, Time when) {
 }
 
 /// Whatever may give an agent something to do.
-Task<> Supervisor::follow() {
-  log::SubscribeOptions options;
-  options.filter.kinds = {"MessageSent",  "MessagesReturned",  "AgentStateChanged",
-                          "AgentSpawned", "RunCompleted",      "RunFailed",
-                          "RunCancelled", "AgentStopRequested"};
-  const auto events = ground_.log.subscribe(std::move(options));
+Task<> Supervisor::follow(std::unique_ptr<log::Subscription> events) {
   for (;;) {
     auto frames = co_await events->next();
     if (!frames) {

@@ -41,7 +41,8 @@ class Supervisor final : public run::Participant {
                       fact::RunEnd& end) override;
 
  private:
-  Task<> follow();
+  Task<> follow(std::unique_ptr<log::Subscription> events);
+  Task<> start_rounds();
   Task<> consider(AgentId agent);
   Task<Status> try_start(AgentId agent);
   Task<Status> give_back(run::Draft& draft, const reeve::Run& run, Ending ending, bool started,

@@ -9,7 +9,6 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <ctime>
 #include <string_view>
 #include <utility>
 
@@ -42,25 +41,16 @@ std::string started_at() {
   return text.substr(at + 1, text.find(' ', at + 1) - at - 1);
 }
 
-std::string now_text() {
-  const auto now = std::time(nullptr);
-  std::tm parts{};
-  ::gmtime_r(&now, &parts);
-  std::array<char, 32> text{};
-  const auto size = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return {text.data(), size};
-}
-
 constexpr std::size_t kHeadDigits = 20;
 
 }  // namespace
 
-Result<LockFile> LockFile::take(const std::string& path) {
+Result<LockFile> LockFile::take(const std::string& path, Time now) {
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0 && errno == EROFS)
     return fail(Errc::read_only, path + ": the store cannot be written: " + errno_text(errno));
   if (fd < 0) return fail(os_error(errno, path));
-  LockFile lock(fd);
+  LockFile lock(fd, now);
   const bool held = ::flock(fd, LOCK_EX | LOCK_NB) != 0;
   if (held && errno != EWOULDBLOCK) return fail(os_error(errno, path));
   const auto text = read_all(fd);
@@ -80,11 +70,13 @@ Result<LockFile> LockFile::take(const std::string& path) {
 
 LockFile::LockFile(LockFile&& other) noexcept
     : fd_(std::exchange(other.fd_, -1)),
+      since_(other.since_),
       last_(std::move(other.last_)),
       front_(std::move(other.front_)) {}
 
 LockFile& LockFile::operator=(LockFile&& other) noexcept {
   std::swap(fd_, other.fd_);
+  std::swap(since_, other.since_);
   std::swap(last_, other.last_);
   std::swap(front_, other.front_);
   return *this;
@@ -96,7 +88,7 @@ LockFile::~LockFile() {
 
 Status LockFile::note(const Memory& memory) {
   front_ = fmt::format("pid={}\nstart={}\nsince={}\nlog={}\nfile={}\nhead=", ::getpid(),
-                       started_at(), now_text(), memory.log, memory.file);
+                       started_at(), to_rfc3339(since_), memory.log, memory.file);
   const auto text = front_ + fmt::format("{:020}\n", memory.head);
   if (::pwrite(fd_, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()) ||
       ::ftruncate(fd_, static_cast<off_t>(text.size())) != 0)

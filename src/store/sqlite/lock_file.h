@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/ids.h"
+#include "base/time.h"
 
 namespace reeve::store::sqlite {
 
@@ -16,7 +17,7 @@ namespace reeve::store::sqlite {
 class LockFile {
  public:
   /// conflict: another process (or another store of this one) holds it; the text names it.
-  static Result<LockFile> take(const std::string& path);
+  static Result<LockFile> take(const std::string& path, Time now);
   LockFile(LockFile&& other) noexcept;
   LockFile& operator=(LockFile&& other) noexcept;
   ~LockFile();
@@ -35,8 +36,9 @@ class LockFile {
   void note_head(Position head);
 
  private:
-  explicit LockFile(int fd) : fd_(fd) {}
+  LockFile(int fd, Time since) : fd_(fd), since_(since) {}
   int fd_ = -1;
+  Time since_{};
   std::optional<Memory> last_;
   std::string front_;
 };

@@ -89,7 +89,7 @@ TailIndex load_tail(Connection& db, Position indexed, Position head) {
 Result<Opened> open_file(Env& env, const SqliteOptions& options) {
   Opened opened;
   if (!options.read_only) {
-    auto lock = LockFile::take(options.path + ".lock");
+    auto lock = LockFile::take(options.path + ".lock", env.now());
     if (!lock) return fail(lock.error());
     opened.lock = std::move(*lock);
   }

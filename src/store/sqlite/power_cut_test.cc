@@ -7,7 +7,9 @@
 #include <map>
 #include <random>
 #include <set>
+#include <utility>
 
+#include "store/sqlite/connection.h"
 #include "store/sqlite/faulty_vfs.h"
 #include "store/sqlite/sqlite_store.h"
 #include "store/testing.h"
@@ -159,6 +161,40 @@ TEST_F(PowerCut, AFullDiskIsAClearErrorAndNothingIsHalfDone) {
   ASSERT_TRUE(done) << done.error().message();
   EXPECT_EQ(done->first.value, 4u);
   run(store->close());
+}
+
+TEST_F(PowerCut, ASegmentThatCannotBeWrittenIsTriedAgainAndMissedByNobody) {
+  checkpoint_pages_ = 4'000;
+  auto store = open().value();
+  bool spoil = true;
+  store->set_feed([&](const std::vector<EventPtr>& events) {
+    // The segment of these events is written after this.
+    if (events.back()->position.value >= 30'000 && std::exchange(spoil, false)) vfs_.set_full(true);
+  });
+  const auto append = [&](std::size_t n) {
+    Commit commit;
+    for (std::size_t i = 0; i < n; ++i)
+      commit.events.push_back(make_event(env_, "A", {i == 0 ? "agent:first" : "agent:other"}));
+    return run(store->commit(std::move(commit)));
+  };
+  const auto firsts = [&] {
+    EventFilter mine;
+    mine.scopes = {Scope::trusted("agent:first")};
+    return run(store->read(Position{}, mine, 1'000)).value().events.size();
+  };
+  for (int i = 0; i < 30; ++i) ASSERT_TRUE(append(1'000));
+  EXPECT_EQ(code_of(append(1)), Errc::storage_full);
+  EXPECT_EQ(firsts(), 30u);
+  vfs_.set_full(false);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(append(1'000));
+  EXPECT_EQ(firsts(), 33u);
+  run(store->close());
+  // What no segment covers is read again at the start: less than a segment is left.
+  store = open().value();
+  EXPECT_EQ(firsts(), 33u);
+  run(store->close());
+  auto db = sqlite::Connection::open({.path = path_, .read_only = true}).value();
+  EXPECT_EQ(db->number("SELECT value FROM meta WHERE name='indexed'"), 30'000);
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "store/sqlite/readers.h"
 
+#include <pthread.h>
+
 #include <memory>
 #include <utility>
 
@@ -26,6 +28,7 @@ void Readers::push(Work work) {
 }
 
 void Readers::loop() {
+  ::pthread_setname_np(::pthread_self(), "store-reader");
   std::unique_ptr<Reader> reader;
   std::unique_lock lock(mutex_);
   for (;;) {

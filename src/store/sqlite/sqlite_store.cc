@@ -260,8 +260,8 @@ class SqliteStore final : public Store {
     if (!outcome.events.empty()) {
       for (const auto& event : outcome.events) shared.tail.add(event->position, event->scopes);
       shared.head = outcome.events.back()->position;
-      freeze_if_full(shared);
       if (shared.feed) shared.feed(outcome.events);
+      freeze_if_full(shared);
     }
     for (auto& job : outcome.jobs) job->answer();
     // An answer may have closed and destroyed the store.

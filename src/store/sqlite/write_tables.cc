@@ -67,7 +67,7 @@ WriteTables::WriteTables(Connection& db)
       set_key_(db.prepare("INSERT OR REPLACE INTO idempotency VALUES(?,?,?,?,?,?,?)")),
       purge_keys_(db.prepare("DELETE FROM idempotency WHERE (writer, key) IN (SELECT writer, key "
                              "FROM idempotency WHERE time<=? LIMIT 1000)")),
-      insert_segment_(db.prepare("INSERT INTO segments VALUES(?,?,?)")),
+      insert_segment_(db.prepare("INSERT OR REPLACE INTO segments VALUES(?,?,?)")),
       set_indexed_(db.prepare("INSERT OR REPLACE INTO meta VALUES('indexed', ?)")) {
   const auto number = [&](std::string_view sql) {
     return static_cast<std::uint64_t>(db.number(sql));

@@ -1,5 +1,7 @@
 #include "store/sqlite/writer.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -10,6 +12,9 @@ namespace reeve::store::sqlite {
 namespace {
 
 using namespace std::chrono_literals;
+
+/// So many jobs are more work than waking the writer is.
+constexpr std::size_t kWorthWaking = 8;
 
 /// Follows a cost that changes, mostly by its last eight measurements.
 void follow(std::chrono::nanoseconds& average, std::chrono::nanoseconds seen) {
@@ -49,23 +54,36 @@ Writer::~Writer() {
 
 // --- The domain's side ---------------------------------------------------------------------------
 
+// Woken outside of the mutex, or the writer would wake up only to wait for that.
+
 void Writer::push(std::unique_ptr<Job> job) {
-  const std::scoped_lock guard(mutex_);
-  queue_.push_back(std::move(job));
-  if (sleeping_ || (lingering_ && queue_.size() >= options_.group_cap)) wake_.notify_one();
+  bool wake = false;
+  {
+    const std::scoped_lock guard(mutex_);
+    queue_.push_back(std::move(job));
+    // A lingering writer looks again when it has something to do meanwhile.
+    wake = std::exchange(sleeping_, false) || (lingering_ && queue_.size() == kWorthWaking);
+  }
+  if (wake) wake_.notify_one();
 }
 
 void Writer::push_segment(std::shared_ptr<const TailIndex> index) {
-  const std::scoped_lock guard(mutex_);
-  segment_ = std::move(index);
-  if (sleeping_) wake_.notify_one();
+  {
+    const std::scoped_lock guard(mutex_);
+    segment_ = std::move(index);
+  }
+  wake_.notify_one();
 }
 
 void Writer::delivered(std::chrono::nanoseconds took, std::size_t answers) {
-  const std::scoped_lock guard(mutex_);
-  --undelivered_;
-  if (answers > 0) follow(answer_cost_, took / static_cast<std::int64_t>(answers));
-  if (lingering_) wake_.notify_one();
+  bool wake = false;
+  {
+    const std::scoped_lock guard(mutex_);
+    --undelivered_;
+    if (answers > 0) follow(answer_cost_, took / static_cast<std::int64_t>(answers));
+    wake = lingering_;
+  }
+  if (wake) wake_.notify_one();
 }
 
 void Writer::close() {
@@ -81,6 +99,7 @@ void Writer::join() {
 // --- The thread ----------------------------------------------------------------------------------
 
 void Writer::loop() {
+  ::pthread_setname_np(::pthread_self(), "store-writer");
   while (auto work = wait()) {
     if (work->segment) write_segment(std::move(work->segment));
     if (!work->jobs.empty()) write_group(std::move(work->jobs));
@@ -92,38 +111,52 @@ void Writer::loop() {
   }
 }
 
-/// While the domain answers one group it queues the next: when that is sooner done than another
-/// sync of the disk, one larger group is faster than two small ones.
-bool Writer::should_linger() const {
-  return undelivered_ > 0 && queue_.size() < options_.group_cap && !closing_ && !segment_ &&
-         answer_cost_ * static_cast<std::int64_t>(last_answers_) < commit_cost_;
-}
-
 std::optional<Writer::Work> Writer::wait() {
   std::unique_lock lock(mutex_);
-  const auto something = [&] { return abandon_ || !queue_.empty() || segment_ || closing_; };
   sleeping_ = true;
-  if (should_linger()) {
-    sleeping_ = false;
-    lingering_ = true;
-    wake_.wait_for(lock, commit_cost_, [&] { return abandon_ || !should_linger(); });
-    lingering_ = false;
-    sleeping_ = true;
-  }
-  wake_.wait(lock, something);
+  wake_.wait(lock, [&] { return abandon_ || !queue_.empty() || segment_ || closing_; });
   sleeping_ = false;
   if (abandon_) return std::nullopt;
   Work work;
   work.segment = std::exchange(segment_, nullptr);
-  if (queue_.size() <= options_.group_cap) {
-    work.jobs.swap(queue_);
-  } else {
-    const auto end = queue_.begin() + static_cast<std::ptrdiff_t>(options_.group_cap);
-    work.jobs.assign(std::make_move_iterator(queue_.begin()), std::make_move_iterator(end));
-    queue_.erase(queue_.begin(), end);
-  }
+  take_queued(work.jobs);
   work.close = closing_ && queue_.empty();
   return work;
+}
+
+/// As much of the queue as the group has room for. The mutex is held.
+void Writer::take_queued(Jobs& jobs) {
+  const auto n = std::min(queue_.size(), options_.group_cap - jobs.size());
+  if (jobs.empty() && n == queue_.size()) {
+    jobs.swap(queue_);
+    return;
+  }
+  const auto end = queue_.begin() + static_cast<std::ptrdiff_t>(n);
+  jobs.insert(jobs.end(), std::make_move_iterator(queue_.begin()), std::make_move_iterator(end));
+  queue_.erase(queue_.begin(), end);
+}
+
+/// While the domain answers one group it queues the next. When that is done sooner than another
+/// sync of the disk would be, one larger group is faster than two small ones. The mutex is held.
+bool Writer::more_is_coming(std::size_t so_far) const {
+  const auto answers = static_cast<std::int64_t>(last_answers_);
+  return undelivered_ > 0 && so_far < last_answers_ && !closing_ && !abandon_ &&
+         answer_cost_ * answers < commit_cost_ + run_cost_ * answers;
+}
+
+/// Adds to an open group what has been queued since, or soon will be. False: it is to be committed.
+bool Writer::take_more(Jobs& jobs, Clock::time_point until) {
+  std::unique_lock lock(mutex_);
+  if (queue_.empty() && more_is_coming(jobs.size())) {
+    lingering_ = true;
+    wake_.wait_until(lock, until, [&] {
+      return queue_.size() >= kWorthWaking || !more_is_coming(jobs.size() + queue_.size());
+    });
+    lingering_ = false;
+  }
+  const auto before = jobs.size();
+  take_queued(jobs);
+  return jobs.size() > before;
 }
 
 void Writer::deliver(Jobs jobs, std::vector<EventPtr> events) {
@@ -135,13 +168,13 @@ void Writer::deliver(Jobs jobs, std::vector<EventPtr> events) {
   deliver_(Outcome{.jobs = std::move(jobs), .events = std::move(events)});
 }
 
-void Writer::write_group(Jobs jobs) {
+void Writer::write_group(Jobs jobs, bool whole) {
   if (!broken_ && !tables_) reopen();
   if (broken_ || !tables_) {
     for (auto& job : jobs) job->fail_with(broken_ ? *broken_ : *away_);
     return deliver(std::move(jobs));
   }
-  if (try_group(jobs)) return;
+  if (try_group(jobs, whole)) return;
   if (jobs.size() == 1) {
     jobs.front()->fail_with(db_->take_failure()->error);
     return deliver(std::move(jobs));
@@ -151,22 +184,37 @@ void Writer::write_group(Jobs jobs) {
   for (auto& job : jobs) {
     Jobs alone;
     alone.push_back(std::move(job));
-    write_group(std::move(alone));
+    write_group(std::move(alone), false);
   }
 }
 
+/// Runs the jobs, and those that are queued meanwhile. False: the connection failed.
+bool Writer::run_jobs(Jobs& jobs, bool whole) {
+  const auto start = Clock::now();
+  auto idle = 0ns;
+  for (std::size_t i = 0; i < jobs.size();) {
+    for (; i < jobs.size(); ++i) {
+      jobs[i]->run(*tables_);
+      if (!db_->ok()) return false;
+    }
+    if (!whole || jobs.size() >= options_.group_cap) break;
+    const auto before = Clock::now();
+    if (!take_more(jobs, start + commit_cost_ + run_cost_ * static_cast<int>(jobs.size()))) break;
+    idle += Clock::now() - before;
+  }
+  follow(run_cost_, (Clock::now() - start - idle) / static_cast<std::int64_t>(jobs.size()));
+  return true;
+}
+
 /// False: rolled back, and nothing of it happened. The connection says why.
-bool Writer::try_group(Jobs& jobs) {
+bool Writer::try_group(Jobs& jobs, bool whole) {
   if (!tables_->begin()) {  // busy, read-only: it is none of the commits' fault
     const auto why = db_->take_failure()->error;
     for (auto& job : jobs) job->fail_with(why);
     deliver(std::move(jobs));
     return true;
   }
-  for (auto& job : jobs) {
-    if (!db_->ok()) break;
-    job->run(*tables_);
-  }
+  run_jobs(jobs, whole);
   if (!db_->ok()) {
     const auto why = db_->take_failure();
     tables_->rollback();
@@ -208,6 +256,7 @@ void Writer::write_segment(std::shared_ptr<const TailIndex> index) {
                     why->error.message());
       tables_->rollback();
       db_->take_failure();
+      if (why->is_io()) let_go(why->error);
     }
   }
   {
@@ -247,11 +296,16 @@ void Writer::lose_outcome(Jobs& jobs, const Error& why) {
       Errc::unknown_outcome,
       "it may or may not have been written; repeat it with the same key: " + why.message());
   for (auto& job : jobs) job->fail_with(unknown);
+  let_go(why);
+  reopen();
+  deliver(std::move(jobs));
+}
+
+/// A connection whose sync failed is not written through again.
+void Writer::let_go(const Error& why) {
   tables_.reset();
   db_.reset();
   away_ = why;
-  reopen();
-  deliver(std::move(jobs));
 }
 
 bool Writer::reopen() {

@@ -65,13 +65,17 @@ class Writer {
 
   void loop();
   std::optional<Work> wait();
-  [[nodiscard]] bool should_linger() const;
-  void write_group(Jobs jobs);
-  bool try_group(Jobs& jobs);
+  [[nodiscard]] bool more_is_coming(std::size_t so_far) const;
+  void take_queued(Jobs& jobs);
+  bool take_more(Jobs& jobs, Clock::time_point until);
+  void write_group(Jobs jobs, bool whole = true);
+  bool try_group(Jobs& jobs, bool whole);
+  bool run_jobs(Jobs& jobs, bool whole);
   void write_segment(std::shared_ptr<const TailIndex> index);
   void tidy();
   void finish();
   void lose_outcome(Jobs& jobs, const Error& why);
+  void let_go(const Error& why);
   bool reopen();
   bool find_lost_events(Position head);
   void deliver(Jobs jobs, std::vector<EventPtr> events = {});
@@ -84,7 +88,8 @@ class Writer {
   Position told_;                        // the head that the domain knows of, or is about to
   std::optional<Error> away_;            // why there is no connection
   std::optional<Error> broken_;          // the file lost what was acknowledged: never write again
-  std::chrono::nanoseconds commit_cost_{0};
+  std::chrono::nanoseconds commit_cost_{0};  // of a COMMIT
+  std::chrono::nanoseconds run_cost_{0};     // of a job before that
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable wake_;
