@@ -111,8 +111,11 @@ class Daemon {
 
   Task<> watch_signals() {
     asio::signal_set signals(co_await asio::this_coro::executor, SIGTERM, SIGINT);
-    co_await signals.async_wait(asio::use_awaitable);
-    ask_to_stop(api::StopMode::daemon, "terminated");
+    // A terminal tells the daemon and its keeper, who passes it on: the second one changes nothing.
+    for (;;) {
+      co_await signals.async_wait(asio::use_awaitable);
+      ask_to_stop(api::StopMode::daemon, "terminated");
+    }
   }
 
   Task<Status> tell(Fact fact) {

@@ -8,6 +8,7 @@
 
 #include "base/ids.h"
 #include "base/json.h"
+#include "client/keeper_lock.h"
 #include "client/start_daemon.h"
 #include "wire/problem.h"
 
@@ -20,6 +21,8 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kTimeout = 30'000ms;
 constexpr auto kStartTimeout = 20'000ms;
 constexpr auto kForEver = std::chrono::milliseconds(365 * 24h);
+/// How often a daemon is started before its death at the start is believed.
+constexpr int kStarts = 3;
 constexpr const char* kApi = "1";
 
 /// Percent-encodes everything that has a meaning in a target.
@@ -98,8 +101,14 @@ net::ClientOptions Client::options(std::chrono::milliseconds timeout) const {
 }
 
 Status Client::revive() {
-  if (settings_.may_start_daemon) return start_daemon(folder_, kStartTimeout);
-  return fail(Errc::unavailable, "the town's daemon does not run");
+  if (!settings_.may_start_daemon) return fail(Errc::unavailable, "the town's daemon does not run");
+  Status started;
+  // A daemon that ended while it was starting may have been killed: that says nothing of the next.
+  for (int attempt = 0; attempt < kStarts; ++attempt) {
+    started = start_daemon(folder_, kStartTimeout, settings_.program);
+    if (started || !started.error().is(Errc::unavailable)) break;
+  }
+  return started;
 }
 
 Result<net::Response> Client::send_until_answered(net::ClientRequest request,
@@ -107,28 +116,21 @@ Result<net::Response> Client::send_until_answered(net::ClientRequest request,
   request.headers.emplace_back("Reeve-Api", kApi);
   if (!settings_.round_token.empty())
     request.headers.emplace_back("Reeve-Token", settings_.round_token);
-  if (request.method != "GET") {
-    request.headers.emplace_back("Idempotency-Key", new_key());
-    request.headers.emplace_back("Content-Type", "application/json");
-  }
-  // Inside a round the daemon may be on its way back; outside, it is started, and a cut answer
-  // asked for again.
+  if (request.method != "GET") request.headers.emplace_back("Content-Type", "application/json");
+  // A daemon that is away is on its way back, or is started; a cut answer is asked for again. It
+  // may die any number of times meanwhile.
+  const bool waits = settings_.may_start_daemon || !settings_.round_token.empty();
   const auto deadline = Clock::now() + settings_.patience;
-  auto pause = 5ms;
+  auto pause = 0ms;
   for (;;) {
     net::BlockingClient connection(net::UnixAddress{folder_.socket()}, options(timeout));
     auto response = connection.request(request);
     if (response || !worth_repeating(response.error())) return response;
-    if (settings_.may_start_daemon) {
-      // That another daemon has the town may be said of one that is just ending: then it is tried
-      // again.
-      if (auto revived = revive(); !revived) return fail(revived.error());
-    } else if (settings_.round_token.empty()) {
-      return response;
-    }
-    if (Clock::now() + pause > deadline) return response;
+    if (!waits || Clock::now() + pause > deadline) return response;
     std::this_thread::sleep_for(pause);
-    pause = std::min(pause * 2, 500ms);
+    pause = std::clamp(pause * 2, 5ms, 500ms);
+    if (!settings_.may_start_daemon) continue;
+    if (auto revived = revive(); !revived) return fail(revived.error());
   }
 }
 
@@ -138,11 +140,13 @@ Result<net::Response> Client::get(const std::string& target, std::chrono::millis
   return send_until_answered(std::move(request), timeout);
 }
 
-Result<net::Response> Client::post(const std::string& target, const std::string& body) {
+Result<net::Response> Client::post(const std::string& target, const std::string& body,
+                                   const std::string& key) {
   net::ClientRequest request;
   request.method = "POST";
   request.target = target;
   request.body = body;
+  request.headers.emplace_back("Idempotency-Key", key.empty() ? new_key() : key);
   return send_until_answered(std::move(request), kTimeout);
 }
 
@@ -160,11 +164,12 @@ Result<Agent> Client::kill(const std::string& agent, const std::string& reason) 
   return read<Agent>(
       post("/v1/agents/" + escape(agent) + "/kill", write_json_of(api::KillRequest{reason})));
 }
-Result<Task> Client::assign(const std::string& agent, const api::AssignRequest& request) {
-  return read<Task>(post("/v1/agents/" + escape(agent) + "/tasks", write_json_of(request)));
+Result<Task> Client::assign(const std::string& agent, const api::AssignRequest& request,
+                            const std::string& key) {
+  return read<Task>(post("/v1/agents/" + escape(agent) + "/tasks", write_json_of(request), key));
 }
-Result<Message> Client::send(const api::SendRequest& request) {
-  return read<Message>(post("/v1/messages", write_json_of(request)));
+Result<Message> Client::send(const api::SendRequest& request, const std::string& key) {
+  return read<Message>(post("/v1/messages", write_json_of(request), key));
 }
 Result<api::InboxView> Client::inbox(const std::string& agent) {
   return read<api::InboxView>(get("/v1/agents/" + escape(agent) + "/inbox", kTimeout));
@@ -217,6 +222,8 @@ Status Client::stop(api::StopMode mode) {
   request.headers.emplace_back("Reeve-Api", kApi);
   request.body = write_json_of(api::StopRequest{mode});
   auto response = connection.request(request);
+  // A daemon that died would be brought back by its keeper.
+  if (!response && response.error().is(Errc::unavailable) && end_keeper(folder_)) return {};
   if (!response) return fail(response.error());
   if (response->status >= 400) return fail(wire::read_problem(response->status, response->body));
   net::ClientRequest follow;
@@ -264,7 +271,8 @@ Status Client::follow(EventQuery query, const OnFrame& on_frame) {
       going = on_frame(message.event, message.data, message.id.value_or(""));
       return going;
     });
-    if (told) return fail(*told);
+    if (told && !worth_repeating(*told)) return fail(*told);
+    told.reset();
     if (response && response->status >= 400)
       return fail(wire::read_problem(response->status, response->body));
     if (!response && !worth_repeating(response.error()) && !response.error().is(Errc::timeout))

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
@@ -19,8 +20,10 @@ struct ClientSettings {
   /// here: it would be the round's child and end with it.
   std::string round_token;
   bool may_start_daemon = true;
-  /// How long to look for a daemon that is away, inside a round.
+  /// How long to look for a daemon that is away.
   std::chrono::milliseconds patience{30'000};
+  /// The `reeve` that is started as the daemon; library users in other programs name theirs.
+  std::filesystem::path program = "/proc/self/exe";
 };
 /// From REEVE_TOKEN and REEVE_NO_START.
 ClientSettings settings_from_environment(std::string version);
@@ -37,8 +40,10 @@ class Client {
   Result<api::AgentView> agent(const std::string& reference);
   Result<Agent> spawn(const api::SpawnRequest& request);
   Result<Agent> kill(const std::string& agent, const std::string& reason);
-  Result<Task> assign(const std::string& agent, const api::AssignRequest& request);
-  Result<Message> send(const api::SendRequest& request);
+  /// `key`: of an earlier request, which this one repeats; empty: a new request.
+  Result<Task> assign(const std::string& agent, const api::AssignRequest& request,
+                      const std::string& key = {});
+  Result<Message> send(const api::SendRequest& request, const std::string& key = {});
   Result<api::InboxView> inbox(const std::string& agent);
   Result<api::TaskPage> tasks(const std::string& state, std::uint64_t after, std::size_t limit);
   Result<api::TaskView> task(const std::string& reference);
@@ -52,7 +57,8 @@ class Client {
                                    std::optional<std::chrono::milliseconds> timeout);
   Result<std::string> output(const std::string& agent, const std::string& run,
                              const std::string& stream);
-  /// Asks a running daemon to stop and returns when it has; unavailable: none runs.
+  /// Asks a running daemon to stop and returns when it has, or its keeper not to start one again;
+  /// unavailable: there is neither.
   Status stop(api::StopMode mode);
 
   struct EventQuery {
@@ -80,7 +86,8 @@ class Client {
 
  private:
   Result<net::Response> get(const std::string& target, std::chrono::milliseconds timeout);
-  Result<net::Response> post(const std::string& target, const std::string& body);
+  Result<net::Response> post(const std::string& target, const std::string& body,
+                             const std::string& key = {});
   Result<net::Response> send_until_answered(net::ClientRequest request,
                                             std::chrono::milliseconds timeout);
   net::ClientOptions options(std::chrono::milliseconds timeout) const;

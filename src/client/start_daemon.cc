@@ -44,7 +44,8 @@ Result<std::string> read_all(int fd, std::chrono::milliseconds timeout) {
 
 }  // namespace
 
-Status start_daemon(const TownFolder& folder, std::chrono::milliseconds timeout) {
+Status start_daemon(const TownFolder& folder, std::chrono::milliseconds timeout,
+                    const std::filesystem::path& path) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return fail(os_error(errno, "start the daemon"));
   net::Fd ready(ends[0]);
@@ -71,8 +72,7 @@ Status start_daemon(const TownFolder& folder, std::chrono::milliseconds timeout)
   std::array<char*, 6> argv{program.data(), verb.data(),       town_option.data(),
                             town.data(),    background.data(), nullptr};
   pid_t pid = -1;
-  const int failed =
-      ::posix_spawn(&pid, "/proc/self/exe", &actions, &attributes, argv.data(), environ);
+  const int failed = ::posix_spawn(&pid, path.c_str(), &actions, &attributes, argv.data(), environ);
   ::posix_spawnattr_destroy(&attributes);
   ::posix_spawn_file_actions_destroy(&actions);
   if (failed != 0) return fail(os_error(failed, "start the daemon"));

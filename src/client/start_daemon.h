@@ -10,7 +10,9 @@ namespace reeve::client {
 /// Starts the town's daemon (with its keeper) in the background and returns when it answers, or
 /// says why it cannot. If another starter is faster, that one's daemon is as good: no error.
 ///
-/// timeout: it did not come up in time; else the error that the daemon ended with.
-Status start_daemon(const TownFolder& folder, std::chrono::milliseconds timeout);
+/// `program` is the `reeve` to run. timeout: it did not come up in time; unavailable: it ended
+/// without a word; else the error that the daemon ended with.
+Status start_daemon(const TownFolder& folder, std::chrono::milliseconds timeout,
+                    const std::filesystem::path& program);
 
 }  // namespace reeve::client

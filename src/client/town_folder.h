@@ -17,6 +17,7 @@ class TownFolder {
   [[nodiscard]] std::filesystem::path settings() const { return dir() / "town.toml"; }
   [[nodiscard]] std::filesystem::path database() const { return dir() / "town.db"; }
   [[nodiscard]] std::filesystem::path socket() const { return dir() / "daemon.sock"; }
+  [[nodiscard]] std::filesystem::path keeper_lock() const { return dir() / "keeper.lock"; }
   [[nodiscard]] std::filesystem::path log() const { return dir() / "daemon.log"; }
   [[nodiscard]] std::filesystem::path rounds() const { return dir() / "rounds"; }
 

@@ -138,7 +138,6 @@ Task<> CliRound::pump() {
   std::vector<AgentEvent> rest;
   auto verdict = dialect_->finish(how_it_ended(), rest);
   for (const auto& event : rest) digest(event, progress_.out, progress_.out);
-  if (!co_await flush()) co_return;
   const auto& claim = round_->state().claim;
   const bool started = exit.has_value() || (claim && claim->child);
   co_await settle(std::move(verdict), started, exit);
@@ -227,12 +226,31 @@ NewEvent CliRound::make_event(const AgentEvent& event, Normal normal, std::uint6
   return made;
 }
 
-Task<Result<store::Committed>> CliRound::try_flush() {
-  Draft draft(runs_.env_, runs_.log_.store(), Caller{.origin = origin_of(agent_)});
+Task<Status> CliRound::add_digested(Draft& draft) {
   for (const auto& fact : facts_) {
-    if (auto added = co_await draft.add(fact); !added) co_return fail(added.error());
+    if (auto added = co_await draft.add(fact); !added) co_return added;
   }
   for (const auto& event : events_) draft.add_event(event);
+  co_return Status();
+}
+
+/// Says in their place that no store takes them. False: something else is wrong.
+bool CliRound::give_up_digested(const Error& error) {
+  if (!error.is(Errc::invalid_argument) && !error.is(Errc::too_large)) return false;
+  if (events_.empty() && facts_.empty()) return false;
+  logging::error("run {}: {} events were refused: {}", run_.id.str(), events_.size(),
+                 error.message());
+  events_.clear();
+  facts_.clear();
+  if (std::exchange(gave_up_, true)) return true;
+  events_.push_back(make_event(ErrorRaised{.code = "events_refused", .message = error.message()},
+                               normalise(ErrorRaised{}), progress_.out));
+  return true;
+}
+
+Task<Result<store::Committed>> CliRound::try_flush() {
+  Draft draft(runs_.env_, runs_.log_.store(), Caller{.origin = origin_of(agent_)});
+  if (auto added = co_await add_digested(draft); !added) co_return fail(added.error());
   progress_.dialect_state = dialect_->save();
   store::DocKey key{kRoundKind, run_.id.str()};
   draft.require(store::RunAt{run_.id, run_.epoch});
@@ -262,21 +280,13 @@ Task<bool> CliRound::flush() {
       if (co_await was_committed()) break;
       if (error.is(Errc::conflict)) continue;  // the thread's document moved on
     }
-    if (error.is(Errc::invalid_argument) || error.is(Errc::too_large)) {
-      logging::error("run {}: {} events were refused: {}", run_.id.str(), events_.size(),
-                     error.message());
-      events_.clear();
-      events_.push_back(
-          make_event(ErrorRaised{.code = "events_refused", .message = error.message()},
-                     normalise(ErrorRaised{}), progress_.out));
-      facts_.clear();
-      continue;
-    }
+    if (give_up_digested(error)) continue;
     logging::warn("run {}: its events cannot be kept now: {}", run_.id.str(), error.message());
     co_await aio::sleep(runs_.env_, pause);
     pause = std::min(pause * 2, std::chrono::nanoseconds(kLastRetry));
   }
   ++progress_version_;
+  gave_up_ = false;
   events_.clear();
   facts_.clear();
   co_return true;
@@ -330,7 +340,7 @@ Task<> CliRound::settle(RunFinished verdict, bool started, std::optional<proc::E
   for (;;) {
     const auto done = co_await try_settle(verdict, started, exit);
     if (done || done.error().is(Errc::fenced)) co_return;
-    if (done.error().is(Errc::conflict)) continue;
+    if (done.error().is(Errc::conflict) || give_up_digested(done.error())) continue;
     logging::warn("run {}: its end cannot be kept now: {}", run_.id.str(), done.error().message());
     co_await aio::sleep(runs_.env_, pause);
     pause = std::min(pause * 2, std::chrono::nanoseconds(kLastRetry));
@@ -343,6 +353,8 @@ Task<Status> CliRound::try_settle(const RunFinished& verdict, bool started,
   auto run = co_await draft.get<reeve::Run>(run_.id);
   if (!run) co_return fail(run.error());
   if (is_ended(run->state)) co_return Status();
+  // What the end itself says comes with it: on its own it would be said again by a later daemon.
+  if (auto added = co_await add_digested(draft); !added) co_return added;
 
   // A cancel wins over whatever the executor says (G8).
   auto ending = run->stopping ? Ending::cancelled : verdict.ending;

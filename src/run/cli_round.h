@@ -62,6 +62,8 @@ class CliRound {
   /// off.
   Task<bool> flush();
   Task<Result<store::Committed>> try_flush();
+  Task<Status> add_digested(Draft& draft);
+  bool give_up_digested(const Error& error);
   /// After an unknown outcome or a lost race: whether the store's progress is ours already.
   Task<bool> was_committed();
   Task<bool> watch_silence();
@@ -81,6 +83,7 @@ class CliRound {
   std::vector<Fact> facts_;
   std::chrono::nanoseconds heard_{};  // when it last said something
   bool fenced_ = false;
+  bool gave_up_ = false;  // on events: what is said instead has not been committed yet
   bool out_ended_ = false;
   bool err_ended_ = false;
   aio::Signal noticed_;

@@ -25,21 +25,29 @@ std::string_view heading(const Letter& letter) {
 }  // namespace
 
 std::vector<Message> choose_messages(const std::vector<Message>& waiting) {
+  const auto reason = std::ranges::find_if(
+      waiting, [](const Message& message) { return starts_round(message.type); });
+  if (reason == waiting.end()) return {};
+  // It has its room, however many wait before it that start nothing: they would keep it from ever
+  // being served.
   std::vector<Message> chosen;
   bool task = false;
-  bool starts = false;
-  std::size_t text = 0;
-  for (const auto& message : waiting) {
-    if (task && carries_task(message)) continue;
-    if (!chosen.empty() &&
-        (chosen.size() >= kMostMessages || text + message.text.size() > kMostText))
-      break;
-    task = task || carries_task(message);
-    starts = starts || starts_round(message.type);
-    text += message.text.size();
-    chosen.push_back(message);
+  bool has_reason = false;
+  std::size_t text = reason->text.size();
+  for (auto it = waiting.begin(); it != waiting.end(); ++it) {
+    if (task && carries_task(*it)) continue;
+    if (it == reason) {
+      has_reason = true;
+    } else {
+      const auto count = chosen.size() + (has_reason ? 0 : 1);
+      const bool full = count >= kMostMessages || text + it->text.size() > kMostText;
+      if (full && has_reason) break;
+      if (full) continue;
+      text += it->text.size();
+    }
+    task = task || carries_task(*it);
+    chosen.push_back(*it);
   }
-  if (!starts) chosen.clear();
   return chosen;
 }
 

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "base/error.h"
+#include "client/town_folder.h"
+#include "net/fd.h"
+
+namespace reeve::client {
+
+/// The right to be a town's one keeper: a lock file with the keeper's process number in it, held
+/// for life. The daemon, which the keeper forks, lets go of its copy and may outlive the keeper.
+class KeeperLock {
+ public:
+  /// conflict: another keeper has it. One that pauses before its next restart is woken for it.
+  static Result<KeeperLock> take(const TownFolder& folder);
+
+  /// In a forked child: the lock stays its parent's.
+  void let_go() { file_.reset(); }
+
+ private:
+  explicit KeeperLock(net::Fd file) : file_(std::move(file)) {}
+  net::Fd file_;
+};
+
+/// Asks a keeper, and through it its daemon, to end; also one that pauses between two daemons.
+/// False: there is none.
+bool end_keeper(const TownFolder& folder);
+
+}  // namespace reeve::client

@@ -1,0 +1,161 @@
+#include "load.h"
+
+#include <thread>
+
+#include "base/json.h"
+
+namespace reeve::crash {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// How long a writer waits for its answer before it gives a request up as "maybe".
+constexpr auto kPatience = 60s;
+
+}  // namespace
+
+client::Client connect(const Place& place, bool starts) {
+  client::ClientSettings settings;
+  settings.version = REEVE_VERSION;
+  settings.may_start_daemon = starts;
+  settings.program = place.program;
+  return {place.town, settings};
+}
+
+Load::Request Load::invent(Random& random, int number, int count, bool keyed) {
+  Request request;
+  const auto name = "w" + std::to_string(number) + "-" + std::to_string(count);
+  // Tasks only as fast as the agents get them done.
+  request.task = open_tasks_ < 2 * static_cast<int>(agents_.size()) && chance(random, 40);
+  request.agent =
+      agents_[static_cast<std::size_t>(pick(random, 0, static_cast<int>(agents_.size()) - 1))];
+  request.text = (request.task ? "task " : "message ") + name;
+  if (request.task && doomed_ && chance(random, 5)) request.text += " cannot be done";
+  if (keyed) request.key = "crash-" + name;
+  return request;
+}
+
+Result<std::string> Load::ask(client::Client& client, const Request& request) {
+  if (request.task) {
+    const auto task = client.assign(request.agent, {.text = request.text}, request.key);
+    if (!task) return fail(task.error());
+    return task->id.str();
+  }
+  api::SendRequest send;
+  send.to = request.agent;
+  send.text = request.text;
+  send.type = MessageType::informational;
+  const auto message = client.send(send, request.key);
+  if (!message) return fail(message.error());
+  return message->id.str();
+}
+
+void Load::write(std::uint64_t seed, int number, bool starts) {
+  Random random(seed);
+  auto client = connect(place_, starts);
+  std::vector<Request> done;
+  for (int count = 1; writing_; ++count) {
+    const auto request = invent(random, number, count, !starts);
+    Result<std::string> answer = fail(Errc::unavailable, "not asked");
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    do {
+      if (starts) {
+        const std::shared_lock allowed(starters_);
+        answer = ask(client, request);
+        break;
+      }
+      answer = ask(client, request);
+      if (!answer) std::this_thread::sleep_for(10ms);
+    } while (!answer && std::chrono::steady_clock::now() < deadline);
+    {
+      const std::scoped_lock guard(mutex_);
+      if (answer) {
+        acknowledged_.push_back({request.task, *answer, request.text});
+      } else {
+        unacknowledged_.push_back(request.text + ": " + answer.error().message());
+      }
+    }
+    if (answer && !starts) {
+      done.push_back(request);
+      done.back().id = *answer;
+      if (chance(random, 20)) {
+        repeat(client,
+               done[static_cast<std::size_t>(pick(random, 0, static_cast<int>(done.size()) - 1))],
+               random);
+      }
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(pick(random, 20, 160)));
+  }
+}
+
+/// The same key: the first answer again; with another body a conflict.
+void Load::repeat(client::Client& client, const Request& request, Random& random) {
+  auto again = request;
+  const bool other = chance(random, 30);
+  if (other) again.text += " (changed)";
+  const auto answer = ask(client, again);
+  if (!answer && (answer.error().is(Errc::unavailable) || answer.error().is(Errc::unknown_outcome)))
+    return;
+  const bool right =
+      other ? !answer && answer.error().is(Errc::conflict) : answer && *answer == request.id;
+  if (right) return;
+  const std::scoped_lock guard(mutex_);
+  wrong_answers_.push_back(again.key + ": " + (answer ? *answer : answer.error().message()) +
+                           " instead of " + (other ? "a conflict" : request.id));
+}
+
+bool Load::see(const std::string& data) {
+  const std::scoped_lock guard(mutex_);
+  const auto event = parse_json_as<Event>(data);
+  if (!event) {
+    breaks_.push_back(event.error().message() + ": " + data);
+    return true;
+  }
+  if (event->position.value != reached_ + 1) {
+    breaks_.push_back("position " + std::to_string(event->position.value) + " after " +
+                      std::to_string(reached_));
+  }
+  reached_ = event->position.value;
+  followed_.push_back(event->id.str());
+  if (event->kind == "TaskCreated") ++open_tasks_;
+  if (event->kind == "TaskCompleted" || event->kind == "TaskFailed") --open_tasks_;
+  return reached_ < until_;
+}
+
+void Load::follow(std::uint64_t seed) {
+  Random random(seed);
+  auto client = connect(place_, false);
+  std::string cursor;
+  while (reached_ < until_) {
+    int left = pick(random, 20, 600);  // then the follower itself begins anew
+    client::Client::EventQuery query;
+    query.after = cursor;
+    const auto done = client.follow(
+        query, [&](const std::string& name, const std::string& data, const std::string& at) {
+          if (!at.empty()) cursor = at;
+          if (name != "event") return reached_ < until_;
+          return see(data) && --left > 0;
+        });
+    if (done) continue;
+    breaks_.push_back("following failed: " + done.error().message());
+    std::this_thread::sleep_for(50ms);
+    if (breaks_.size() > 100) break;
+  }
+  follows_ = false;
+}
+
+std::size_t Load::acknowledged() {
+  const std::scoped_lock guard(mutex_);
+  return acknowledged_.size();
+}
+
+void Load::testify(Evidence& evidence) {
+  const std::scoped_lock guard(mutex_);
+  evidence.acknowledged = std::move(acknowledged_);
+  evidence.unacknowledged = std::move(unacknowledged_);
+  evidence.wrong_answers = std::move(wrong_answers_);
+  evidence.followed = std::move(followed_);
+  evidence.breaks = std::move(breaks_);
+}
+
+}  // namespace reeve::crash
