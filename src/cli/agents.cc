@@ -1,3 +1,4 @@
+#include <cstdlib>
 #include <ostream>
 
 #include "cli/commands.h"
@@ -56,7 +57,8 @@ class Spawn final : public Command {
                   "A preset (claude, codex, gemini, qwen, opencode, pi, ...) or a command");
     options.values("--arg", request_.args,
                    "An argument for the CLI, passed on as it is (repeatable)");
-    options.values("--env", env_, "A variable for the CLI: NAME=VALUE (repeatable)");
+    options.values("--env", env_,
+                   "A variable for the CLI: NAME=VALUE, or NAME as it is set here (repeatable)");
     options.value("-m,--model", request_.model, "The model, where the CLI takes one");
     options.value("--role", request_.role, "What it is for, in its prompt");
     options.choice("--permissions", permissions_, {"ask", "edits", "bypass"},
@@ -75,10 +77,14 @@ class Spawn final : public Command {
   Status run(Session& session) override {
     for (const auto& pair : env_) {
       const auto equals = pair.find('=');
-      if (equals == 0 || equals == std::string::npos) {
-        return fail(Errc::invalid_argument, "--env wants NAME=VALUE, not \"" + pair + "\"");
+      const auto name = pair.substr(0, equals);
+      const char* mine = equals == std::string::npos ? std::getenv(name.c_str()) : nullptr;
+      if (name.empty() || (equals == std::string::npos && mine == nullptr)) {
+        return fail(Errc::invalid_argument,
+                    "--env wants NAME=VALUE, or the NAME of a variable that is set here, not \"" +
+                        pair + "\"");
       }
-      request_.env[pair.substr(0, equals)] = pair.substr(equals + 1);
+      request_.env[name] = mine != nullptr ? std::string(mine) : pair.substr(equals + 1);
     }
     const auto ms = [](double seconds) {
       return Duration(static_cast<std::int64_t>(seconds * 1000));

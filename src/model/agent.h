@@ -3,7 +3,6 @@
 #include <boost/describe.hpp>
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -71,7 +70,9 @@ struct Agent {
   Permissions permissions = Permissions::edits;
   Durability durability = Durability::compacted;
   Completes completes = Completes::success;
-  std::map<std::string, std::string> env;
+  /// Names of the variables that its CLI is given. Their values may be secrets, so they are in no
+  /// document and no event (run/documents.h: kEnvKind).
+  std::vector<std::string> env;
   AgentLimits limits;
 
   std::optional<ThreadId> thread;  ///< the conversation that the next run goes on with

@@ -42,6 +42,9 @@ store::DocKey key_of(const typename DocOf<D>::Key& id) {
 
 /// Kinds that begin with an underscore are bookkeeping: in a commit, but not folded from events.
 inline constexpr const char* kRoundKind = "_round";
+/// The variables that an agent's CLI is given, {NAME: value}: kept out of documents and events,
+/// since keys are among them.
+inline constexpr const char* kEnvKind = "_agent_env";
 /// A name of an agent that is taken: its body is the agent's id.
 inline constexpr const char* kNameKind = "_agent_name";
 

@@ -141,12 +141,27 @@ Status write_private_file(const std::filesystem::path& path, const std::string& 
 
 }  // namespace
 
+/// The values behind Agent::env.
+Task<Result<proc::Variables>> Runs::variables_of(AgentId agent) {
+  store::DocKey key{kEnvKind, agent.str()};
+  auto doc = co_await log_.store().get(std::move(key));
+  if (!doc) co_return fail(doc.error());
+  if (!*doc) co_return proc::Variables();
+  co_return parse_json_as<proc::Variables>((*doc)->body);
+}
+
 Task<Result<RunId>> Runs::start(RunRequest request) {
   Draft draft(env_, log_.store(), Caller{.origin = "town"});
   auto agent = co_await draft.get<Agent>(request.agent.id);
   if (!agent) co_return fail(agent.error());
   if (agent->state != AgentState::idle || agent->current_run || agent->stopping) {
     co_return fail(Errc::conflict, agent->name + " is " + std::string(enum_name(agent->state)));
+  }
+  proc::Variables variables;
+  if (!agent->env.empty()) {
+    auto values = co_await variables_of(agent->id);
+    if (!values) co_return fail(values.error());
+    variables = std::move(*values);
   }
   Thread thread;
   if (agent->thread) {
@@ -205,7 +220,7 @@ Task<Result<RunId>> Runs::start(RunRequest request) {
   if (begun) {
     auto additions = options_.additions;
     for (const auto& [name, value] : plan->env) additions[name] = value;
-    for (const auto& [name, value] : agent->env) additions[name] = value;
+    for (const auto& [name, value] : variables) additions[name] = value;
     additions["REEVE_TOWN"] = options_.root.string();
     additions["REEVE_AGENT"] = agent->name;
     additions["REEVE_AGENT_ID"] = agent->id.str();

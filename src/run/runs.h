@@ -87,6 +87,7 @@ class Runs {
  private:
   friend class CliRound;
   Task<> follow_stops();
+  Task<Result<std::map<std::string, std::string>>> variables_of(AgentId agent);
   Task<> execute(std::shared_ptr<CliRound> round);
   void ended(RunId run);
 

@@ -21,7 +21,7 @@ Result<std::vector<Fact>> decide_spawn(const Ground& ground, const api::SpawnReq
   agent.permissions = request.permissions;
   agent.durability = request.durability;
   agent.completes = request.completes;
-  agent.env = request.env;
+  for (const auto& [name, value] : request.env) agent.env.push_back(name);
   agent.limits = request.limits;
   agent.created_at = ground.env.now();
   agent.last_active_at = agent.created_at;
@@ -47,6 +47,9 @@ Task<Result<Agent>> spawn(Ground ground, Caller caller, api::SpawnRequest reques
       co_return fail(added.error());
     draft.require(store::DocAbsent{taken});
     draft.write(store::PutDoc{taken, write_json_of(id), {}});
+    if (!request.env.empty()) {
+      draft.write(store::PutDoc{{run::kEnvKind, id.str()}, write_json_of(request.env), {}});
+    }
     co_return co_await draft.get<Agent>(id);
   };
   co_return co_await change<Agent>(ground, std::move(caller), decide);
