@@ -1,5 +1,7 @@
 #include "client/client.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/random.h>
 
 #include <algorithm>
@@ -212,6 +214,20 @@ Result<std::string> Client::output(const std::string& agent, const std::string& 
   return std::move(response->body);
 }
 
+namespace {
+
+/// The daemon's last deed is to close its store, which frees the lock beside it.
+void wait_until_closed(const TownFolder& folder) {
+  const net::Fd lock(::open((folder.database().string() + ".lock").c_str(), O_RDONLY | O_CLOEXEC));
+  const auto deadline = Clock::now() + kTimeout;
+  while (lock.get() >= 0 && ::flock(lock.get(), LOCK_SH | LOCK_NB) != 0 &&
+         Clock::now() < deadline) {
+    std::this_thread::sleep_for(2ms);
+  }
+}
+
+}  // namespace
+
 Status Client::stop(api::StopMode mode) {
   net::BlockingClient connection(net::UnixAddress{folder_.socket()}, options(kTimeout));
   // A stream ends when its daemon does, so that is what is waited for.
@@ -230,6 +246,7 @@ Status Client::stop(api::StopMode mode) {
   follow.target = "/v1/events?from=now&kind=DaemonStopped";
   follow.headers = {{"Accept", "text/event-stream"}};
   static_cast<void>(life.stream(follow, [](const wire::SseMessage&) { return true; }));
+  wait_until_closed(folder_);
   return {};
 }
 
