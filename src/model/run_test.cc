@@ -8,8 +8,8 @@ namespace reeve {
 namespace {
 
 TEST(Run, G7_TheFirstTerminalFactStands) {
-  std::optional<Run> run;
-  Run started;
+  std::optional<reeve::Run> run;
+  reeve::Run started;
   started.id = RunId(Uuid{{1}});
   apply(run, fact::RunStarted{started}, from_ms(1));
   ASSERT_TRUE(run);
@@ -27,8 +27,8 @@ TEST(Run, G7_TheFirstTerminalFactStands) {
 }
 
 TEST(Run, KnowsThatItsAgentReported) {
-  std::optional<Run> run;
-  Run started;
+  std::optional<reeve::Run> run;
+  reeve::Run started;
   started.id = RunId(Uuid{{1}});
   apply(run, fact::RunStarted{started}, from_ms(1));
   fact::TaskProgressed elsewhere;
