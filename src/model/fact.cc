@@ -352,8 +352,17 @@ void apply(std::optional<Thread>& thread, const Fact& fact, Time at) {
                           thread->session = f.session;
                           thread->updated_at = at;
                         },
-                        [&](const fact::RunCompleted& f) { ended(f); },
-                        [&](const fact::RunFailed& f) { ended(f); },
+                        [&](const fact::RunCompleted& f) {
+                          ended(f);
+                          // A CLI that says nothing of its session has kept the one we named.
+                          if (f.thread == thread->id && f.session) thread->session = f.session;
+                        },
+                        [&](const fact::RunFailed& f) {
+                          ended(f);
+                          // To resume it again would fail for ever: the next run begins anew.
+                          if (f.thread == thread->id && f.code == "session_not_found")
+                            thread->session.reset();
+                        },
                         [&](const fact::RunCancelled& f) { ended(f); }, [](const auto&) {}},
              fact);
 }

@@ -43,12 +43,13 @@ std::vector<Scope> CliRound::scopes() const {
   return scopes;
 }
 
-Status CliRound::prepare(Draft& draft, const std::string& dialect) {
+Status CliRound::prepare(Draft& draft, const std::string& dialect, bool resumes) {
   auto made = proc::make_dialect(dialect);
   if (!made) return fail(made.error());
   dialect_ = std::move(*made);
-  dialect_->resumes(agent_.usage);
+  if (resumes) dialect_->resumes(agent_.usage);
   progress_.dialect = dialect;
+  progress_.resumes = resumes;
   progress_.dialect_state = dialect_->save();
   progress_version_ = 1;
   draft.write(store::PutDoc{{kRoundKind, run_.id.str()}, write_json_of(progress_), {}});
@@ -150,7 +151,7 @@ Task<bool> CliRound::read_some() {
   co_return (out || err) && !fenced_;
 }
 
-/// True when there was something; it is committed then.
+/// True when there was something, or there is more; what there was is committed then.
 Task<bool> CliRound::read_stream(proc::OutputStream stream) {
   const bool is_out = stream == proc::OutputStream::out;
   auto& ended = is_out ? out_ended_ : err_ended_;
@@ -162,7 +163,7 @@ Task<bool> CliRound::read_stream(proc::OutputStream stream) {
     co_return false;
   }
   ended = read->at_end;
-  if (read->lines.empty()) co_return false;
+  if (read->lines.empty()) co_return read->more;  // in the midst of a long line
   heard_ = runs_.env_.uptime();
   progress_.silence_told = false;
   std::vector<AgentEvent> events;
@@ -181,7 +182,8 @@ Task<bool> CliRound::read_stream(proc::OutputStream stream) {
 void CliRound::digest(const AgentEvent& event, std::uint64_t from, std::uint64_t to) {
   const auto normal = normalise(event);
   if (const auto* session = std::get_if<SessionStarted>(&event)) {
-    if (run_.session != session->session || session->model != "") {
+    // A session that goes on is no news. One that we named ourselves exists from here on.
+    if (!progress_.resumes || run_.session != session->session || !session->model.empty()) {
       run_.session = session->session;
       facts_.emplace_back(fact::SessionStarted{run_.thread, run_.id, run_.agent, session->session,
                                                session->model, session->permission_mode});
@@ -268,7 +270,7 @@ Task<bool> CliRound::was_committed() {
 Task<bool> CliRound::flush() {
   // What cannot be committed now stays in the round's files: waiting loses nothing.
   auto pause = std::chrono::nanoseconds(kFirstRetry);
-  for (;;) {
+  for (int races = 0;;) {
     const auto done = co_await try_flush();
     if (done) break;
     const auto& error = done.error();
@@ -278,7 +280,8 @@ Task<bool> CliRound::flush() {
     }
     if (error.is(Errc::conflict) || error.is(Errc::unknown_outcome)) {
       if (co_await was_committed()) break;
-      if (error.is(Errc::conflict)) continue;  // the thread's document moved on
+      // The thread's document moved on.
+      if (error.is(Errc::conflict) && ++races < kAttempts) continue;
     }
     if (give_up_digested(error)) continue;
     logging::warn("run {}: its events cannot be kept now: {}", run_.id.str(), error.message());
@@ -335,12 +338,27 @@ proc::ProcessEnd CliRound::how_it_ended() const {
   return end;
 }
 
+Task<> CliRound::give_up(std::string why) {
+  if (round_) {
+    proc::StopRequest request;
+    request.reason = "internal error";
+    request.urgency = proc::Urgency::now;
+    static_cast<void>(round_->stop(request));
+  }
+  RunFinished verdict;
+  verdict.ending = Ending::error;
+  verdict.code = describe(Errc::internal).name;
+  verdict.message = std::move(why);
+  co_await settle(std::move(verdict), true, std::nullopt);
+}
+
 Task<> CliRound::settle(RunFinished verdict, bool started, std::optional<proc::Exit> exit) {
   auto pause = std::chrono::nanoseconds(kFirstRetry);
-  for (;;) {
+  for (int races = 0;;) {
     const auto done = co_await try_settle(verdict, started, exit);
     if (done || done.error().is(Errc::fenced)) co_return;
-    if (done.error().is(Errc::conflict) || give_up_digested(done.error())) continue;
+    if (done.error().is(Errc::conflict) && ++races < kAttempts) continue;
+    if (give_up_digested(done.error())) continue;
     logging::warn("run {}: its end cannot be kept now: {}", run_.id.str(), done.error().message());
     co_await aio::sleep(runs_.env_, pause);
     pause = std::min(pause * 2, std::chrono::nanoseconds(kLastRetry));

@@ -23,10 +23,11 @@ struct RoundProgress {
   std::optional<std::uint64_t>
       deltas_from;  ///< the first delta that no committed event supersedes yet
   bool silence_told = false;
+  bool resumes = false;  ///< the vendor's session of an earlier run goes on
 };
 BOOST_DESCRIBE_STRUCT(RoundProgress, (),
-                      (out, err, dialect, dialect_state, usage, cost_usd, deltas_from,
-                       silence_told))
+                      (out, err, dialect, dialect_state, usage, cost_usd, deltas_from, silence_told,
+                       resumes))
 
 /// One CLI round: reads what its process says, commits it, and settles its end. Owned by Runs.
 class CliRound {
@@ -35,15 +36,18 @@ class CliRound {
   CliRound(Runs& runs, Agent agent, reeve::Run run);
 
   /// A fresh round: adds its progress, at the beginning, to the commit of the run's start.
-  Status prepare(Draft& draft, const std::string& dialect);
+  /// `resumes`: it goes on with the vendor's session of earlier runs.
+  Status prepare(Draft& draft, const std::string& dialect, bool resumes);
   /// ... and begins the process, once that is committed.
   Task<Status> launch(proc::RoundSpec spec, std::string stdin_text);
-  /// A round of an earlier daemon.
+  /// A round of an earlier daemon. not_found: its process was never begun.
   Task<Status> take_up();
 
   /// Pumps until the run is over and its terminal fact committed. Cancellable: the round goes on
   /// without it.
   Task<> pump();
+  /// Ends a run that this executor cannot go on with (a broken invariant), and its process.
+  Task<> give_up(std::string why);
   /// Ends a run that has no process.
   Task<> settle(RunFinished verdict, bool started, std::optional<proc::Exit> exit);
 

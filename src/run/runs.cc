@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <exception>
 #include <fstream>
 #include <ranges>
 
@@ -85,12 +86,13 @@ Task<Result<std::size_t>> Runs::recover() {
     rounds_.emplace(run.id, round);
     auto taken = co_await round->take_up();
     if (!taken) {
-      // Committed, but its process was never begun: the daemon died in between.
+      // not_found: committed, but its process was never begun; the daemon died in between.
+      const bool begun = !taken.error().is(Errc::not_found);
       RunFinished verdict;
       verdict.ending = Ending::error;
-      verdict.code = "not_started";
+      verdict.code = begun ? "lost_result" : "not_started";
       verdict.message = taken.error().message();
-      co_await round->settle(std::move(verdict), false, std::nullopt);
+      co_await round->settle(std::move(verdict), begun, std::nullopt);
       ended(run.id);
       continue;
     }
@@ -102,7 +104,18 @@ Task<Result<std::size_t>> Runs::recover() {
 
 Task<> Runs::execute(std::shared_ptr<CliRound> round) {
   const auto id = round->run().id;
-  co_await round->pump();
+  std::exception_ptr thrown;
+  try {
+    co_await round->pump();
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  if (thrown) {
+    if (aio::is_cancellation(thrown)) std::rethrow_exception(thrown);
+    auto why = aio::what(thrown);
+    logging::error("run {}: {}", id.str(), why);
+    co_await round->give_up(std::move(why));
+  }
   round.reset();
   ended(id);
   auto tidy = [rounds = options_.rounds, id, keep = options_.kept_rounds] {
@@ -151,6 +164,20 @@ Task<Result<proc::Variables>> Runs::variables_of(AgentId agent) {
 }
 
 Task<Result<RunId>> Runs::start(RunRequest request) {
+  if (holding_) co_return fail(Errc::unavailable, "the daemon is about to stop");
+  struct Starting {
+    explicit Starting(Runs& all) : runs(all) { ++runs.starting_; }
+    ~Starting() {
+      --runs.starting_;
+      runs.changed_.notify();
+    }
+    Runs& runs;
+  };
+  const Starting starting(*this);
+  co_return co_await begin(std::move(request));
+}
+
+Task<Result<RunId>> Runs::begin(RunRequest request) {
   Draft draft(env_, log_.store(), Caller{.origin = "town"});
   auto agent = co_await draft.get<Agent>(request.agent.id);
   if (!agent) co_return fail(agent.error());
@@ -207,13 +234,17 @@ Task<Result<RunId>> Runs::start(RunRequest request) {
     co_return fail(joined.error());
   auto round = std::make_shared<CliRound>(*this, *agent, run);
   if (plan) {
-    if (auto prepared = round->prepare(draft, plan->dialect); !prepared)
+    if (auto prepared = round->prepare(draft, plan->dialect, launch.resume.has_value()); !prepared)
       co_return fail(prepared.error());
   }
   const auto committed = co_await draft.commit();
   if (!committed) co_return fail(committed.error());
 
   rounds_.emplace(run.id, round);
+  if (stopping_all_) {
+    if (auto asked = co_await request_stop(run.id, *stopping_all_); !asked)
+      logging::warn("run {}: cannot be stopped: {}", run.id.str(), asked.error().message());
+  }
   Status begun = plan ? Status() : Status(fail(plan.error()));
   if (begun && reads(*plan, launch.prompt_file))
     begun = write_private_file(launch.prompt_file, request.prompt);
@@ -256,27 +287,34 @@ void Runs::stop(RunId run, proc::Urgency urgency) {
   if (round != rounds_.end()) round->second->stop(urgency, "stopped");
 }
 
+Task<Status> Runs::request_stop(RunId id, std::string reason) {
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    Draft draft(env_, log_.store(), Caller{});
+    auto run = co_await draft.get<reeve::Run>(id);
+    if (!run) co_return fail(run.error());
+    if (is_ended(run->state) || run->stopping) co_return Status();
+    if (auto added = co_await draft.add(fact::RunStopRequested{id, run->agent, reason}); !added)
+      co_return added;
+    const auto committed = co_await draft.commit();
+    if (committed) co_return Status();
+    if (!committed.error().is(Errc::conflict)) co_return fail(committed.error());
+  }
+  co_return fail(Errc::conflict, "run " + id.str() + " does not stand still");
+}
+
 Task<Status> Runs::stop_all(std::string reason) {
+  hold();
+  stopping_all_ = reason;  // whose start is not committed yet hears of it there
   std::vector<RunId> running;
   for (const auto& [id, round] : rounds_) running.push_back(id);
   for (const auto& id : running) {
-    for (int attempt = 0; attempt < kAttempts; ++attempt) {
-      Draft draft(env_, log_.store(), Caller{});
-      auto run = co_await draft.get<reeve::Run>(id);
-      if (!run) co_return fail(run.error());
-      if (is_ended(run->state) || run->stopping) break;
-      if (auto added = co_await draft.add(fact::RunStopRequested{id, run->agent, reason}); !added)
-        co_return added;
-      const auto committed = co_await draft.commit();
-      if (committed) break;
-      if (!committed.error().is(Errc::conflict)) co_return fail(committed.error());
-    }
+    if (auto asked = co_await request_stop(id, reason); !asked) co_return asked;
   }
   co_return Status();
 }
 
 Task<> Runs::wait_idle() {
-  while (!rounds_.empty()) co_await changed_.wait();
+  while (!rounds_.empty() || starting_ > 0) co_await changed_.wait();
 }
 
 Task<> Runs::close() {

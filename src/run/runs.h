@@ -76,10 +76,12 @@ class Runs {
   /// Ends a run whose stop has been requested in the log (fact::RunStopRequested); else nothing
   /// happens.
   void stop(RunId run, proc::Urgency urgency);
-  /// Commits the request for every run in progress, and ends them.
+  /// From now on no run begins; start() answers unavailable.
+  void hold() { holding_ = true; }
+  /// Holds, commits the request for every run in progress, and ends them.
   Task<Status> stop_all(std::string reason);
   [[nodiscard]] std::size_t running() const { return rounds_.size(); }
-  /// Returns when no run is in progress.
+  /// Returns when no run is in progress or about to begin.
   Task<> wait_idle();
   /// Lets go of what runs; it goes on without this daemon.
   Task<> close();
@@ -88,6 +90,8 @@ class Runs {
   friend class CliRound;
   Task<> follow_stops();
   Task<Result<std::map<std::string, std::string>>> variables_of(AgentId agent);
+  Task<Result<RunId>> begin(RunRequest request);
+  Task<Status> request_stop(RunId run, std::string reason);
   Task<> execute(std::shared_ptr<CliRound> round);
   void ended(RunId run);
 
@@ -98,6 +102,9 @@ class Runs {
   Participant& participant_;
   Options options_;
   std::map<RunId, std::shared_ptr<CliRound>> rounds_;
+  bool holding_ = false;
+  std::optional<std::string> stopping_all_;
+  std::size_t starting_ = 0;  // calls of start() that have not answered yet
   aio::Signal changed_;
   aio::TaskGroup group_;
 };

@@ -1,0 +1,316 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "log/log.h"
+#include "run/documents.h"
+#include "run/draft.h"
+#include "run/fake_spawner.h"
+#include "store/memory/memory_store.h"
+#include "store/sqlite/sqlite_store.h"
+#include "store/testing.h"
+
+/// What the tests of run/, town/ and doors/ share. Not part of the library.
+namespace reeve::run::testing {
+
+/// The real Env on a clock that only the test moves: timers fire in advance().
+class SimEnv final : public Env {
+ public:
+  explicit SimEnv(boost::asio::io_context& loop) : real_(loop) {}
+  [[nodiscard]] Time now() const override {
+    return from_ms(1'700'000'000'000) + std::chrono::floor<Duration>(uptime_);
+  }
+  [[nodiscard]] std::chrono::nanoseconds uptime() const override { return uptime_; }
+  void random(std::span<std::uint8_t> out) override { real_.random(out); }
+  [[nodiscard]] std::unique_ptr<Timer> after(std::chrono::nanoseconds delay,
+                                             std::move_only_function<void()> then) override {
+    auto timer = std::make_unique<SimTimer>(*this);
+    timer->at_ = due_.emplace(uptime_ + delay, std::pair(timer.get(), std::move(then)));
+    return timer;
+  }
+  void offload(std::move_only_function<void()> work,
+               std::move_only_function<void()> done) override {
+    real_.offload(std::move(work), std::move(done));
+  }
+  void defer(std::move_only_function<void()> work) override { real_.defer(std::move(work)); }
+
+  void advance(std::chrono::nanoseconds by) {
+    uptime_ += by;
+    while (!due_.empty() && due_.begin()->first <= uptime_) {
+      auto [timer, then] = std::move(due_.begin()->second);
+      due_.erase(due_.begin());
+      timer->pending_ = false;
+      then();
+    }
+  }
+  [[nodiscard]] std::size_t timers() const { return due_.size(); }
+
+ private:
+  class SimTimer;
+  using Due = std::multimap<std::chrono::nanoseconds,
+                            std::pair<SimTimer*, std::move_only_function<void()>>>;
+  class SimTimer final : public Timer {
+   public:
+    explicit SimTimer(SimEnv& env) : env_(env) {}
+    ~SimTimer() override {
+      if (pending_) env_.due_.erase(at_);
+    }
+    SimEnv& env_;
+    Due::iterator at_;
+    bool pending_ = true;
+  };
+
+  aio::RealEnv real_;
+  std::chrono::nanoseconds uptime_{};
+  Due due_;
+};
+
+/// A store between the test and a real one: it counts what is committed, and fails when told to.
+class TroubledStore final : public store::Store {
+ public:
+  explicit TroubledStore(std::unique_ptr<store::Store> inner) : inner_(std::move(inner)) {}
+
+  struct Trouble {
+    Errc code = Errc::unavailable;
+    bool applied = false;  ///< the commit happens all the same
+  };
+  /// What becomes of the next commits, one each.
+  std::vector<Trouble> next;
+  /// From now on nothing is answered but `unavailable`.
+  bool down = false;
+  /// Goes down with the commit that makes this zero, which has an unknown outcome: it happened if
+  /// `last_applied`.
+  std::optional<int> commits_left;
+  bool last_applied = false;
+
+  int commits = 0;               ///< that were tried
+  std::vector<EventPtr> events;  ///< that were committed, in order
+
+  Task<Result<store::Committed>> commit(store::Commit commit) override {
+    ++commits;
+    if (down) co_return away();
+    std::optional<Trouble> trouble;
+    if (commits_left && --*commits_left <= 0) {
+      down = true;
+      trouble = Trouble{Errc::unknown_outcome, last_applied};
+    } else if (!next.empty()) {
+      trouble = next.front();
+      next.erase(next.begin());
+    }
+    if (trouble && !trouble->applied) co_return fail(trouble->code, "the test says so");
+    auto done = co_await inner_->commit(std::move(commit));
+    if (trouble) co_return fail(trouble->code, "the test says so");
+    co_return done;
+  }
+  Task<Result<std::optional<store::Doc>>> get(store::DocKey key) override {
+    if (down) co_return away();
+    co_return co_await inner_->get(std::move(key));
+  }
+  Task<Result<std::vector<store::Doc>>> list(store::DocQuery query) override {
+    if (down) co_return away();
+    co_return co_await inner_->list(std::move(query));
+  }
+  Task<Result<std::uint64_t>> count(std::string kind, std::string mark) override {
+    co_return co_await inner_->count(std::move(kind), std::move(mark));
+  }
+  Task<Result<std::vector<store::QueueItem>>> ready(std::string queue, Time now,
+                                                    std::size_t limit) override {
+    if (down) co_return away();
+    co_return co_await inner_->ready(std::move(queue), now, limit);
+  }
+  Task<Result<std::vector<store::QueueItem>>> items(std::string queue, std::size_t limit) override {
+    co_return co_await inner_->items(std::move(queue), limit);
+  }
+  Task<Result<std::optional<std::uint64_t>>> run_epoch(RunId run) override {
+    co_return co_await inner_->run_epoch(run);
+  }
+  Task<Result<store::EventPage>> read(Position after, store::EventFilter filter,
+                                      std::size_t limit) override {
+    co_return co_await inner_->read(after, std::move(filter), limit);
+  }
+  Task<Result<std::vector<EventPtr>>> latest(store::EventFilter filter,
+                                             std::size_t limit) override {
+    co_return co_await inner_->latest(std::move(filter), limit);
+  }
+  [[nodiscard]] store::LogInfo log() const override { return inner_->log(); }
+  Task<Result<store::Lease>> acquire(std::string name, std::string holder, Duration ttl) override {
+    co_return co_await inner_->acquire(std::move(name), std::move(holder), ttl);
+  }
+  Task<Status> release(store::Lease lease) override {
+    co_return co_await inner_->release(std::move(lease));
+  }
+  void set_feed(Feed feed) override {
+    if (!feed) return inner_->set_feed(nullptr);
+    inner_->set_feed([this, f = std::move(feed)](const std::vector<EventPtr>& committed) {
+      events.insert(events.end(), committed.begin(), committed.end());
+      f(committed);
+    });
+  }
+  Task<> close() override { co_await inner_->close(); }
+
+ private:
+  static std::unexpected<Error> away() { return fail(Errc::unavailable, "the store is away"); }
+  std::unique_ptr<store::Store> inner_;
+};
+
+enum class Backend { memory, sqlite };
+inline void PrintTo(Backend backend, std::ostream* out) {
+  *out << (backend == Backend::memory ? "memory" : "sqlite");
+}
+inline std::string name_of(const ::testing::TestParamInfo<Backend>& info) {
+  return info.param == Backend::memory ? "memory" : "sqlite";
+}
+
+/// A town's ground without a daemon: a store, its log, a machine, a clock.
+class World {
+ public:
+  explicit World(Backend backend = Backend::memory)
+      : store(open(backend)), log(env, loop.get_executor(), store), machine(env) {}
+  ~World() { aio::run(loop, store.close()); }
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
+  /// Waits for one coroutine.
+  template <class T>
+  T await(Task<T> work) {
+    return aio::run(loop, std::move(work));
+  }
+  /// Lets the town work until `seen`. False: it does not come to that.
+  bool until(const std::function<bool()>& seen) {
+    const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(15);
+    while (!seen()) {
+      if (std::chrono::steady_clock::now() > give_up) return false;
+      loop.restart();
+      loop.run_one_for(std::chrono::milliseconds(100));
+    }
+    return true;
+  }
+  /// Lets the town do everything that it can do now. On the memory store that is exact.
+  void settle() {
+    for (int steps = 0; steps < 100'000; ++steps) {
+      loop.restart();
+      if (loop.poll_one() == 0) return;
+    }
+  }
+  /// The same on any store: what was begun is committed, and what follows from it is begun.
+  void quiet() {
+    for (int round = 0; round < 4; ++round) {
+      settle();
+      await(touch());
+    }
+    settle();
+  }
+
+  [[nodiscard]] std::vector<EventPtr> events(std::string_view kind = "") const {
+    std::vector<EventPtr> found;
+    std::ranges::copy_if(store.events, std::back_inserter(found), [&](const EventPtr& event) {
+      return kind.empty() || event->kind == kind;
+    });
+    return found;
+  }
+  [[nodiscard]] std::size_t count(std::string_view kind) const { return events(kind).size(); }
+  bool until_event(std::string_view kind, std::size_t times = 1) {
+    return until([&] { return count(kind) >= times; });
+  }
+  [[nodiscard]] std::vector<std::string> kinds() const {
+    std::vector<std::string> kinds;
+    for (const auto& event : store.events) kinds.push_back(event->kind);
+    return kinds;
+  }
+  /// The payload of the last event of that kind.
+  [[nodiscard]] json::value payload(std::string_view kind) const {
+    const auto found = events(kind);
+    return found.empty() ? json::value() : parse_json(found.back()->payload).value();
+  }
+  template <class F>
+  F fact(std::string_view kind) const {
+    return from_json<F>(payload(kind)).value();
+  }
+
+  template <class D>
+  D get(const typename DocOf<D>::Key& id) {
+    return await(load<D>(store, id)).value();
+  }
+  /// Commits facts, as a service does.
+  Result<store::Committed> commit(std::vector<Fact> facts, Caller caller = {}) {
+    const auto work = [](World& world, std::vector<Fact> all,
+                         Caller who) -> Task<Result<store::Committed>> {
+      Draft draft(world.env, world.store, std::move(who));
+      for (auto& one : all) {
+        if (auto added = co_await draft.add(std::move(one)); !added) co_return fail(added.error());
+      }
+      co_return co_await draft.commit();
+    };
+    return await(work(*this, std::move(facts), std::move(caller)));
+  }
+  /// An agent of the town.
+  Agent agent(std::string name, std::string cli = "worker") {
+    Agent made;
+    made.id = AgentId(env.uuid4());
+    made.name = std::move(name);
+    made.cli = std::move(cli);
+    made.created_at = env.now();
+    return add(made);
+  }
+  Agent add(const Agent& made) {
+    EXPECT_TRUE(commit({fact::AgentSpawned{made}}));
+    return made;
+  }
+
+  boost::asio::io_context loop;
+  SimEnv env{loop};
+  store::ScratchDir dir;
+  TroubledStore store;
+  log::Log log;
+  FakeSpawner machine;
+
+ private:
+  Task<> touch() {
+    store::Commit commit;
+    commit.writes.emplace_back(store::PutDoc{{"_test", "touched"}, "1", {}});
+    static_cast<void>(co_await store.commit(std::move(commit)));
+  }
+
+  std::unique_ptr<store::Store> open(Backend backend) {
+    if (backend == Backend::memory) return store::make_memory(env, loop.get_executor());
+    store::SqliteOptions options;
+    options.path = dir.file("town.db");
+    options.durability = store::Durability::memory;
+    return store::open_sqlite(env, loop.get_executor(), options).value();
+  }
+};
+
+// --- What Claude Code says, in its own words
+// ------------------------------------------------------
+
+inline std::string claude_init(const std::string& session, const std::string& model = "opus") {
+  return R"({"type":"system","subtype":"init","session_id":")" + session + R"(","model":")" +
+         model + R"(","permissionMode":"default"})" + "\n";
+}
+inline std::string claude_delta(const std::string& text) {
+  return R"({"type":"stream_event","event":{"type":"content_block_delta","index":0,"delta":)"
+         R"({"type":"text_delta","text":")" +
+         text + R"("}}})" + "\n";
+}
+inline std::string claude_message(const std::string& id, const std::string& text) {
+  return R"({"type":"assistant","message":{"id":")" + id +
+         R"(","type":"message","role":"assistant","content":[{"type":"text","text":")" + text +
+         R"("}]},"parent_tool_use_id":null})" + "\n";
+}
+inline std::string claude_result(const std::string& text, int in = 40, int out = 2) {
+  return R"({"type":"result","subtype":"success","is_error":false,"num_turns":1,"result":")" +
+         text + R"(","total_cost_usd":0.5,"usage":{"input_tokens":)" + std::to_string(in) +
+         R"(,"output_tokens":)" + std::to_string(out) + "}}\n";
+}
+
+}  // namespace reeve::run::testing
