@@ -88,6 +88,8 @@ class Runs {
   friend class CliRound;
   Task<> follow_stops();
   Task<> execute(std::shared_ptr<CliRound> round);
+  Task<> tidy_leftovers();
+  Task<> tidy(std::vector<RunId> ended);
   void ended(RunId run);
 
   Env& env_;
