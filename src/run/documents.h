@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "base/limits.h"
 #include "model/fact.h"
 #include "store/store.h"
 
@@ -81,6 +82,27 @@ Task<Result<std::vector<D>>> load_list(store::Store& store, store::DocQuery quer
     out.push_back(std::move(*value));
   }
   co_return out;
+}
+
+/// All documents of a kind that carry the mark (empty: all there are), page by page.
+template <class D>
+Task<Result<std::vector<D>>> load_all(store::Store& store, std::string mark) {
+  store::DocQuery query;
+  query.kind = DocOf<D>::kKind;
+  query.mark = std::move(mark);
+  query.limit = limits::kPage;
+  std::vector<D> out;
+  for (;;) {
+    auto docs = co_await store.list(query);
+    if (!docs) co_return fail(docs.error());
+    for (const auto& doc : *docs) {
+      auto value = decode<D>(doc);
+      if (!value) co_return fail(value.error());
+      out.push_back(std::move(*value));
+      query.after_rank = doc.rank;
+    }
+    if (docs->size() < query.limit) co_return out;
+  }
 }
 
 }  // namespace reeve::run

@@ -16,17 +16,29 @@ fs::path prompt_file(const fs::path& rounds, const RunId& run) {
   return rounds.parent_path() / "prompts" / (run.str() + ".md");
 }
 
-void tidy_rounds(const fs::path& rounds, const RunId& ended, std::size_t keep) {
+std::vector<RunId> rounds_on_disk(const fs::path& rounds) {
+  std::vector<RunId> found;
   std::error_code error;
-  const auto folder = round_folder(rounds, ended);
-  fs::remove(folder / "spec.json", error);
-  fs::remove(folder / "stdin", error);
-  fs::remove(prompt_file(rounds, ended), error);
-
-  std::vector<std::pair<fs::file_time_type, fs::path>> folders;
   for (fs::directory_iterator at(rounds, error), end; !error && at != end; at.increment(error)) {
-    std::error_code unknown;
-    folders.emplace_back(at->last_write_time(unknown), at->path());
+    if (const auto run = RunId::parse(at->path().filename().string())) found.push_back(*run);
+  }
+  return found;
+}
+
+void tidy_rounds(const fs::path& rounds, const std::vector<RunId>& ended,
+                 const std::set<RunId>& open, std::size_t keep) {
+  std::error_code error;
+  for (const auto& run : ended) {
+    const auto folder = round_folder(rounds, run);
+    fs::remove(folder / "spec.json", error);
+    fs::remove(folder / "stdin", error);
+    fs::remove(prompt_file(rounds, run), error);
+  }
+  std::vector<std::pair<fs::file_time_type, fs::path>> folders;
+  for (const auto& run : rounds_on_disk(rounds)) {
+    auto folder = round_folder(rounds, run);
+    const auto written = fs::last_write_time(folder, error);
+    if (!open.contains(run)) folders.emplace_back(written, std::move(folder));
   }
   if (folders.size() <= keep) return;
   std::ranges::sort(folders, std::greater());

@@ -5,6 +5,7 @@
 #include <exception>
 #include <fstream>
 #include <ranges>
+#include <set>
 
 #include "aio/real_env.h"
 #include "base/limits.h"
@@ -73,17 +74,20 @@ Task<> Runs::follow_stops() {
 }
 
 Task<Result<std::size_t>> Runs::recover() {
-  store::DocQuery query;
-  query.mark = kOpen;
-  query.limit = limits::kPage;
-  auto open = co_await load_list<reeve::Run>(log_.store(), std::move(query));
+  auto open = co_await load_all<reeve::Run>(log_.store(), std::string(kOpen));
   if (!open) co_return fail(open.error());
-  std::size_t found = 0;
+  // All of them are known before the first one goes on, and is tidied up after.
+  std::vector<std::shared_ptr<CliRound>> rounds;
   for (auto& run : *open) {
     auto agent = co_await load<Agent>(log_.store(), run.agent);
     if (!agent) co_return fail(agent.error());
-    auto round = std::make_shared<CliRound>(*this, std::move(*agent), run);
-    rounds_.emplace(run.id, round);
+    rounds.push_back(std::make_shared<CliRound>(*this, std::move(*agent), run));
+    rounds_.emplace(run.id, rounds.back());
+  }
+  co_await tidy_leftovers();
+  std::size_t found = 0;
+  for (auto& round : rounds) {
+    const auto id = round->run().id;
     auto taken = co_await round->take_up();
     if (!taken) {
       // not_found: committed, but its process was never begun; the daemon died in between.
@@ -93,11 +97,11 @@ Task<Result<std::size_t>> Runs::recover() {
       verdict.code = begun ? "lost_result" : "not_started";
       verdict.message = taken.error().message();
       co_await round->settle(std::move(verdict), begun, std::nullopt);
-      ended(run.id);
+      ended(id);
       continue;
     }
     ++found;
-    group_.spawn("run " + run.id.str(), execute(std::move(round)));
+    group_.spawn("run " + id.str(), execute(std::move(round)));
   }
   co_return found;
 }
@@ -118,11 +122,26 @@ Task<> Runs::execute(std::shared_ptr<CliRound> round) {
   }
   round.reset();
   ended(id);
-  auto tidy = [rounds = options_.rounds, id, keep = options_.kept_rounds] {
-    tidy_rounds(rounds, id, keep);
+  co_await tidy({id});
+}
+
+/// What an earlier daemon did not get to remove.
+Task<> Runs::tidy_leftovers() {
+  auto look = [rounds = options_.rounds] { return rounds_on_disk(rounds); };
+  auto leftovers = co_await aio::blocking(env_, std::move(look));
+  std::erase_if(leftovers, [&](const RunId& run) { return rounds_.contains(run); });
+  co_await tidy(std::move(leftovers));
+}
+
+Task<> Runs::tidy(std::vector<RunId> ended) {
+  std::set<RunId> open;
+  for (const auto& [id, round] : rounds_) open.insert(id);
+  auto work = [rounds = options_.rounds, ids = std::move(ended), open = std::move(open),
+               keep = options_.kept_rounds] {
+    tidy_rounds(rounds, ids, open, keep);
     return true;
   };
-  co_await aio::blocking(env_, std::move(tidy));
+  co_await aio::blocking(env_, std::move(work));
 }
 
 void Runs::ended(RunId run) {

@@ -93,6 +93,8 @@ class Runs {
   Task<Result<RunId>> begin(RunRequest request);
   Task<Status> request_stop(RunId run, std::string reason);
   Task<> execute(std::shared_ptr<CliRound> round);
+  Task<> tidy_leftovers();
+  Task<> tidy(std::vector<RunId> ended);
   void ended(RunId run);
 
   Env& env_;

@@ -32,21 +32,7 @@ Result<D> one_of(std::vector<D> found, const std::string& digits, const char* wh
 store::DocKey name_key(std::string_view name) { return {run::kNameKind, to_lower(name)}; }
 
 Task<Result<std::vector<Agent>>> all_agents(store::Store& store) {
-  std::vector<Agent> agents;
-  store::DocQuery query;
-  query.kind = run::DocOf<Agent>::kKind;
-  query.limit = limits::kPage;
-  for (;;) {
-    auto docs = co_await store.list(query);
-    if (!docs) co_return fail(docs.error());
-    for (const auto& doc : *docs) {
-      auto agent = run::decode<Agent>(doc);
-      if (!agent) co_return fail(agent.error());
-      agents.push_back(std::move(*agent));
-      query.after_rank = doc.rank;
-    }
-    if (docs->size() < query.limit) co_return agents;
-  }
+  return run::load_all<Agent>(store, "");
 }
 
 Task<Result<Agent>> find_agent(store::Store& store, std::string reference) {

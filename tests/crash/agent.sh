@@ -27,7 +27,7 @@ task() {
 }
 
 case $prompt in
-  *"cannot be done"*)
+  *"doomed to fail"*)
     echo "end fail" >>"$trace"
     exit 1
     ;;

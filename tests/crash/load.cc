@@ -30,7 +30,7 @@ Load::Request Load::invent(Random& random, int number, int count, bool keyed) {
   request.agent =
       agents_[static_cast<std::size_t>(pick(random, 0, static_cast<int>(agents_.size()) - 1))];
   request.text = (request.task ? "task " : "message ") + name;
-  if (request.task && doomed_ && chance(random, 5)) request.text += " cannot be done";
+  if (request.task && doomed_ && chance(random, 5)) request.text += " doomed to fail";
   if (keyed) request.key = "crash-" + name;
   return request;
 }

@@ -1,16 +1,25 @@
 #include "processes.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
-#include <fstream>
+#include <array>
 #include <iterator>
+
+#include "proc/fd.h"
 
 namespace reeve::crash {
 namespace {
 
-/// A file of /proc as it is, its NULs as spaces; empty for a process that is gone.
+/// A file of /proc as it is, its NULs as spaces; empty for a process that is gone, also in between.
 std::string read_proc(std::int64_t pid, const char* name) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/" + name, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
+  const auto path = "/proc/" + std::to_string(pid) + "/" + name;
+  const proc::Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::string text;
+  std::array<char, 16 << 10> chunk{};
+  for (ssize_t got = 0; file && (got = ::read(file.get(), chunk.data(), chunk.size())) > 0;)
+    text.append(chunk.data(), static_cast<std::size_t>(got));
   std::ranges::replace(text, '\0', ' ');
   return text;
 }
