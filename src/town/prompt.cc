@@ -25,21 +25,28 @@ std::string_view heading(const Letter& letter) {
 }  // namespace
 
 std::vector<Message> choose_messages(const std::vector<Message>& waiting) {
+  // The first message that starts a round always comes along, however many wait before it.
+  const auto starter = std::ranges::find_if(
+      waiting, [](const Message& message) { return starts_round(message.type); });
+  if (starter == waiting.end()) return {};
   std::vector<Message> chosen;
-  bool task = false;
-  bool starts = false;
-  std::size_t text = 0;
-  for (const auto& message : waiting) {
-    if (task && carries_task(message)) continue;
-    if (!chosen.empty() &&
-        (chosen.size() >= kMostMessages || text + message.text.size() > kMostText))
-      break;
-    task = task || carries_task(message);
-    starts = starts || starts_round(message.type);
-    text += message.text.size();
-    chosen.push_back(message);
+  bool task = carries_task(*starter);
+  std::size_t count = 1;
+  std::size_t text = starter->text.size();
+  bool full = false;
+  for (auto message = waiting.begin(); message != waiting.end(); ++message) {
+    if (message == starter) {
+      chosen.push_back(*message);
+      continue;
+    }
+    if (full || (task && carries_task(*message))) continue;
+    full = count == kMostMessages || text + message->text.size() > kMostText;
+    if (full) continue;
+    task = task || carries_task(*message);
+    ++count;
+    text += message->text.size();
+    chosen.push_back(*message);
   }
-  if (!starts) chosen.clear();
   return chosen;
 }
 
