@@ -69,8 +69,11 @@ inline constexpr std::size_t kOpenCalls = 256;
 /// A prompt on argv: it is public and the kernel limits one argument to 128 KiB. Longer ones go by
 /// standard input.
 inline constexpr std::size_t kArgvPrompt = 100 << 10;
-/// A prompt, message or task text.
-inline constexpr std::size_t kText = 16 << 20;
+/// A message or task text: with its escapes as JSON and what stands around it, it is a document and
+/// an event.
+inline constexpr std::size_t kText = 12 << 20;
+/// A round's prompt: a task's text, a message's, and how to report.
+inline constexpr std::size_t kPrompt = 2 * kText + (1 << 20);
 /// A request body at any door.
 inline constexpr std::size_t kRequestBody = 32 << 20;
 /// An agent's name, a town's name.

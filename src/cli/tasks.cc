@@ -15,7 +15,8 @@ Result<std::string> read_text(const std::string& text) {
   std::cin.read(whole.data(), static_cast<std::streamsize>(whole.size()));
   whole.resize(static_cast<std::size_t>(std::cin.gcount()));
   if (whole.size() > limits::kText)
-    return fail(Errc::too_large, "standard input is longer than a text may be (16 MiB)");
+    return fail(Errc::too_large, "standard input is longer than a text may be (" +
+                                     std::to_string(limits::kText >> 20) + " MiB)");
   return whole;
 }
 

@@ -335,9 +335,9 @@ Status check_word(std::string_view what, std::string_view word) {
 
 Status check(const Launch& launch) {
   if (launch.prompt.empty()) return fail(Errc::invalid_argument, "the prompt is empty");
-  if (launch.prompt.size() > limits::kText)
+  if (launch.prompt.size() > limits::kPrompt)
     return fail(Errc::too_large, fmt::format("the prompt has {} bytes; {} are allowed",
-                                             launch.prompt.size(), limits::kText));
+                                             launch.prompt.size(), limits::kPrompt));
   if (launch.resume)
     if (auto good = check_word("session", *launch.resume); !good) return good;
   if (launch.new_session)

@@ -57,7 +57,7 @@ const Preset* find_preset(std::string_view name);
 ///
 /// invalid_argument: an empty prompt or command, what only a shell could do (pipes, variables,
 /// ...), a session for a CLI without sessions. too_large: a prompt that would have to go on argv
-/// and is over limits::kArgvPrompt, or any over limits::kText.
+/// and is over limits::kArgvPrompt, or any over limits::kPrompt.
 Result<Plan> plan(std::string_view cli, const Launch& launch);
 
 /// The words of a command line. invalid_argument: see plan().

@@ -69,7 +69,7 @@ TEST(Preset, NothingIsBypassedUnlessTheUserSaysSo) {
 TEST(Preset, PromptsGoByStdinWhereTheCliReadsIt) {
   for (const auto* name : {"claude", "codex", "codex-mini", "gemini", "qwen", "opencode", "pi"}) {
     auto big = launch();
-    big.prompt = std::string(limits::kText, 'x');
+    big.prompt = std::string(limits::kPrompt, 'x');
     const auto made = plan(name, big);
     ASSERT_TRUE(made) << name;
     EXPECT_EQ(made->stdin_text, big.prompt);
@@ -91,7 +91,7 @@ TEST(Preset, PromptsGoByStdinWhereTheCliReadsIt) {
 
 TEST(Preset, PromptsHaveALimitAndAreNotEmpty) {
   auto each = launch();
-  each.prompt = std::string(limits::kText + 1, 'x');
+  each.prompt = std::string(limits::kPrompt + 1, 'x');
   EXPECT_EQ(plan("claude", each).error().code(), Errc::too_large);
   each.prompt.clear();
   EXPECT_EQ(plan("claude", each).error().code(), Errc::invalid_argument);

@@ -93,6 +93,8 @@ class TroubledStore final : public store::Store {
   std::optional<int> commits_left;
   bool last_applied = false;
 
+  bool ready_throws = false;  ///< the next look at a queue
+
   int commits = 0;               ///< that were tried
   std::vector<EventPtr> events;  ///< that were committed, in order
 
@@ -126,6 +128,7 @@ class TroubledStore final : public store::Store {
   Task<Result<std::vector<store::QueueItem>>> ready(std::string queue, Time now,
                                                     std::size_t limit) override {
     if (down) co_return away();
+    if (std::exchange(ready_throws, false)) throw BrokenInvariant("the test says so");
     co_return co_await inner_->ready(std::move(queue), now, limit);
   }
   Task<Result<std::vector<store::QueueItem>>> items(std::string queue, std::size_t limit) override {

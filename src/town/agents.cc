@@ -35,12 +35,12 @@ Result<std::vector<Fact>> decide_spawn(const Ground& ground, const api::SpawnReq
 Task<Result<Agent>> spawn(Ground ground, Caller caller, api::SpawnRequest request) {
   const AgentId id(ground.env.uuid4());
   const auto taken = name_key(request.name);
-  // Said here for a clear text; the precondition below is what decides.
-  auto named = co_await ground.log.store().get(taken);
-  if (named && *named && !caller.key) {
-    co_return fail(Errc::conflict, "there is an agent " + request.name + " already");
-  }
   const auto decide = [&](run::Draft& draft) -> Task<Result<Agent>> {
+    // Said here for a clear text; the precondition below is what decides.
+    auto named = co_await ground.log.store().get(taken);
+    if (named && *named) {
+      co_return fail(Errc::conflict, "there is an agent " + request.name + " already");
+    }
     auto facts = decide_spawn(ground, request, id);
     if (!facts) co_return fail(facts.error());
     if (auto added = co_await add_all(draft, std::move(*facts)); !added)

@@ -7,6 +7,15 @@
 
 namespace reeve::town {
 
+/// What a request that was made before was answered then: a commit that can only be a repetition,
+/// for its condition never holds.
+inline Task<Result<store::Committed>> first_answer(Ground ground, store::IdempotencyKey key) {
+  store::Commit commit;
+  commit.key = std::move(key);
+  commit.require.emplace_back(store::DocAt{{"_never", "written"}, 1});
+  co_return co_await ground.log.store().commit(std::move(commit));
+}
+
 /// Drafts a change and commits it, again and again while somebody else was faster.
 ///
 /// `decide(Draft&)` is a coroutine that loads what it needs, adds facts, and answers Result<T>; its
@@ -18,6 +27,11 @@ Task<Result<T>> change(Ground ground, Caller caller, Decide decide) {
   for (int attempt = 0; attempt < run::kAttempts; ++attempt) {
     run::Draft draft(ground.env, ground.log.store(), caller);
     Result<T> value = co_await decide(draft);
+    if (!value && caller.key) {
+      // Refused as things stand now; but when it was first made it may have been possible.
+      const auto before = co_await first_answer(ground, *caller.key);
+      if (before && before->repeated) co_return parse_json_as<T>(before->answer);
+    }
     if (!value) co_return fail(value.error());
     draft.answer(write_json_of(*value));
     const auto committed = co_await draft.commit();

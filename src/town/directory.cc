@@ -17,6 +17,9 @@ bool may_be_short_id(std::string_view text) {
   return text.size() >= kShortest && text.size() < 36 && std::ranges::all_of(text, digit);
 }
 
+/// Longer than any name or id: nobody is meant, and no sentence repeats it.
+bool is_too_long(std::string_view reference) { return reference.size() > limits::kName; }
+
 /// The one value whose id begins with `digits`.
 template <class D>
 Result<D> one_of(std::vector<D> found, const std::string& digits, const char* what) {
@@ -36,6 +39,7 @@ Task<Result<std::vector<Agent>>> all_agents(store::Store& store) {
 }
 
 Task<Result<Agent>> find_agent(store::Store& store, std::string reference) {
+  if (is_too_long(reference)) co_return fail(Errc::not_found, "no agent has a name that long");
   if (const auto id = AgentId::parse(reference)) co_return co_await run::load<Agent>(store, *id);
   auto key = name_key(reference);
   auto named = co_await store.get(std::move(key));
@@ -63,6 +67,7 @@ Task<Result<Agent>> find_agent(store::Store& store, std::string reference) {
 }
 
 Task<Result<reeve::Task>> find_task(store::Store& store, std::string reference) {
+  if (is_too_long(reference)) co_return fail(Errc::not_found, "no task has an id that long");
   if (const auto id = TaskId::parse(reference))
     co_return co_await run::load<reeve::Task>(store, *id);
   if (may_be_short_id(reference)) {

@@ -25,28 +25,27 @@ std::string_view heading(const Letter& letter) {
 }  // namespace
 
 std::vector<Message> choose_messages(const std::vector<Message>& waiting) {
-  const auto reason = std::ranges::find_if(
+  // The first message that starts a round always comes along, however many wait before it.
+  const auto starter = std::ranges::find_if(
       waiting, [](const Message& message) { return starts_round(message.type); });
-  if (reason == waiting.end()) return {};
-  // It has its room, however many wait before it that start nothing: they would keep it from ever
-  // being served.
+  if (starter == waiting.end()) return {};
   std::vector<Message> chosen;
-  bool task = false;
-  bool has_reason = false;
-  std::size_t text = reason->text.size();
-  for (auto it = waiting.begin(); it != waiting.end(); ++it) {
-    if (task && carries_task(*it)) continue;
-    if (it == reason) {
-      has_reason = true;
-    } else {
-      const auto count = chosen.size() + (has_reason ? 0 : 1);
-      const bool full = count >= kMostMessages || text + it->text.size() > kMostText;
-      if (full && has_reason) break;
-      if (full) continue;
-      text += it->text.size();
+  bool task = carries_task(*starter);
+  std::size_t count = 1;
+  std::size_t text = starter->text.size();
+  bool full = false;
+  for (auto message = waiting.begin(); message != waiting.end(); ++message) {
+    if (message == starter) {
+      chosen.push_back(*message);
+      continue;
     }
-    task = task || carries_task(*it);
-    chosen.push_back(*it);
+    if (full || (task && carries_task(*message))) continue;
+    full = count == kMostMessages || text + message->text.size() > kMostText;
+    if (full) continue;
+    task = task || carries_task(*message);
+    ++count;
+    text += message->text.size();
+    chosen.push_back(*message);
   }
   return chosen;
 }

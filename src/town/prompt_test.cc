@@ -2,56 +2,132 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
 namespace reeve::town {
 namespace {
 
-Message message(MessageType type, std::string text) {
+Message message(MessageType type, std::string text, int number, std::optional<TaskId> task = {}) {
   Message made;
+  made.id = MessageId(
+      Uuid{{9, static_cast<std::uint8_t>(number / 256), static_cast<std::uint8_t>(number % 256)}});
   made.type = type;
   made.text = std::move(text);
-  if (type == MessageType::task_assign) made.task = TaskId();
+  made.task = task;
   return made;
 }
+Message task_message(int number) {
+  return message(MessageType::task_assign, "task", number,
+                 TaskId(Uuid{{static_cast<std::uint8_t>(number)}}));
+}
+Message info(int number) { return message(MessageType::informational, "fyi", number); }
 
-std::vector<std::string> texts(const std::vector<Message>& messages) {
-  std::vector<std::string> out;
-  for (const auto& each : messages) out.push_back(each.text);
+std::vector<MessageId> ids(const std::vector<Message>& messages) {
+  std::vector<MessageId> out;
+  for (const auto& one : messages) out.push_back(one.id);
   return out;
 }
 
-TEST(ChooseMessages, NothingStartsARoundThatIsOnlyForKnowledge) {
+Briefing briefing() {
+  Briefing made;
+  made.town = "oak";
+  made.agent.name = "ada";
+  return made;
+}
+Letter letter(MessageType type, std::string text, std::string from = "bob") {
+  return {message(type, std::move(text), 1), std::move(from), std::nullopt};
+}
+
+// --- choose_messages
+// ------------------------------------------------------------------------------
+
+TEST(ChooseMessages, NothingWhileNoneOfThemStartsARound) {
   EXPECT_TRUE(choose_messages({}).empty());
-  EXPECT_TRUE(choose_messages({message(MessageType::informational, "a"),
-                               message(MessageType::confirmation, "b")})
-                  .empty());
+  EXPECT_TRUE(choose_messages({info(1), message(MessageType::confirmation, "ok", 2)}).empty());
 }
 
-TEST(ChooseMessages, EverythingComesAlongButASecondTask) {
-  const auto chosen = choose_messages(
-      {message(MessageType::informational, "a"), message(MessageType::task_assign, "b"),
-       message(MessageType::task_assign, "c"), message(MessageType::query, "d")});
-  EXPECT_EQ(texts(chosen), (std::vector<std::string>{"a", "b", "d"}));
+TEST(ChooseMessages, WhatIsForKnowledgeComesAlong) {
+  const std::vector waiting{info(1), message(MessageType::query, "which?", 2), info(3)};
+  EXPECT_EQ(ids(choose_messages(waiting)), ids(waiting));
 }
 
-// However much an agent has been told, its task is served.
-TEST(ChooseMessages, ATaskBehindManyMessagesIsChosen) {
-  std::vector<Message> waiting(500, message(MessageType::informational, "told"));
-  waiting.push_back(message(MessageType::task_assign, "task"));
+TEST(ChooseMessages, OneTaskInOneRound) {
+  const std::vector waiting{task_message(1), info(2), task_message(3), info(4)};
+  EXPECT_EQ(ids(choose_messages(waiting)), ids({task_message(1), info(2), info(4)}));
+}
+
+TEST(ChooseMessages, ManyAreTakenInTurns) {
+  std::vector<Message> waiting{message(MessageType::query, "which?", 0)};
+  for (int i = 1; i < 100; ++i) waiting.push_back(info(i));
+  const auto chosen = choose_messages(waiting);
+  EXPECT_LT(chosen.size(), 50U);
+  EXPECT_EQ(chosen.front().id, waiting.front().id);
+}
+
+TEST(ChooseMessages, ManyForKnowledgeDoNotKeepATaskBehindThemWaitingForEver) {
+  std::vector<Message> waiting;
+  for (int i = 1; i < 100; ++i) waiting.push_back(info(i));
+  waiting.push_back(task_message(200));
   const auto chosen = choose_messages(waiting);
   ASSERT_FALSE(chosen.empty());
-  EXPECT_EQ(chosen.back().text, "task");
-  EXPECT_LT(chosen.size(), waiting.size());
-  EXPECT_EQ(std::ranges::count(texts(chosen), "task"), 1);
+  EXPECT_EQ(chosen.back().id, task_message(200).id);
+  EXPECT_EQ(chosen.front().id, info(1).id);
 }
 
-TEST(ChooseMessages, ALargeTaskTakesFewerAlong) {
-  std::vector<Message> waiting(4, message(MessageType::informational, std::string(1 << 20, 'x')));
-  waiting.push_back(message(MessageType::task_assign, std::string(3 << 20, 'y')));
-  const auto chosen = choose_messages(waiting);
-  ASSERT_EQ(chosen.size(), 2u);
-  EXPECT_EQ(chosen.back().text.front(), 'y');
+TEST(ChooseMessages, ALargeOneGoesAlone) {
+  const std::string large(5 << 20, 'x');
+  std::vector waiting{message(MessageType::task, large, 1), info(2)};
+  EXPECT_EQ(ids(choose_messages(waiting)), ids({waiting[0]}));
+  waiting = {message(MessageType::informational, large, 1), task_message(2)};
+  EXPECT_EQ(ids(choose_messages(waiting)), ids({waiting[1]}));
+}
+
+// --- write_prompt
+// ---------------------------------------------------------------------------------
+
+TEST(Prompt, HoldsTheWholeTaskAndHowToReportIt) {
+  auto given = briefing();
+  given.agent.role = "the tester";
+  given.task.emplace();
+  given.task->id = TaskId(Uuid{{7}});
+  given.task->text = "line one\nline {two}\n" + std::string(200'000, 'x') + "\nthe end";
+  const auto prompt = write_prompt(given);
+  EXPECT_TRUE(prompt.starts_with("You are ada, an agent of the town oak.\nYour role: the tester."));
+  EXPECT_TRUE(prompt.contains(given.task->text));
+  for (const std::string verb : {"complete", "fail", "progress"})
+    EXPECT_TRUE(prompt.contains("reeve task " + verb + " " + given.task->id.str())) << verb;
+  EXPECT_TRUE(prompt.contains("counts as done when you finish"));
+
+  given.agent.completes = Completes::report;
+  EXPECT_FALSE(write_prompt(given).contains("counts as done when you finish"));
+}
+
+TEST(Prompt, SaysWhereTheAgentWas) {
+  auto given = briefing();
+  given.task.emplace();
+  given.task->progress = "half of it";
+  EXPECT_TRUE(write_prompt(given).contains("You reported before: half of it"));
+}
+
+TEST(Prompt, NamesWhoWritesAndHowToAnswer) {
+  auto given = briefing();
+  given.letters = {letter(MessageType::query, "which branch?"),
+                   letter(MessageType::informational, "lunch", "supervisor")};
+  given.letters[1].message.priority = Priority::urgent;
+  const auto prompt = write_prompt(given);
+  EXPECT_TRUE(prompt.contains("bob asks you:\nwhich branch?"));
+  EXPECT_TRUE(prompt.contains("reeve send bob"));
+  EXPECT_TRUE(prompt.contains("URGENT: supervisor writes:\nlunch"));
+  EXPECT_FALSE(prompt.contains("Your task"));
+  EXPECT_FALSE(prompt.contains("reeve task complete"));
+}
+
+TEST(Prompt, TheTasksTextStandsInItOnce) {
+  auto given = briefing();
+  given.task.emplace();
+  given.task->text = "paint the door";
+  given.letters = {letter(MessageType::task_assign, "paint the door", "supervisor")};
+  const auto prompt = write_prompt(given);
+  EXPECT_EQ(prompt.find("paint the door"), prompt.rfind("paint the door"));
+  EXPECT_FALSE(prompt.contains("# Messages"));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "town/supervisor.h"
 
 #include <algorithm>
+#include <exception>
 
 #include "base/limits.h"
 #include "base/logging.h"
@@ -55,6 +56,11 @@ Task<> Supervisor::start_rounds() {
   }
 }
 
+void Supervisor::hold() {
+  holding_ = true;
+  if (runs_ != nullptr) runs_->hold();
+}
+
 Task<> Supervisor::close() {
   hold();
   timers_.clear();
@@ -93,8 +99,18 @@ Task<> Supervisor::follow(std::unique_ptr<log::Subscription> events) {
 }
 
 Task<> Supervisor::consider(AgentId agent) {
-  const auto started = co_await try_start(agent);
-  if (started) co_return;
+  Status started;
+  std::exception_ptr thrown;
+  try {
+    started = co_await try_start(agent);
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  if (thrown) {
+    if (aio::is_cancellation(thrown)) std::rethrow_exception(thrown);
+    started = fail(Errc::internal, aio::what(thrown));  // the other agents go on
+  }
+  if (started || holding_) co_return;
   if (started.error().is(Errc::conflict)) {
     look_soon(agent);  // it changed in between
   } else if (!started.error().is(Errc::not_found)) {

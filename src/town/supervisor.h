@@ -32,8 +32,8 @@ class Supervisor final : public run::Participant {
   /// Begins to watch. `runs` was made with this as its Participant, has recovered, and outlives
   /// close().
   Task<Status> start(run::Runs& runs);
-  /// No more rounds begin; those in progress go on.
-  void hold() { holding_ = true; }
+  /// No more rounds begin, not even one that is about to; those in progress go on.
+  void hold();
   Task<> close();
 
   Task<Status> at_start(run::Draft& draft, const reeve::Run& run) override;

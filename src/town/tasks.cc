@@ -83,7 +83,8 @@ Result<std::vector<Fact>> decide_report(const reeve::Task& task, std::optional<R
 
 Task<Result<reeve::Task>> report(Ground ground, Caller caller, std::string task, Report what,
                                  std::string text) {
-  if (what != Report::complete) {
+  const bool may_be_empty = what == Report::complete && text.empty();
+  if (!may_be_empty) {
     if (auto good = check_text(text, "the report's text"); !good) co_return fail(good.error());
   }
   auto found = co_await find_task(ground.log.store(), std::move(task));

@@ -1,3 +1,4 @@
+#include "base/limits.h"
 #include "log/log.h"
 #include "town/directory.h"
 #include "town/services.h"
@@ -38,7 +39,7 @@ Task<Result<api::WaitReply>> wait_agent(Ground ground, std::string reference) {
     };
     if (is_ended(agent->state)) co_return reply();
     if (agent->state != AgentState::idle || agent->current_run) co_return std::nullopt;
-    auto waiting = co_await store.items(inbox_queue(id), 256);
+    auto waiting = co_await store.items(inbox_queue(id), limits::kPage);
     if (!waiting) co_return fail(waiting.error());
     for (const auto& item : *waiting) {
       const auto message_id = MessageId::parse(item.item);

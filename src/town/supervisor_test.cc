@@ -1,0 +1,444 @@
+#include "town/supervisor.h"
+
+#include <gtest/gtest.h>
+
+#include "base/limits.h"
+#include "run/testing.h"
+
+namespace reeve::town {
+namespace {
+
+using namespace std::chrono_literals;
+using run::testing::Backend;
+using run::testing::World;
+using store::code_of;
+
+TEST(Backoff, DoublesUpToItsLimit) {
+  const Supervisor::Options options{.first_backoff = 2s, .last_backoff = 60s};
+  EXPECT_EQ(backoff(options, 1), 2s);
+  EXPECT_EQ(backoff(options, 2), 4s);
+  EXPECT_EQ(backoff(options, 3), 8s);
+  EXPECT_EQ(backoff(options, 6), 60s);
+  EXPECT_EQ(backoff(options, 1'000'000), 60s);
+}
+
+class SupervisorTest : public ::testing::TestWithParam<Backend> {
+ protected:
+  SupervisorTest() { start_daemon(); }
+  ~SupervisorTest() override { stop_daemon(); }
+
+  void start_daemon() {
+    supervisor_ =
+        std::make_unique<Supervisor>(ground_, world_.loop.get_executor(), Supervisor::Options());
+    run::Runs::Options options;
+    options.rounds = world_.dir.path() / "rounds";
+    options.root = world_.dir.path();
+    options.town = "oak";
+    runs_ = std::make_unique<run::Runs>(world_.env, world_.loop.get_executor(), world_.log,
+                                        world_.machine, *supervisor_, options);
+    ASSERT_TRUE(world_.await(runs_->recover()));
+    ASSERT_TRUE(world_.await(supervisor_->start(*runs_)));
+    world_.quiet();
+  }
+  void stop_daemon() {
+    if (!runs_) return;
+    world_.await(supervisor_->close());
+    world_.await(runs_->close());
+    runs_.reset();
+    supervisor_.reset();
+  }
+
+  Agent spawn(std::string name, Completes completes = Completes::success) {
+    api::SpawnRequest request;
+    request.name = std::move(name);
+    request.cli = "worker";
+    request.completes = completes;
+    return world_.await(town::spawn(ground_, Caller{}, std::move(request))).value();
+  }
+  reeve::Task assign(const Agent& agent, std::string text) {
+    api::AssignRequest request;
+    request.text = std::move(text);
+    return world_.await(town::assign(ground_, Caller{}, agent.id.str(), std::move(request)))
+        .value();
+  }
+  void send(std::string to, std::string text, MessageType type, Caller caller = {}) {
+    api::SendRequest request;
+    request.to = std::move(to);
+    request.text = std::move(text);
+    request.type = type;
+    ASSERT_TRUE(world_.await(town::send(ground_, std::move(caller), std::move(request))));
+  }
+  void report(const reeve::Task& task, Report what, std::string text, Caller caller = {}) {
+    ASSERT_TRUE(world_.await(
+        town::report(ground_, std::move(caller), task.id.str(), what, std::move(text))));
+  }
+  Agent kill(const Agent& agent) {
+    return world_.await(town::kill(ground_, Caller{}, agent.id.str(), "killed")).value();
+  }
+  /// What a command inside the newest round is.
+  Caller inside(const Agent& agent) {
+    Caller caller;
+    caller.agent = agent.id;
+    caller.origin = "agent:" + agent.name;
+    caller.round = Caller::Round{world_.machine.run_at(), 1};
+    return caller;
+  }
+  bool until_rounds(std::size_t rounds) {
+    return world_.until([&] {
+      // Whoever looked before the clock was moved, and saw the result after, looks again.
+      world_.env.advance(1ms);
+      return world_.machine.started() >= rounds && runs_->running() > 0;
+    });
+  }
+  /// Ends the newest round and waits until that is known.
+  void end_round(int code, std::string said = "") {
+    const auto running = runs_->running();
+    if (!said.empty()) world_.machine.out(said + "\n");
+    world_.machine.exit(code);
+    ASSERT_TRUE(world_.until([&] { return runs_->running() < running; }));
+    world_.quiet();
+  }
+  std::vector<store::QueueItem> queue(std::string name) {
+    return world_.await(world_.store.items(std::move(name), 100)).value();
+  }
+  TaskState state_of(const reeve::Task& task) { return world_.get<reeve::Task>(task.id).state; }
+
+  World world_{GetParam()};
+  Ground ground_{world_.env, world_.log, "oak", "worker"};
+  std::unique_ptr<Supervisor> supervisor_;
+  std::unique_ptr<run::Runs> runs_;
+};
+
+INSTANTIATE_TEST_SUITE_P(, SupervisorTest, ::testing::Values(Backend::memory, Backend::sqlite),
+                         run::testing::name_of);
+
+TEST_P(SupervisorTest, SuccessAcknowledgesTheMessagesAndCompletesTheTask) {
+  const auto ada = spawn("ada");
+  const auto task = assign(ada, "paint the door");
+  ASSERT_TRUE(until_rounds(1));
+  EXPECT_EQ(state_of(task), TaskState::running);
+  EXPECT_TRUE(world_.machine.process().stdin_text.contains("paint the door"));
+  EXPECT_EQ(world_.machine.process().spec.env.at("REEVE_TASK"), task.id.str());
+  ASSERT_EQ(queue(inbox_queue(ada.id)).size(), 1U);
+  EXPECT_EQ(queue(inbox_queue(ada.id))[0].lease, world_.machine.run_at().str());
+
+  end_round(0, "painted");
+  EXPECT_EQ(state_of(task), TaskState::completed);
+  EXPECT_EQ(world_.get<reeve::Task>(task.id).result, "painted\n");
+  EXPECT_TRUE(queue(inbox_queue(ada.id)).empty());
+  const auto agent = world_.get<Agent>(ada.id);
+  EXPECT_EQ(agent.state, AgentState::idle);
+  EXPECT_EQ(agent.tasks_completed, 1);
+  EXPECT_EQ(agent.current_task, std::nullopt);
+  // All of the end is one commit: nothing stands between its events.
+  const auto kinds = world_.kinds();
+  EXPECT_EQ(kinds[kinds.size() - 2], "TaskCompleted");
+  EXPECT_EQ(kinds.back(), "RunCompleted");
+}
+
+TEST_P(SupervisorTest, FailureGivesBackWithOneAttemptMoreAfterAWhile) {
+  const auto ada = spawn("ada");
+  const auto task = assign(ada, "paint");
+  ASSERT_TRUE(until_rounds(1));
+  end_round(1);
+  EXPECT_EQ(state_of(task), TaskState::assigned);
+  auto waiting = queue(inbox_queue(ada.id));
+  ASSERT_EQ(waiting.size(), 1U);
+  EXPECT_EQ(waiting[0].attempt, 1);
+  EXPECT_TRUE(waiting[0].lease.empty());
+  EXPECT_EQ(waiting[0].not_before, world_.env.now() + 2s);
+  EXPECT_EQ(world_.get<Agent>(ada.id).failures_in_a_row, 1);
+
+  world_.env.advance(1s);
+  world_.quiet();
+  EXPECT_EQ(world_.machine.started(), 1U);
+  world_.env.advance(1s);
+  ASSERT_TRUE(until_rounds(2));
+  end_round(1);
+  EXPECT_EQ(queue(inbox_queue(ada.id))[0].not_before, world_.env.now() + 4s);
+  world_.env.advance(4s);
+  ASSERT_TRUE(until_rounds(3));
+  end_round(0, "painted");
+  EXPECT_EQ(state_of(task), TaskState::completed);
+  EXPECT_EQ(world_.get<Agent>(ada.id).failures_in_a_row, 0);
+}
+
+TEST_P(SupervisorTest, AfterTheLastAttemptItIsADeadLetterAndSeen) {
+  const auto ada = spawn("ada");
+  const auto task = assign(ada, "paint");
+  for (std::size_t round = 1; round <= 3; ++round) {
+    ASSERT_TRUE(until_rounds(round));
+    world_.machine.err("out of paint\n");
+    end_round(1);
+    world_.env.advance(60s);
+    world_.quiet();
+  }
+  EXPECT_EQ(world_.machine.started(), 3U);
+  EXPECT_TRUE(queue(inbox_queue(ada.id)).empty());
+  ASSERT_EQ(queue(dead_queue(ada.id)).size(), 1U);
+  EXPECT_EQ(queue(dead_queue(ada.id))[0].attempt, 3);
+  EXPECT_EQ(state_of(task), TaskState::failed);
+  EXPECT_TRUE(world_.get<reeve::Task>(task.id).result->contains("out of paint"));
+  EXPECT_TRUE(world_.get<Agent>(ada.id).attention->contains("failed 3 times"));
+  const auto view = world_.await(inbox(ground_, "ada")).value();
+  ASSERT_EQ(view.dead.size(), 1U);
+  EXPECT_EQ(view.dead[0].state, MessageState::dead);
+  EXPECT_EQ(world_.count("MessageDeadLettered"), 1U);
+}
+
+TEST_P(SupervisorTest, ACliThatCannotBeStartedIsNotTriedForEver) {
+  const auto ada = spawn("ada");
+  const auto task = assign(ada, "paint");
+  for (std::size_t round = 1; round <= 3; ++round) {
+    ASSERT_TRUE(until_rounds(round));
+    proc::Exit exit;
+    exit.spawn_error = proc::SpawnError{"not_found", "no program worker"};
+    world_.machine.process().state.claim->child.reset();
+    world_.machine.end(exit);
+    ASSERT_TRUE(world_.until_event("RunFailed", round));
+    world_.quiet();
+    world_.env.advance(60s);
+    world_.quiet();
+  }
+  EXPECT_EQ(state_of(task), TaskState::failed);
+  EXPECT_TRUE(world_.get<reeve::Task>(task.id).result->contains("no program worker"));
+}
+
+TEST_P(SupervisorTest, ACancelGivesBackUnchanged) {
+  const auto ada = spawn("ada");
+  const auto task = assign(ada, "paint");
+  ASSERT_TRUE(until_rounds(1));
+  ASSERT_TRUE(world_.commit({fact::RunStopRequested{world_.machine.run_at(), ada.id, "wait"}}));
+  ASSERT_TRUE(world_.until([&] { return !world_.machine.process().stops.empty(); }));
+  world_.machine.exit(0);
+  ASSERT_TRUE(until_rounds(2)) << "the agent goes on with it at once";
+  EXPECT_EQ(world_.count("RunCancelled"), 1U);
+  EXPECT_EQ(queue(inbox_queue(ada.id))[0].attempt, 0);
+  const auto messages = world_.fact<fact::MessagesReturned>("MessagesReturned");
+  EXPECT_FALSE(messages.counted);
+  EXPECT_EQ(state_of(task), TaskState::running);
+}
+
+TEST_P(SupervisorTest, ARoundCarriesOneTask) {
+  const auto ada = spawn("ada");
+  const auto first = assign(ada, "paint the door");
+  const auto second = assign(ada, "paint the roof");
+  ASSERT_TRUE(until_rounds(1));
+  EXPECT_FALSE(world_.machine.process().stdin_text.contains("roof"));
+  EXPECT_EQ(state_of(second), TaskState::assigned);
+  end_round(0);
+  ASSERT_TRUE(until_rounds(2));
+  EXPECT_EQ(state_of(first), TaskState::completed);
+  EXPECT_TRUE(world_.machine.process().stdin_text.contains("roof"));
+  EXPECT_FALSE(world_.machine.process().stdin_text.contains("door"));
+}
+
+TEST_P(SupervisorTest, WhatIsForKnowledgeWaitsForARound) {
+  const auto ada = spawn("ada");
+  send("ada", "lunch at noon", MessageType::informational);
+  world_.quiet();
+  EXPECT_EQ(world_.machine.started(), 0U);
+  send("ada", "which branch?", MessageType::query);
+  ASSERT_TRUE(until_rounds(1));
+  EXPECT_TRUE(world_.machine.process().stdin_text.contains("lunch at noon"));
+  EXPECT_TRUE(world_.machine.process().stdin_text.contains("which branch?"));
+  end_round(0);
+  EXPECT_TRUE(queue(inbox_queue(ada.id)).empty());
+}
+
+TEST_P(SupervisorTest, AReportedTaskKeepsItsReport) {
+  const auto ada = spawn("ada");
+  const auto task = assign(ada, "paint");
+  ASSERT_TRUE(until_rounds(1));
+  report(task, Report::complete, "painted red", inside(ada));
+  end_round(0, "bye");
+  EXPECT_EQ(world_.get<reeve::Task>(task.id).result, "painted red");
+  EXPECT_EQ(world_.count("TaskCompleted"), 1U);
+}
+
+TEST_P(SupervisorTest, AReportedTaskIsDoneWhateverBecomesOfTheRound) {
+  const auto ada = spawn("ada");
+  const auto task = assign(ada, "paint");
+  ASSERT_TRUE(until_rounds(1));
+  report(task, Report::complete, "painted", inside(ada));
+  end_round(1);
+  EXPECT_EQ(state_of(task), TaskState::completed);
+  EXPECT_TRUE(queue(inbox_queue(ada.id)).empty());
+  world_.env.advance(60s);
+  world_.quiet();
+  EXPECT_EQ(world_.machine.started(), 1U);
+}
+
+TEST_P(SupervisorTest, ATaskGoesOnAfterARoundThatReportedProgress) {
+  const auto ada = spawn("ada");
+  const auto task = assign(ada, "paint");
+  ASSERT_TRUE(until_rounds(1));
+  report(task, Report::progress, "one door of two", inside(ada));
+  end_round(0, "more tomorrow");
+  EXPECT_EQ(state_of(task), TaskState::running);
+  EXPECT_EQ(world_.get<Agent>(ada.id).current_task, task.id);
+  send("ada", "go on", MessageType::task);
+  ASSERT_TRUE(until_rounds(2));
+  EXPECT_TRUE(world_.machine.process().stdin_text.contains("You reported before: one door of two"));
+  end_round(0, "both doors");
+  EXPECT_EQ(state_of(task), TaskState::completed);
+}
+
+TEST_P(SupervisorTest, ATaskGoesOnAfterARoundThatAskedSomebody) {
+  const auto ada = spawn("ada");
+  const auto task = assign(ada, "paint");
+  ASSERT_TRUE(until_rounds(1));
+  send("supervisor", "which colour?", MessageType::query, inside(ada));
+  end_round(0, "I asked");
+  EXPECT_EQ(state_of(task), TaskState::running);
+  send("ada", "red", MessageType::task);
+  ASSERT_TRUE(until_rounds(2));
+  EXPECT_TRUE(world_.machine.process().stdin_text.contains("paint"));
+  send("supervisor", "red it is", MessageType::informational, inside(ada));
+  end_round(0, "painted red");
+  EXPECT_EQ(state_of(task), TaskState::completed);
+}
+
+TEST_P(SupervisorTest, AnAgentThatCompletesByReportOnlyIsTakenAtItsWord) {
+  const auto ada = spawn("ada", Completes::report);
+  const auto task = assign(ada, "paint");
+  ASSERT_TRUE(until_rounds(1));
+  end_round(0, "painted?");
+  EXPECT_EQ(state_of(task), TaskState::running);
+  report(task, Report::complete, "painted");
+  EXPECT_EQ(state_of(task), TaskState::completed);
+}
+
+TEST_P(SupervisorTest, AKilledAgentStopsWhenItsRunHasEnded) {
+  const auto ada = spawn("ada");
+  const auto task = assign(ada, "paint");
+  ASSERT_TRUE(until_rounds(1));
+  const auto asked = kill(ada);
+  EXPECT_EQ(asked.state, AgentState::working);
+  EXPECT_TRUE(asked.stopping);
+  ASSERT_TRUE(world_.until([&] { return !world_.machine.process().stops.empty(); }));
+  end_round(0, "painted after all");
+  const auto agent = world_.get<Agent>(ada.id);
+  EXPECT_EQ(agent.state, AgentState::stopped);
+  EXPECT_EQ(agent.stopping, std::nullopt);
+  EXPECT_EQ(world_.count("RunCancelled"), 1U);
+  EXPECT_EQ(world_.count("AgentStopped"), 1U);
+  EXPECT_EQ(state_of(task), TaskState::assigned);
+  EXPECT_EQ(queue(inbox_queue(ada.id)).size(), 1U);
+  world_.quiet();
+  EXPECT_EQ(world_.machine.started(), 1U);
+}
+
+TEST_P(SupervisorTest, AnAgentThatIsKilledWhileItsRoundStartsStops) {
+  const auto ada = spawn("ada");
+  world_.machine.hold = true;
+  assign(ada, "paint");
+  ASSERT_TRUE(world_.until([&] { return world_.machine.held() == 1; }));
+  EXPECT_EQ(kill(ada).state, AgentState::working);
+  world_.quiet();
+  world_.machine.release();
+  ASSERT_TRUE(world_.until(
+      [&] { return world_.machine.started() == 1 && !world_.machine.process().stops.empty(); }));
+  end_round(0);
+  EXPECT_EQ(world_.get<Agent>(ada.id).state, AgentState::stopped);
+  EXPECT_EQ(world_.count("RunCancelled"), 1U);
+}
+
+TEST_P(SupervisorTest, AnAgentThatIsKilledWithItsAssignmentHasNoRound) {
+  const auto ada = spawn("ada");
+  // Both are committed before the supervisor looks: one order or the other, never a lost run.
+  aio::TaskGroup group(world_.loop.get_executor());
+  const auto both = [](Ground ground, std::string name) -> Task<> {
+    api::AssignRequest request;
+    request.text = "paint";
+    static_cast<void>(co_await town::assign(ground, Caller{}, name, std::move(request)));
+    static_cast<void>(co_await town::kill(ground, Caller{}, name, ""));
+  };
+  group.spawn("both", both(ground_, "ada"));
+  world_.await(group.join());
+  world_.quiet();
+  if (world_.machine.started() > 0 && runs_->running() > 0) {
+    ASSERT_TRUE(world_.until([&] { return !world_.machine.process().stops.empty(); }));
+    end_round(0);
+  }
+  EXPECT_EQ(world_.get<Agent>(ada.id).state, AgentState::stopped);
+  EXPECT_EQ(world_.get<Agent>(ada.id).current_run, std::nullopt);
+}
+
+TEST_P(SupervisorTest, ALaterDaemonGoesOnWithWhatWaits) {
+  const auto ada = spawn("ada");
+  supervisor_->hold();
+  const auto task = assign(ada, "paint");
+  world_.quiet();
+  EXPECT_EQ(world_.machine.started(), 0U);
+  stop_daemon();
+  start_daemon();
+  ASSERT_TRUE(until_rounds(1));
+  stop_daemon();
+  world_.machine.out("painted\n");
+  world_.machine.exit(0);
+  start_daemon();
+  ASSERT_TRUE(world_.until_event("RunCompleted"));
+  EXPECT_EQ(state_of(task), TaskState::completed);
+}
+
+TEST_P(SupervisorTest, ABackOffIsKeptByALaterDaemon) {
+  const auto ada = spawn("ada");
+  assign(ada, "paint");
+  ASSERT_TRUE(until_rounds(1));
+  end_round(1);
+  stop_daemon();
+  start_daemon();
+  EXPECT_EQ(world_.machine.started(), 1U);
+  world_.env.advance(2s);
+  ASSERT_TRUE(until_rounds(2));
+}
+
+TEST_P(SupervisorTest, HeldBackNothingBeginsNotEvenWhatWasAboutTo) {
+  const auto ada = spawn("ada");
+  supervisor_->hold();
+  run::RunRequest request;
+  request.agent = ada;
+  request.prompt = "x";
+  EXPECT_EQ(code_of(world_.await(runs_->start(std::move(request)))), Errc::unavailable);
+}
+
+TEST_P(SupervisorTest, ABrokenInvariantOfOneAgentIsNotTheEndOfAll) {
+  const auto ada = spawn("ada");
+  world_.quiet();
+  world_.store.ready_throws = true;
+  assign(ada, "paint");
+  world_.quiet();
+  EXPECT_EQ(world_.machine.started(), 0U);
+  const auto bob = spawn("bob");
+  assign(bob, "paint");
+  ASSERT_TRUE(until_rounds(1));
+  EXPECT_EQ(world_.machine.process().spec.env.at("REEVE_AGENT"), "bob");
+  world_.env.advance(2s);
+  ASSERT_TRUE(until_rounds(2));
+}
+
+TEST_P(SupervisorTest, AStartThatTheStoreRefusesIsTriedAgainLater) {
+  const auto ada = spawn("ada");
+  const auto task = [&] {
+    api::AssignRequest request;
+    request.text = "paint";
+    return request;
+  }();
+  // The assignment goes in, the start's commit does not.
+  aio::TaskGroup group(world_.loop.get_executor());
+  const auto ask = [](Ground ground, World& world, api::AssignRequest request) -> Task<> {
+    EXPECT_TRUE(co_await town::assign(ground, Caller{}, "ada", std::move(request)));
+    world.store.next = {{Errc::storage_full, false}};
+  };
+  group.spawn("ask", ask(ground_, world_, task));
+  world_.await(group.join());
+  ASSERT_TRUE(world_.until([&] { return world_.store.next.empty(); }));
+  world_.settle();
+  EXPECT_EQ(world_.machine.started(), 0U);
+  world_.env.advance(2s);
+  ASSERT_TRUE(until_rounds(1));
+}
+
+}  // namespace
+}  // namespace reeve::town
