@@ -1,6 +1,9 @@
 #include "client/client.h"
 
+#include <poll.h>
 #include <sys/random.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -9,6 +12,7 @@
 #include "base/ids.h"
 #include "base/json.h"
 #include "client/start_daemon.h"
+#include "net/fd.h"
 #include "wire/problem.h"
 
 namespace reeve::client {
@@ -19,6 +23,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto kTimeout = 30'000ms;
 constexpr auto kStartTimeout = 20'000ms;
+/// The stages of the slowest round, and some.
+constexpr auto kStopTimeout = 60'000ms;
 constexpr auto kForEver = std::chrono::milliseconds(365 * 24h);
 constexpr const char* kApi = "1";
 
@@ -40,6 +46,18 @@ std::string escape(std::string_view text) {
   }
   return out;
 }
+
+/// Of the answer to GET /v1/version: the daemon's process.
+struct Whom {
+  std::int64_t pid = 0;
+};
+BOOST_DESCRIBE_STRUCT(Whom, (), (pid))
+
+struct EventPage {
+  std::vector<json::value> events;
+  std::string cursor;
+};
+BOOST_DESCRIBE_STRUCT(EventPage, (), (events, cursor))
 
 std::string new_key() {
   Uuid uuid;
@@ -111,21 +129,23 @@ Result<net::Response> Client::send_until_answered(net::ClientRequest request,
     request.headers.emplace_back("Idempotency-Key", new_key());
     request.headers.emplace_back("Content-Type", "application/json");
   }
-  // Inside a round the daemon may be on its way back; outside, it is started, and a cut answer
-  // asked for again.
-  const auto deadline = Clock::now() + settings_.patience;
+  auto deadline = Clock::now() + settings_.patience;
   auto pause = 5ms;
-  for (bool started = false;;) {
+  for (bool first = true;; first = false) {
+    const auto began = Clock::now();
     net::BlockingClient connection(net::UnixAddress{folder_.socket()}, options(timeout));
     auto response = connection.request(request);
     if (response || !worth_repeating(response.error())) return response;
-    if (settings_.may_start_daemon && !started) {
-      started = true;
-      if (auto revived = revive(); !revived) return fail(revived.error());
-      continue;
-    }
-    if (!settings_.may_start_daemon && settings_.round_token.empty()) return response;
+    // Patience is for a daemon that is away, not for one that took long to answer (a wait).
+    if (Clock::now() - began > 1s) deadline = Clock::now() + settings_.patience;
     if (Clock::now() + pause > deadline) return response;
+    if (settings_.may_start_daemon) {
+      // More than once, if need be: the one that was there may have been about to stop.
+      if (auto revived = revive(); !revived) return fail(revived.error());
+      if (first) continue;
+    } else if (settings_.round_token.empty() && response.error().is(Errc::unavailable)) {
+      return response;  // nobody is there, and nobody is on the way
+    }
     std::this_thread::sleep_for(pause);
     pause = std::min(pause * 2, 500ms);
   }
@@ -206,30 +226,58 @@ Result<std::string> Client::output(const std::string& agent, const std::string& 
   return std::move(response->body);
 }
 
+namespace {
+
+/// A descriptor that is readable once the process has ended; nothing, if it has already, or if the
+/// kernel cannot tell.
+net::Fd watch_process(std::int64_t pid) {
+  return net::Fd(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0)));
+}
+
+Status wait_for_end(const net::Fd& process, std::optional<std::chrono::milliseconds> timeout) {
+  if (!process) return {};
+  const auto deadline = Clock::now() + timeout.value_or(kForEver);
+  for (;;) {
+    const auto left = std::chrono::floor<std::chrono::milliseconds>(deadline - Clock::now());
+    if (left <= 0ms)
+      return fail(Errc::timeout, "the daemon has not stopped yet: see .reeve/daemon.log");
+    pollfd waiting{process.get(), POLLIN, 0};
+    const auto slice = std::min<std::int64_t>(left.count(), 60'000);
+    if (::poll(&waiting, 1, static_cast<int>(slice)) > 0) return {};
+  }
+}
+
+}  // namespace
+
 Status Client::stop(api::StopMode mode) {
   net::BlockingClient connection(net::UnixAddress{folder_.socket()}, options(kTimeout));
   net::ClientRequest request;
+  request.headers.emplace_back("Reeve-Api", kApi);
+  request.target = "/v1/version";
+  const auto version = connection.request(request);
+  if (!version) return fail(version.error());
+  const auto who = parse_json_as<Whom>(version->body);
+  const auto process = watch_process(who ? who->pid : 0);
   request.method = "POST";
   request.target = "/v1/daemon/stop";
-  request.headers.emplace_back("Reeve-Api", kApi);
   request.body = write_json_of(api::StopRequest{mode});
   auto response = connection.request(request);
   if (!response) return fail(response.error());
   if (response->status >= 400) return fail(wire::read_problem(response->status, response->body));
-  return {};
+  // Rounds that are waited for take as long as they take.
+  if (mode == api::StopMode::drain) return wait_for_end(process, std::nullopt);
+  return wait_for_end(process, kStopTimeout);
 }
 
 Result<Client::Events> Client::events(const EventQuery& query) {
   auto response = get("/v1/events" + query_of(query), kTimeout);
   if (!response) return fail(response.error());
   if (response->status >= 400) return fail(wire::read_problem(response->status, response->body));
-  auto value = parse_json(response->body);
-  if (!value || !value->is_object())
-    return fail(Errc::corrupt, "the daemon's answer is not understood");
+  auto page = parse_json_as<EventPage>(response->body);
+  if (!page) return fail(Errc::corrupt, "the daemon's answer is not understood");
   Events events;
-  for (const auto& event : value->get_object()["events"].as_array())
-    events.events.push_back(write_json(event));
-  events.cursor = value->get_object()["cursor"].as_string();
+  for (const auto& event : page->events) events.events.push_back(write_json(event));
+  events.cursor = std::move(page->cursor);
   return events;
 }
 

@@ -19,7 +19,7 @@ struct ClientSettings {
   /// here: it would be the round's child and end with it.
   std::string round_token;
   bool may_start_daemon = true;
-  /// How long to look for a daemon that is away, inside a round.
+  /// How long to look for a daemon that is away.
   std::chrono::milliseconds patience{30'000};
 };
 /// From REEVE_TOKEN and REEVE_NO_START.
@@ -52,7 +52,8 @@ class Client {
                                    std::optional<std::chrono::milliseconds> timeout);
   Result<std::string> output(const std::string& agent, const std::string& run,
                              const std::string& stream);
-  /// Asks a running daemon to stop; unavailable: none runs.
+  /// Asks a running daemon to stop, and returns when its process has ended. unavailable: none runs;
+  /// timeout: it has not ended yet (a drain is waited for as long as it takes).
   Status stop(api::StopMode mode);
 
   struct EventQuery {
