@@ -37,10 +37,10 @@ void print_agents(Session& session, const std::vector<api::AgentView>& agents) {
 
 void print_notes(Session& session, const std::vector<api::AgentView>& agents) {
   for (const auto& view : agents) {
-    if (view.permissions_note) session.out << "* " << *view.permissions_note << '\n';
+    if (view.permissions_note) session.out << "* " << printable(*view.permissions_note) << '\n';
     if (view.agent.attention) {
       session.out << session.paint(Colour::yellow, "! " + view.agent.name + " needs attention: ")
-                  << *view.agent.attention << '\n';
+                  << printable(*view.agent.attention) << '\n';
     }
     if (view.dead > 0) {
       session.out << session.paint(Colour::red, "! " + view.agent.name + " has " +
@@ -251,7 +251,7 @@ class Wait final : public Command {
       session.print_json(*reply);
     } else {
       session.out << (task_.empty() ? agent_ : task_) << " is " << reply->state << '\n';
-      if (reply->result) session.out << *reply->result << '\n';
+      if (reply->result) session.out << printable(*reply->result) << '\n';
     }
     return {};
   }

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 
 namespace reeve::cli {
 
@@ -9,6 +10,18 @@ struct Options::State {
   CLI::App app;
   std::vector<std::pair<std::string*, std::unique_ptr<std::vector<std::string>>>> texts;
 };
+
+namespace {
+
+/// Empty: it is a number of seconds that a clock can count (some thirty years at most).
+std::string seconds_or_why_not(const std::string& text) {
+  double value = -1;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool whole = error == std::errc() && end == text.data() + text.size();
+  return whole && value >= 0 && value <= 1e9 ? "" : "expected seconds, not \"" + text + "\"";
+}
+
+}  // namespace
 
 Options::Options(std::string_view name, std::string_view summary, std::string_view examples)
     : state_(std::make_unique<State>()) {
@@ -48,12 +61,12 @@ void Options::values(const char* name, std::vector<std::string>& target, const c
       ->allow_extra_args(false);
 }
 void Options::number(const char* name, std::uint64_t& target, const char* help) {
-  state_->app.add_option(name, target, help)->capture_default_str();
+  state_->app.add_option(name, target, help)->check(CLI::NonNegativeNumber)->capture_default_str();
 }
 void Options::seconds(const char* name, std::optional<double>& target, const char* help) {
   state_->app.add_option_function<double>(
                  name, [&target](double value) { target = value; }, help)
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Validator(seconds_or_why_not, "SECONDS"));
 }
 void Options::flag(const char* name, bool& target, const char* help) {
   state_->app.add_flag(name, target, help);

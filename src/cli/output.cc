@@ -22,6 +22,20 @@ std::size_t width_of(std::string_view text) {
   return width;
 }
 
+/// The bytes of the character at `at`.
+std::string_view character(std::string_view text, std::size_t at) {
+  auto next = at + 1;
+  while (next < text.size() && (static_cast<unsigned char>(text[next]) & 0xc0) == 0x80) ++next;
+  return text.substr(at, next - at);
+}
+
+/// C0, DEL, and C1 (U+0080 to U+009F).
+bool is_control(std::string_view character) {
+  const auto first = static_cast<unsigned char>(character[0]);
+  if (first < 0x20 || first == 0x7f) return true;
+  return first == 0xc2 && character.size() == 2 && static_cast<unsigned char>(character[1]) < 0xa0;
+}
+
 }  // namespace
 
 Paint Paint::for_terminal(int fd) {
@@ -61,6 +75,17 @@ void Table::print(std::ostream& out) const {
   }
 }
 
+std::string printable(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size();) {
+    const auto next = character(text, i);
+    out += is_control(next) && next != "\n" && next != "\t" ? " " : next;
+    i += next.size();
+  }
+  return out;
+}
+
 std::string one_line(std::string_view text, std::size_t width) {
   const auto begin = text.find_first_not_of(" \t\r\n");
   if (begin == std::string_view::npos) return {};
@@ -72,17 +97,13 @@ std::string one_line(std::string_view text, std::size_t width) {
   std::string out;
   std::size_t count = 0;
   for (std::size_t i = 0; i < text.size();) {
-    auto next = i + 1;
-    while (next < text.size() && (static_cast<unsigned char>(text[next]) & 0xc0) == 0x80) ++next;
+    const auto next = character(text, i);
     if (++count > width) {
       cut = true;
       break;
     }
-    // A control character of a stranger's text must not steer the terminal.
-    out += static_cast<unsigned char>(text[i]) < 0x20 || text[i] == 0x7f
-               ? std::string(" ")
-               : std::string(text.substr(i, next - i));
-    i = next;
+    out += is_control(next) ? " " : next;
+    i += next.size();
   }
   return cut ? out + "…" : out;
 }

@@ -41,6 +41,9 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
+/// A stranger's text as a terminal may show it: its lines and tabs, but no other control character,
+/// for those steer the terminal.
+std::string printable(std::string_view text);
 /// The first line, cut to `width` characters with an ellipsis.
 std::string one_line(std::string_view text, std::size_t width);
 /// "3 s", "12 min", "2 h", "5 d".

@@ -2,6 +2,7 @@
 #include <ostream>
 
 #include "base/near_names.h"
+#include "base/utf8.h"
 #include "cli/command.h"
 
 namespace reeve::cli {
@@ -82,7 +83,7 @@ void print_overview(Session& session, std::span<const Entry* const> entries) {
 int report(Session& session, const Error& error) {
   const auto& code = describe(error.code());
   if (session.json) {
-    session.err << write_json({{"code", code.name}, {"detail", error.message()}}) << '\n';
+    session.err << write_json({{"code", code.name}, {"detail", to_utf8(error.message())}}) << '\n';
   } else {
     session.err << session.paint(Colour::red, "reeve: ") << error.message() << '\n';
   }

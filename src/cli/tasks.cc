@@ -28,15 +28,15 @@ void print_task(Session& session, const api::TaskView& view) {
   if (view.agent) session.out << "agent    " << *view.agent << '\n';
   if (!task.tags.empty()) {
     session.out << "tags    ";
-    for (const auto& tag : task.tags) session.out << ' ' << tag;
+    for (const auto& tag : task.tags) session.out << ' ' << printable(tag);
     session.out << '\n';
   }
   session.out << "created  " << to_rfc3339(task.created_at) << '\n';
   if (task.started_at) session.out << "started  " << to_rfc3339(*task.started_at) << '\n';
   if (task.ended_at) session.out << "ended    " << to_rfc3339(*task.ended_at) << '\n';
-  session.out << '\n' << task.text << '\n';
-  if (task.progress) session.out << "\nprogress: " << *task.progress << '\n';
-  if (task.result) session.out << "\nresult: " << *task.result << '\n';
+  session.out << '\n' << printable(task.text) << '\n';
+  if (task.progress) session.out << "\nprogress: " << printable(*task.progress) << '\n';
+  if (task.result) session.out << "\nresult: " << printable(*task.result) << '\n';
 }
 
 class Assign final : public Command {

@@ -1,8 +1,9 @@
 #include "client/client.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
+#include <poll.h>
 #include <sys/random.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -12,6 +13,7 @@
 #include "base/json.h"
 #include "client/keeper_lock.h"
 #include "client/start_daemon.h"
+#include "net/fd.h"
 #include "wire/problem.h"
 
 namespace reeve::client {
@@ -22,6 +24,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto kTimeout = 30'000ms;
 constexpr auto kStartTimeout = 20'000ms;
+/// The stages of the slowest round, and some.
+constexpr auto kStopTimeout = 60'000ms;
 constexpr auto kForEver = std::chrono::milliseconds(365 * 24h);
 /// How often a daemon is started before its death at the start is believed.
 constexpr int kStarts = 3;
@@ -45,6 +49,18 @@ std::string escape(std::string_view text) {
   }
   return out;
 }
+
+/// Of the answer to GET /v1/version: the daemon's process.
+struct Whom {
+  std::int64_t pid = 0;
+};
+BOOST_DESCRIBE_STRUCT(Whom, (), (pid))
+
+struct EventPage {
+  std::vector<json::value> events;
+  std::string cursor;
+};
+BOOST_DESCRIBE_STRUCT(EventPage, (), (events, cursor))
 
 std::string new_key() {
   Uuid uuid;
@@ -122,12 +138,15 @@ Result<net::Response> Client::send_until_answered(net::ClientRequest request,
   // A daemon that is away is on its way back, or is started; a cut answer is asked for again. It
   // may die any number of times meanwhile.
   const bool waits = settings_.may_start_daemon || !settings_.round_token.empty();
-  const auto deadline = Clock::now() + settings_.patience;
+  auto deadline = Clock::now() + settings_.patience;
   auto pause = 0ms;
   for (;;) {
+    const auto began = Clock::now();
     net::BlockingClient connection(net::UnixAddress{folder_.socket()}, options(timeout));
     auto response = connection.request(request);
     if (response || !worth_repeating(response.error())) return response;
+    // Patience is for a daemon that is away, not for one that took long to answer (a wait).
+    if (Clock::now() - began > 1s) deadline = Clock::now() + settings_.patience;
     if (!waits || Clock::now() + pause > deadline) return response;
     std::this_thread::sleep_for(pause);
     pause = std::clamp(pause * 2, 5ms, 500ms);
@@ -216,13 +235,22 @@ Result<std::string> Client::output(const std::string& agent, const std::string& 
 
 namespace {
 
-/// The daemon's last deed is to close its store, which frees the lock beside it.
-void wait_until_closed(const TownFolder& folder) {
-  const net::Fd lock(::open((folder.database().string() + ".lock").c_str(), O_RDONLY | O_CLOEXEC));
-  const auto deadline = Clock::now() + kTimeout;
-  while (lock.get() >= 0 && ::flock(lock.get(), LOCK_SH | LOCK_NB) != 0 &&
-         Clock::now() < deadline) {
-    std::this_thread::sleep_for(2ms);
+/// A descriptor that is readable once the process has ended; nothing, if it has already, or if the
+/// kernel cannot tell.
+net::Fd watch_process(std::int64_t pid) {
+  return net::Fd(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0)));
+}
+
+Status wait_for_end(const net::Fd& process, std::optional<std::chrono::milliseconds> timeout) {
+  if (!process) return {};
+  const auto deadline = Clock::now() + timeout.value_or(kForEver);
+  for (;;) {
+    const auto left = std::chrono::floor<std::chrono::milliseconds>(deadline - Clock::now());
+    if (left <= 0ms)
+      return fail(Errc::timeout, "the daemon has not stopped yet: see .reeve/daemon.log");
+    pollfd waiting{process.get(), POLLIN, 0};
+    const auto slice = std::min<std::int64_t>(left.count(), 60'000);
+    if (::poll(&waiting, 1, static_cast<int>(slice)) > 0) return {};
   }
 }
 
@@ -230,37 +258,37 @@ void wait_until_closed(const TownFolder& folder) {
 
 Status Client::stop(api::StopMode mode) {
   net::BlockingClient connection(net::UnixAddress{folder_.socket()}, options(kTimeout));
-  // A stream ends when its daemon does, so that is what is waited for.
-  net::BlockingClient life(net::UnixAddress{folder_.socket()}, options(kTimeout));
   net::ClientRequest request;
+  request.headers.emplace_back("Reeve-Api", kApi);
+  request.target = "/v1/version";
+  const auto version = connection.request(request);
+  // A daemon that died would be brought back by its keeper.
+  if (!version && version.error().is(Errc::unavailable) && end_keeper(folder_)) return {};
+  if (!version) return fail(version.error());
+  const auto who = parse_json_as<Whom>(version->body);
+  const auto process = watch_process(who ? who->pid : 0);
   request.method = "POST";
   request.target = "/v1/daemon/stop";
-  request.headers.emplace_back("Reeve-Api", kApi);
   request.body = write_json_of(api::StopRequest{mode});
   auto response = connection.request(request);
   // A daemon that died would be brought back by its keeper.
   if (!response && response.error().is(Errc::unavailable) && end_keeper(folder_)) return {};
   if (!response) return fail(response.error());
   if (response->status >= 400) return fail(wire::read_problem(response->status, response->body));
-  net::ClientRequest follow;
-  follow.target = "/v1/events?from=now&kind=DaemonStopped";
-  follow.headers = {{"Accept", "text/event-stream"}};
-  static_cast<void>(life.stream(follow, [](const wire::SseMessage&) { return true; }));
-  wait_until_closed(folder_);
-  return {};
+  // Rounds that are waited for take as long as they take.
+  if (mode == api::StopMode::drain) return wait_for_end(process, std::nullopt);
+  return wait_for_end(process, kStopTimeout);
 }
 
 Result<Client::Events> Client::events(const EventQuery& query) {
   auto response = get("/v1/events" + query_of(query), kTimeout);
   if (!response) return fail(response.error());
   if (response->status >= 400) return fail(wire::read_problem(response->status, response->body));
-  auto value = parse_json(response->body);
-  if (!value || !value->is_object())
-    return fail(Errc::corrupt, "the daemon's answer is not understood");
+  auto page = parse_json_as<EventPage>(response->body);
+  if (!page) return fail(Errc::corrupt, "the daemon's answer is not understood");
   Events events;
-  for (const auto& event : value->get_object()["events"].as_array())
-    events.events.push_back(write_json(event));
-  events.cursor = value->get_object()["cursor"].as_string();
+  for (const auto& event : page->events) events.events.push_back(write_json(event));
+  events.cursor = std::move(page->cursor);
   return events;
 }
 

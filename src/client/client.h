@@ -57,8 +57,9 @@ class Client {
                                    std::optional<std::chrono::milliseconds> timeout);
   Result<std::string> output(const std::string& agent, const std::string& run,
                              const std::string& stream);
-  /// Asks a running daemon to stop and returns when it has, or its keeper not to start one again;
-  /// unavailable: there is neither.
+  /// Asks a running daemon to stop and returns when its process has ended, or has its keeper not
+  /// start one again. unavailable: there is neither; timeout: it has not ended yet (a drain is
+  /// waited for as long as it takes).
   Status stop(api::StopMode mode);
 
   struct EventQuery {

@@ -57,6 +57,8 @@ Status start_daemon(const TownFolder& folder, std::chrono::milliseconds timeout,
   ::posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
   ::posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
   ::posix_spawn_file_actions_adddup2(&actions, told.get(), kReadyFd);
+  // What a shell left open (a pipe, a lock) is not to be held open by a daemon.
+  ::posix_spawn_file_actions_addclosefrom_np(&actions, kReadyFd + 1);
   posix_spawnattr_t attributes{};
   ::posix_spawnattr_init(&attributes);
   sigset_t none{};

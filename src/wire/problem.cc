@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/json.h"
+#include "base/utf8.h"
 
 namespace reeve::wire {
 namespace {
@@ -42,7 +43,7 @@ std::string write_problem(const Error& error, int status) {
   problem["type"] = "urn:reeve:error:" + std::string(code.name);
   problem["title"] = title_of(code.name);
   problem["status"] = status == 0 ? code.http_status : status;
-  problem["detail"] = error.message();
+  problem["detail"] = to_utf8(error.message());  // it may quote any bytes
   problem["code"] = code.name;
   return write_json(problem);
 }

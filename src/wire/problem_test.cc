@@ -42,5 +42,10 @@ TEST(Problem, ANewersCodeIsReadByItsStatus) {
   EXPECT_EQ(read_problem(404, R"({"code":7,"detail":[]})").code(), Errc::not_found);
 }
 
+TEST(Problem, IsJsonWhateverBytesTheErrorQuotes) {
+  const auto text = write_problem(Error(Errc::invalid_argument, "not JSON: \xff\x00z"));
+  EXPECT_EQ(read_problem(400, text).message(), "not JSON: \xEF\xBF\xBD");
+}
+
 }  // namespace
 }  // namespace reeve::wire

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <charconv>
 
 #include "base/limits.h"
@@ -14,6 +15,7 @@ constexpr auto kHeartbeat = std::chrono::seconds(15);
 /// What the query of a request for events asks for.
 struct Wanted {
   log::SubscribeOptions options;
+  bool from_now = false;  ///< said so: a page begins at the beginning otherwise, a stream now
   std::size_t limit = limits::kPage;
   bool latest = false;  ///< the newest ones, instead of those behind a place
 };
@@ -46,7 +48,8 @@ Task<Result<Wanted>> read_query(Rest& rest, const net::Request& request) {
       if (value != "now" && value != "beginning") {
         co_return fail(Errc::invalid_argument, "from: now or beginning");
       }
-      wanted.options.from = value == "now" ? log::From::now() : log::From::beginning();
+      wanted.from_now = value == "now";
+      wanted.options.from = wanted.from_now ? log::From::now() : log::From::beginning();
     } else if (name == "scope") {
       auto scope = co_await read_scope(rest, value);
       if (!scope) co_return fail(scope.error());
@@ -55,6 +58,8 @@ Task<Result<Wanted>> read_query(Rest& rest, const net::Request& request) {
       wanted.options.filter.kinds.push_back(value);
     } else if (name == "deltas") {
       wanted.options.deltas = value == "1" || value == "true";
+      if (!wanted.options.deltas && value != "0" && value != "false")
+        co_return fail(Errc::invalid_argument, "deltas: 1 or 0");
     } else if (name == "latest" || name == "limit") {
       wanted.latest = wanted.latest || name == "latest";
       const auto [end, error] =
@@ -115,19 +120,25 @@ Task<net::Answer> answer_events(Rest& rest, const net::Request& request) {
   }
 
   auto& store = rest.ground.log.store();
+  const auto& log = rest.ground.log;
   std::vector<EventPtr> events;
-  Position reached = rest.ground.log.head();
+  Position reached = log.head();
   if (wanted->latest) {
     auto newest = co_await store.latest(wanted->options.filter, wanted->limit);
     if (!newest) co_return net::problem_response(newest.error());
     events = std::move(*newest);
+    if (!events.empty()) reached = std::max(reached, events.back()->position);
   } else {
-    auto after = wanted->options.from.position;
+    const auto after = wanted->from_now ? log.head() : wanted->options.from.position;
     auto page = co_await store.read(after, wanted->options.filter, wanted->limit);
     if (!page) co_return net::problem_response(page.error());
     events = std::move(page->events);
     reached = page->scanned;
   }
+  // A store can be read a moment before its log knows: such events are left for the next page, so
+  // that the cursor is one that the log takes.
+  while (!events.empty() && events.back()->position > log.head()) events.pop_back();
+  reached = std::min(reached, log.head());
   std::string body = "{\"events\":[";
   for (const auto& event : events) {
     if (body.back() != '[') body += ',';

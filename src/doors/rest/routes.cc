@@ -143,6 +143,12 @@ Task<net::Answer> get_agent_output(Call& call) {
   if (const auto wanted = call.request.param("run")) {
     const auto parsed = RunId::parse(*wanted);
     if (!parsed) co_return net::problem_response(parsed.error());
+    auto run = co_await run::load<reeve::Run>(store, *parsed);
+    if (!run) co_return net::problem_response(run.error());
+    if (run->agent != agent->id) {
+      co_return net::problem_response(
+          Error(Errc::not_found, agent->name + " has had no run " + parsed->str()));
+    }
     id = *parsed;
   }
   const auto stream = call.request.param("stream").value_or("out");
@@ -278,6 +284,7 @@ Task<Result<run::Caller>> identify(Rest& rest, const net::Request& request) {
     auto round = run::parse_round_token(token);
     if (!round) co_return fail(round.error());
     auto run = co_await run::load<reeve::Run>(rest.ground.log.store(), round->run);
+    if (!run && !run.error().is(Errc::not_found)) co_return fail(run.error());
     if (!run) co_return fail(Errc::fenced, "this round is not known to the town any more");
     caller.round = *round;
     caller.agent = run->agent;
@@ -307,18 +314,25 @@ Task<net::Answer> answer(Rest& rest, net::Request request) {
   }
   const auto method = request.method == "HEAD" ? std::string("GET") : request.method;
   std::map<std::string, std::string> names;
-  bool known = false;
+  std::string allowed;
   for (const auto& entry : kTable) {
     if (!matches(entry.pattern, request.segments, names)) continue;
-    known = true;
-    if (entry.method != method) continue;
+    if (entry.method != method) {
+      allowed += (allowed.empty() ? "" : ", ") + std::string(entry.method);
+      if (entry.method == "GET") allowed += ", HEAD";
+      continue;
+    }
     auto caller = co_await identify(rest, request);
     if (!caller) co_return net::problem_response(caller.error());
     Call call{rest, std::move(request), std::move(*caller), std::move(names)};
     co_return co_await entry.handler(call);
   }
-  if (known)
-    co_return net::problem_response(Error(Errc::invalid_argument, "not by " + request.method), 405);
+  if (!allowed.empty()) {
+    auto refused =
+        net::problem_response(Error(Errc::invalid_argument, "not by " + request.method), 405);
+    refused.headers.emplace_back("Allow", std::move(allowed));
+    co_return refused;
+  }
   co_return net::problem_response(Error(Errc::not_found, "no such route: " + request.path));
 }
 

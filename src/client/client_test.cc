@@ -1,0 +1,273 @@
+#include "client/client.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+#include <filesystem>
+#include <future>
+#include <mutex>
+#include <thread>
+
+#include "base/json.h"
+#include "net/server.h"
+
+namespace reeve::client {
+namespace {
+
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+
+/// A daemon that answers what the test says, on a thread of its own; it remembers what it was
+/// asked.
+class FakeDaemon {
+ public:
+  /// Called on the daemon's thread with the request's number, from 0.
+  using Answers = std::function<net::Answer(std::size_t number, const net::Request& request)>;
+
+  FakeDaemon(const TownFolder& folder, Answers answers)
+      : answers_(std::move(answers)),
+        server_(
+            loop_.get_executor(),
+            [this](net::Request request) { return handle(std::move(request)); },
+            net::ServerOptions{.stop_grace = 1ms}) {
+    std::filesystem::create_directories(folder.dir());
+    EXPECT_TRUE(server_.listen(net::UnixAddress{folder.socket()}));
+    ended_ = asio::co_spawn(loop_, server_.run(), asio::use_future);
+    thread_ = std::thread([this] { loop_.run(); });
+  }
+  ~FakeDaemon() {
+    asio::post(loop_, [this] { server_.stop(); });
+    ended_.wait();
+    thread_.join();
+  }
+  std::vector<net::Request> asked() {
+    const std::lock_guard lock(mutex_);
+    return asked_;
+  }
+
+ private:
+  asio::awaitable<net::Answer> handle(net::Request request) {
+    const std::lock_guard lock(mutex_);
+    asked_.push_back(request);
+    co_return answers_(asked_.size() - 1, asked_.back());
+  }
+
+  std::mutex mutex_;
+  std::vector<net::Request> asked_;
+  Answers answers_;
+  asio::io_context loop_;
+  net::Server server_;
+  std::future<void> ended_;
+  std::thread thread_;
+};
+
+net::Answer json_answer(const json::value& value, int status = 200) {
+  return net::json_response(status, write_json(value));
+}
+/// The connection breaks before the answer is whole.
+net::Answer cut_answer() {
+  return net::event_stream([](net::Writer&) -> asio::awaitable<void> {
+    throw std::runtime_error("cut");
+    co_return;
+  });
+}
+std::string key_of(const net::Request& request) {
+  return std::string(net::header(request.headers, "idempotency-key"));
+}
+
+class ClientTest : public ::testing::Test {
+ protected:
+  ClientTest() {
+    auto name = (std::filesystem::temp_directory_path() / "reeve_client_XXXXXX").string();
+    root_ = ::mkdtemp(name.data());
+    settings_.version = "test";
+    settings_.may_start_daemon = false;  // it would be this very program
+    settings_.round_token = "token";
+  }
+  ~ClientTest() override { std::filesystem::remove_all(root_); }
+
+  [[nodiscard]] TownFolder folder() const { return TownFolder(root_); }
+  [[nodiscard]] Client client() const { return Client(folder(), settings_); }
+
+  std::filesystem::path root_;
+  ClientSettings settings_;
+};
+
+TEST_F(ClientTest, WhatStandsInATargetIsEncoded) {
+  FakeDaemon daemon(folder(), [](auto, const auto&) {
+    return json_answer({{"events", json::array()}, {"cursor", "c"}});
+  });
+  Client::EventQuery query;
+  query.after = "a+b=c&d";
+  query.scopes = {"agent:ada", "mission:über/all"};
+  query.kinds = {"TaskCreated"};
+  query.limit = 7;
+  ASSERT_TRUE(client().events(query));
+  const auto request = daemon.asked().at(0);
+  EXPECT_EQ(request.target,
+            "/v1/events?after=a%2Bb%3Dc%26d&scope=agent:ada&scope=mission:%C3%BCber%2Fall"
+            "&kind=TaskCreated&limit=7");
+  EXPECT_EQ(request.param("after"), "a+b=c&d");  // and is read back as it was
+
+  static_cast<void>(client().agent("../town?x=1#y z"));
+  EXPECT_EQ(daemon.asked().at(1).segments,
+            (std::vector<std::string>{"v1", "agents", "../town?x=1#y z"}));
+}
+
+TEST_F(ClientTest, EveryRequestSaysWhoAsksAndInWhichVersion) {
+  FakeDaemon daemon(folder(), [](auto, const auto&) { return json_answer({}, 500); });
+  static_cast<void>(client().town());
+  static_cast<void>(client().kill("ada", "enough"));
+  const auto asked = daemon.asked();
+  for (const auto& request : asked) {
+    EXPECT_EQ(net::header(request.headers, "reeve-api"), "1");
+    EXPECT_EQ(net::header(request.headers, "reeve-token"), "token");
+  }
+  EXPECT_EQ(key_of(asked.at(0)), "");
+  EXPECT_NE(key_of(asked.at(1)), "");
+  EXPECT_EQ(asked.at(1).body, R"({"reason":"enough"})");
+}
+
+TEST_F(ClientTest, G9_ARequestWhoseAnswerWasCutIsRepeatedWithTheSameKey) {
+  FakeDaemon daemon(folder(), [](std::size_t number, const auto&) {
+    return number == 0 ? cut_answer()
+                       : json_answer({{"id", "0190a5b0-1c2d-4e3f-8a4b-5c6d7e8f9012"}}, 201);
+  });
+  api::AssignRequest request;
+  request.text = "paint";
+  auto client = this->client();
+  ASSERT_TRUE(client.assign("ada", request));
+  ASSERT_TRUE(client.assign("ada", request));
+  const auto asked = daemon.asked();
+  ASSERT_EQ(asked.size(), 3U);
+  EXPECT_EQ(asked[0].method, "POST");
+  EXPECT_EQ(key_of(asked[0]), key_of(asked[1]));
+  EXPECT_EQ(asked[0].body, asked[1].body);
+  EXPECT_NE(key_of(asked[1]), key_of(asked[2])) << "another request is another one";
+}
+
+TEST_F(ClientTest, G9_OutsideOfARoundToo) {
+  settings_.round_token.clear();
+  FakeDaemon daemon(folder(), [](std::size_t number, const auto&) {
+    return number == 0 ? cut_answer()
+                       : json_answer({{"id", "0190a5b0-1c2d-4e3f-8a4b-5c6d7e8f9012"}});
+  });
+  ASSERT_TRUE(client().kill("ada", ""));
+  EXPECT_EQ(daemon.asked().size(), 2U);
+}
+
+TEST_F(ClientTest, AnErrorOfTheDaemonIsThatErrorAndIsNotRepeated) {
+  FakeDaemon daemon(folder(), [](auto, const auto&) {
+    return net::problem_response(Error(Errc::conflict, "ada is stopped"));
+  });
+  const auto killed = client().kill("ada", "");
+  ASSERT_FALSE(killed);
+  EXPECT_EQ(killed.error(), Error(Errc::conflict, "ada is stopped"));
+  EXPECT_EQ(daemon.asked().size(), 1U);
+}
+
+TEST_F(ClientTest, InsideARoundItWaitsForADaemonThatIsAway) {
+  std::promise<void> trying;
+  std::thread later;
+  std::unique_ptr<FakeDaemon> daemon;
+  later = std::thread([&] {
+    trying.get_future().wait();
+    daemon = std::make_unique<FakeDaemon>(
+        folder(), [](auto, const auto&) { return json_answer(json::array()); });
+  });
+  trying.set_value();
+  EXPECT_TRUE(client().agents());
+  later.join();
+}
+
+TEST_F(ClientTest, ButNotForEverAndOutsideNotAtAll) {
+  settings_.patience = 1ms;
+  EXPECT_EQ(client().agents().error().code(), Errc::unavailable);
+  settings_.patience = 1h;
+  settings_.round_token.clear();
+  EXPECT_EQ(client().agents().error().code(), Errc::unavailable);
+}
+
+TEST_F(ClientTest, AnAnswerThatIsNoneIsAnError) {
+  FakeDaemon daemon(folder(),
+                    [](auto, const auto&) { return net::json_response(200, R"({"events":7})"); });
+  const auto events = client().events({});
+  ASSERT_FALSE(events);
+  EXPECT_EQ(events.error().code(), Errc::corrupt);
+}
+
+TEST_F(ClientTest, FollowingGoesOnBehindTheLastCursor) {
+  FakeDaemon daemon(folder(), [](std::size_t number, const auto&) {
+    return net::event_stream([number](net::Writer& writer) -> asio::awaitable<void> {
+      const std::string frame = "id: c" + std::to_string(number) + "\nevent: event\ndata: {}\n\n";
+      static_cast<void>(co_await writer.write(frame));
+      if (number == 0) throw std::runtime_error("cut");
+    });
+  });
+  std::vector<std::string> cursors;
+  Client::EventQuery query;
+  query.after = "c";
+  const auto followed = client().follow(query, [&](const auto&, const auto&, const auto& cursor) {
+    cursors.push_back(cursor);
+    return cursors.size() < 3;
+  });
+  EXPECT_TRUE(followed);
+  EXPECT_EQ(cursors, (std::vector<std::string>{"c0", "c1", "c2"}));
+  const auto asked = daemon.asked();
+  EXPECT_EQ(asked.at(0).param("after"), "c");
+  EXPECT_EQ(asked.at(1).param("after"), "c0");
+  EXPECT_EQ(asked.at(2).param("after"), "c1");
+}
+
+TEST_F(ClientTest, FollowingEndsWithTheDaemonsError) {
+  FakeDaemon daemon(folder(), [](auto, const auto&) {
+    return net::event_stream([](net::Writer& writer) -> asio::awaitable<void> {
+      const std::string frame =
+          "event: error\ndata: {\"code\":\"cursor_expired\",\"detail\":\"too old\"}\n\n";
+      static_cast<void>(co_await writer.write(frame));
+    });
+  });
+  const auto followed =
+      client().follow({}, [](const auto&, const auto&, const auto&) { return true; });
+  ASSERT_FALSE(followed);
+  EXPECT_EQ(followed.error(), Error(Errc::cursor_expired, "too old"));
+}
+
+TEST_F(ClientTest, AStopIsOverWhenTheDaemonsProcessIs) {
+  // The "daemon" is a process that ends when the test says so, some time after it was asked.
+  std::array<int, 2> pipe{};
+  ASSERT_EQ(::pipe(pipe.data()), 0);
+  const auto process = ::fork();
+  if (process == 0) {
+    char byte = 0;
+    ::close(pipe[1]);
+    static_cast<void>(::read(pipe[0], &byte, 1));
+    ::_exit(0);
+  }
+  std::promise<void> asked;
+  FakeDaemon daemon(folder(), [&](auto, const net::Request& request) {
+    if (request.method == "GET") return json_answer({{"version", "1"}, {"pid", process}});
+    asked.set_value();
+    return json_answer(json::object(), 202);
+  });
+  auto stopped =
+      std::async(std::launch::async, [&] { return client().stop(api::StopMode::drain); });
+  asked.get_future().wait();
+  EXPECT_EQ(stopped.wait_for(50ms), std::future_status::timeout) << "it runs still";
+  ::close(pipe[0]);
+  ::close(pipe[1]);
+  EXPECT_TRUE(stopped.get());
+  ::waitpid(process, nullptr, 0);
+}
+
+TEST_F(ClientTest, AStopWithoutADaemonIsUnavailable) {
+  EXPECT_EQ(client().stop(api::StopMode::stages).error().code(), Errc::unavailable);
+}
+
+}  // namespace
+}  // namespace reeve::client

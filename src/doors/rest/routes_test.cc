@@ -1,0 +1,410 @@
+#include "doors/rest/routes.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <set>
+
+#include "base/limits.h"
+#include "run/testing.h"
+#include "town/supervisor.h"
+
+namespace reeve::doors {
+namespace {
+
+using run::testing::World;
+
+/// What came back, as a client reads it.
+struct Reply {
+  int status = 0;
+  json::value body;
+  bool is_stream = false;
+  net::Headers headers;
+  std::string text;
+
+  [[nodiscard]] std::string code() const {
+    const auto* object = body.if_object();
+    return object != nullptr && object->contains("code")
+               ? std::string(object->at("code").as_string())
+               : "";
+  }
+  [[nodiscard]] std::string detail() const { return std::string(body.at("detail").as_string()); }
+};
+
+/// The door over a whole town without a socket and without processes.
+class RoutesTest : public ::testing::Test {
+ protected:
+  RoutesTest() {
+    run::Runs::Options options;
+    options.rounds = world_.dir.path() / "rounds";
+    options.root = world_.dir.path();
+    runs_ = std::make_unique<run::Runs>(world_.env, world_.loop.get_executor(), world_.log,
+                                        world_.machine, supervisor_, options);
+    EXPECT_TRUE(world_.await(supervisor_.start(*runs_)));
+    world_.quiet();
+  }
+  ~RoutesTest() override {
+    world_.await(supervisor_.close());
+    world_.await(runs_->close());
+  }
+
+  Reply ask(std::string method, std::string target, std::string body = "",
+            net::Headers headers = {}) {
+    net::Request request;
+    request.method = std::move(method);
+    request.target = std::move(target);
+    request.body = std::move(body);
+    request.headers = std::move(headers);
+    EXPECT_TRUE(net::read_target(request)) << request.target;
+    auto answered = world_.await(answer(rest_, std::move(request)));
+    Reply reply;
+    reply.status = answered.response.status;
+    reply.is_stream = answered.stream != nullptr;
+    reply.headers = answered.response.headers;
+    reply.text = answered.response.body;
+    if (auto parsed = parse_json(reply.text)) reply.body = *parsed;
+    return reply;
+  }
+  Reply get(std::string target) { return ask("GET", std::move(target)); }
+  Reply post(std::string target, const json::value& body, net::Headers headers = {}) {
+    return ask("POST", std::move(target), write_json(body), std::move(headers));
+  }
+  void spawn(const std::string& name) {
+    ASSERT_EQ(post("/v1/agents", {{"name", name}, {"cli", "worker"}}).status, 201);
+  }
+  std::string assign(const std::string& agent, const std::string& text) {
+    const auto reply = post("/v1/agents/" + agent + "/tasks", {{"text", text}});
+    EXPECT_EQ(reply.status, 201) << reply.text;
+    return std::string(reply.body.at("id").as_string());
+  }
+  static std::vector<std::string> kinds(const Reply& reply) {
+    std::vector<std::string> out;
+    for (const auto& event : reply.body.at("events").as_array())
+      out.emplace_back(event.at("kind").as_string());
+    return out;
+  }
+  static std::string cursor(const Reply& reply) {
+    return std::string(reply.body.at("cursor").as_string());
+  }
+
+  World world_;
+  town::Ground ground_{world_.env, world_.log, "oak", "worker"};
+  town::Supervisor supervisor_{ground_, world_.loop.get_executor(), town::Supervisor::Options()};
+  std::unique_ptr<run::Runs> runs_;
+  std::vector<api::StopMode> stops_;
+  Rest rest_{.ground = ground_,
+             .root = world_.dir.path(),
+             .rounds = world_.dir.path() / "rounds",
+             .store = "memory",
+             .durability = "memory",
+             .version = "1.2.3",
+             .started_at = world_.env.now(),
+             .stop = [this](api::StopMode mode) { stops_.push_back(mode); }};
+};
+
+// --- The table
+// ------------------------------------------------------------------------------------
+
+TEST_F(RoutesTest, EveryRouteOfTheTableIsReached) {
+  spawn("ada");
+  const auto task = assign("ada", "paint");
+  ASSERT_TRUE(world_.until([&] { return world_.machine.started() == 1; }));
+  std::set<std::string> seen;
+  for (const auto& route : routes()) {
+    EXPECT_TRUE(seen.insert(std::string(route.method) + " " + std::string(route.pattern)).second);
+    EXPECT_FALSE(route.summary.empty());
+    if (route.pattern.ends_with("/wait") || route.pattern.ends_with("/complete")) continue;
+    auto target = std::string(route.pattern);
+    for (const auto& [name, value] :
+         {std::pair<std::string, std::string>{"{agent}", "ada"}, {"{task}", task}}) {
+      if (const auto at = target.find(name); at != std::string::npos)
+        target.replace(at, name.size(), value);
+    }
+    const auto reply = ask(std::string(route.method), target,
+                           route.method == "POST" ? R"({"name":"x","to":"ada","text":"hi"})" : "");
+    EXPECT_NE(reply.status, 404) << target << reply.text;
+    EXPECT_NE(reply.status, 405) << target << reply.text;
+    EXPECT_LT(reply.status, 500) << target << reply.text;
+  }
+}
+
+TEST_F(RoutesTest, WhatIsNoRouteIsNotFoundAndAnotherMethodIsNotAllowed) {
+  EXPECT_EQ(get("/").status, 404);
+  EXPECT_EQ(get("/v1/nothing").status, 404);
+  EXPECT_EQ(get("/v1/agents/ada/inbox/more").status, 404);
+  EXPECT_EQ(get("/v1/agents//inbox").status, 404);
+  const auto reply = ask("DELETE", "/v1/agents");
+  EXPECT_EQ(reply.status, 405);
+  EXPECT_EQ(reply.body.at("status").as_int64(), 405);
+  EXPECT_EQ(net::header(reply.headers, "Content-Type"), "application/problem+json");
+  EXPECT_EQ(net::header(reply.headers, "Allow"), "GET, HEAD, POST");
+  EXPECT_EQ(ask("HEAD", "/v1/town").status, 200);
+}
+
+TEST_F(RoutesTest, AnotherVersionOfTheApiIsRefusedWithWhatToDo) {
+  const auto reply = ask("GET", "/v1/town", "", {{"reeve-api", "99"}});
+  EXPECT_EQ(reply.code(), "unsupported");
+  EXPECT_TRUE(reply.detail().contains("reeve stop"));
+  EXPECT_EQ(ask("GET", "/v1/town", "", {{"reeve-api", std::string(kApiVersion)}}).status, 200);
+}
+
+// --- Shapes
+// ---------------------------------------------------------------------------------------
+
+TEST_F(RoutesTest, TheTownAtAGlance) {
+  spawn("ada");
+  const auto town = from_json<api::TownView>(get("/v1/town").body).value();
+  EXPECT_EQ(town.name, "oak");
+  EXPECT_EQ(town.version, "1.2.3");
+  EXPECT_EQ(town.events, 1);
+  ASSERT_EQ(town.agents.size(), 1U);
+  EXPECT_EQ(town.agents[0].agent.name, "ada");
+  EXPECT_EQ(get("/v1/version").body.at("version"), "1.2.3");
+  EXPECT_EQ(get("/v1/version").body.at("api"), json::value(kApiVersion));
+}
+
+TEST_F(RoutesTest, AnAgentIsSpawnedShownAndKilled) {
+  const auto spawned = post("/v1/agents", {{"name", "ada"}, {"cli", "worker"}});
+  EXPECT_EQ(spawned.status, 201);
+  EXPECT_EQ(from_json<Agent>(spawned.body).value().state, AgentState::idle);
+  EXPECT_EQ(from_json<api::AgentView>(get("/v1/agents/ADA").body).value().agent.name, "ada");
+  EXPECT_EQ(get("/v1/agents").body.as_array().size(), 1U);
+  EXPECT_EQ(post("/v1/agents", {{"name", "ada"}}).status, 409);
+  EXPECT_EQ(post("/v1/agents", {{"name", "a b"}}).status, 400);
+  const auto killed = ask("POST", "/v1/agents/ada/kill");  // an empty body is an empty object
+  EXPECT_EQ(killed.status, 200);
+  EXPECT_EQ(killed.body.at("state"), "stopped");
+}
+
+TEST_F(RoutesTest, UnknownOnesAreProblems) {
+  for (const std::string target :
+       {"/v1/agents/nobody", "/v1/agents/nobody/inbox", "/v1/agents/nobody/wait",
+        "/v1/agents/nobody/output", "/v1/agents/nobody/task", "/v1/tasks/ffff",
+        "/v1/tasks/ffff/wait", "/v1/events?scope=agent:nobody", "/v1/events?scope=task:ffff"}) {
+    const auto reply = get(target);
+    EXPECT_EQ(reply.status, 404) << target;
+    EXPECT_EQ(reply.code(), "not_found") << target;
+    EXPECT_EQ(net::header(reply.headers, "Content-Type"), "application/problem+json");
+  }
+  EXPECT_EQ(post("/v1/agents/nobody/tasks", {{"text", "x"}}).status, 404);
+  EXPECT_EQ(post("/v1/messages", {{"to", "nobody"}, {"text", "x"}}).status, 404);
+}
+
+TEST_F(RoutesTest, ABodyThatIsNoneIsSaidSo) {
+  spawn("ada");
+  for (const std::string body : {"{", "[]", "7", "\"x\"", "{\"text\":7}", "\xff"}) {
+    const auto reply = ask("POST", "/v1/agents/ada/tasks", body);
+    EXPECT_EQ(reply.status, 400) << body;
+    EXPECT_EQ(reply.code(), "invalid_argument") << body;
+  }
+  EXPECT_TRUE(ask("POST", "/v1/agents/ada/tasks", "{\"text\":7}").detail().contains("text"));
+  EXPECT_EQ(ask("POST", "/v1/agents/ada/tasks", "").status, 400);  // its text is empty
+  EXPECT_EQ(post("/v1/agents", {{"name", "x"}, {"permissions", "godlike"}}).status, 400);
+  const std::string huge(limits::kText + 1, 'x');
+  EXPECT_EQ(post("/v1/agents/ada/tasks", {{"text", huge}}).status, 413);
+  EXPECT_EQ(post("/v1/messages", {{"to", huge}, {"text", "x"}}).status, 404);
+  EXPECT_LT(post("/v1/messages", {{"to", huge}, {"text", "x"}}).text.size(), 1000U);
+}
+
+TEST_F(RoutesTest, TasksArePagedAndFiltered) {
+  spawn("ada");
+  for (int i = 0; i < 3; ++i) assign("ada", "t" + std::to_string(i));
+  const auto first = from_json<api::TaskPage>(get("/v1/tasks?limit=2").body).value();
+  ASSERT_EQ(first.tasks.size(), 2U);
+  const auto rest = from_json<api::TaskPage>(
+                        get("/v1/tasks?limit=2&after=" + std::to_string(first.next.value())).body)
+                        .value();
+  EXPECT_EQ(rest.tasks.size(), 1U);
+  EXPECT_EQ(get("/v1/tasks?state=completed").body.at("tasks").as_array().size(), 0U);
+  for (const std::string query : {"limit=x", "limit=-1", "after=1e3", "state=nonsense", "limit="})
+    EXPECT_EQ(get("/v1/tasks?" + query).status, 400) << query;
+  EXPECT_EQ(get("/v1/tasks?limit=999999999").status, 200);  // as many as a page holds
+}
+
+TEST_F(RoutesTest, ATaskIsReportedOfOverTheDoor) {
+  spawn("ada");
+  const auto task = assign("ada", "paint");
+  EXPECT_EQ(post("/v1/tasks/" + task + "/progress", {{"text", "half"}}).body.at("progress"),
+            "half");
+  EXPECT_EQ(post("/v1/tasks/" + task + "/fail", {{"text", "no"}}).body.at("state"), "failed");
+  EXPECT_EQ(post("/v1/tasks/" + task + "/complete", {{"text", "yes"}}).status, 409);
+  const auto shown = from_json<api::TaskView>(get("/v1/tasks/" + task).body).value();
+  EXPECT_EQ(shown.agent, "ada");
+  EXPECT_EQ(shown.task.result, "no");
+  EXPECT_EQ(get("/v1/tasks/" + task + "/wait").body.at("state"), "failed");
+}
+
+TEST_F(RoutesTest, ARoundsOutputIsShownAsItWasWritten) {
+  spawn("ada");
+  spawn("bob");
+  EXPECT_EQ(get("/v1/agents/ada/output").status, 404);
+  assign("ada", "paint");
+  ASSERT_TRUE(world_.until([&] { return world_.machine.started() == 1; }));
+  world_.machine.out("raw \x1b[1m\n");
+  world_.machine.err("oops\n");
+  const auto run = world_.machine.run_at().str();
+  EXPECT_EQ(get("/v1/agents/ada/output").text, "raw \x1b[1m\n");
+  EXPECT_EQ(get("/v1/agents/ada/output?stream=err&run=" + run).text, "oops\n");
+  EXPECT_EQ(net::header(get("/v1/agents/ada/output").headers, "Reeve-Run"), run);
+  EXPECT_EQ(get("/v1/agents/ada/output?stream=../out").status, 400);
+  EXPECT_EQ(get("/v1/agents/ada/output?run=../../etc").status, 400);
+  assign("bob", "paint");
+  ASSERT_TRUE(world_.until([&] { return world_.machine.started() == 2; }));
+  EXPECT_EQ(get("/v1/agents/bob/output?run=" + run).status, 404);  // that run is ada's
+}
+
+TEST_F(RoutesTest, ADaemonIsAskedToStop) {
+  EXPECT_EQ(post("/v1/daemon/stop", {{"mode", "drain"}}).status, 202);
+  EXPECT_EQ(ask("POST", "/v1/daemon/stop").status, 202);
+  EXPECT_EQ(post("/v1/daemon/stop", {{"mode", "explode"}}).status, 400);
+  EXPECT_EQ(stops_, (std::vector{api::StopMode::drain, api::StopMode::stages}));
+}
+
+// --- Who asks
+// -------------------------------------------------------------------------------------
+
+TEST_F(RoutesTest, G9_ARepeatedRequestHasOneEffectAndOneAnswer) {
+  spawn("ada");
+  const net::Headers key{{"idempotency-key", "k1"}};
+  const auto first = post("/v1/agents/ada/tasks", {{"text", "paint"}}, key);
+  const auto again = post("/v1/agents/ada/tasks", {{"text", "paint"}}, key);
+  EXPECT_EQ(first.status, 201);
+  EXPECT_EQ(again.status, 201);
+  EXPECT_EQ(first.body.at("id"), again.body.at("id"));
+  EXPECT_EQ(world_.count("TaskCreated"), 1U);
+  const auto other = post("/v1/agents/ada/tasks", {{"text", "burn"}}, key);
+  EXPECT_EQ(other.code(), "conflict");
+  EXPECT_EQ(world_.count("TaskCreated"), 1U);
+  const net::Headers too_long{{"idempotency-key", std::string(limits::kIdempotencyKey + 1, 'k')}};
+  EXPECT_EQ(post("/v1/agents/ada/tasks", {{"text", "x"}}, too_long).status, 400);
+}
+
+TEST_F(RoutesTest, G8_ACommandInsideARoundIsItsAgentUntilTheRoundIsOver) {
+  spawn("ada");
+  const auto task = assign("ada", "paint");
+  ASSERT_TRUE(world_.until([&] { return world_.machine.started() == 1; }));
+  const auto token = world_.machine.process().spec.env.at("REEVE_TOKEN");
+  const net::Headers inside{{"reeve-token", token}};
+  const auto sent =
+      post("/v1/messages", {{"to", "supervisor"}, {"text", "which?"}, {"type", "query"}}, inside);
+  ASSERT_EQ(sent.status, 201);
+  EXPECT_EQ(world_.events("MessageSent").back()->origin, "agent:ada");
+  EXPECT_EQ(get("/v1/agents/supervisor/inbox").body.at("messages").at(0).at("from"), "ada");
+
+  const net::Headers stale{{"reeve-token", token.substr(0, token.rfind('.')) + ".9"}};
+  EXPECT_EQ(post("/v1/tasks/" + task + "/complete", json::object(), stale).code(), "fenced");
+  const net::Headers unknown{{"reeve-token", run::round_token(RunId(world_.env.uuid4()), 1)}};
+  EXPECT_EQ(post("/v1/tasks/" + task + "/complete", json::object(), unknown).code(), "fenced");
+  const net::Headers nonsense{{"reeve-token", "nonsense"}};
+  EXPECT_EQ(post("/v1/tasks/" + task + "/complete", json::object(), nonsense).status, 400);
+
+  world_.machine.exit(0);
+  ASSERT_TRUE(world_.until_event("RunCompleted"));
+  EXPECT_EQ(post("/v1/tasks/" + task + "/complete", {{"text", "late"}}, inside).code(), "fenced");
+}
+
+TEST_F(RoutesTest, AStoreThatIsAwayIsNotAFencedRound) {
+  spawn("ada");
+  assign("ada", "paint");
+  ASSERT_TRUE(world_.until([&] { return world_.machine.started() == 1; }));
+  const net::Headers inside{{"reeve-token", world_.machine.process().spec.env.at("REEVE_TOKEN")}};
+  world_.store.down = true;
+  EXPECT_EQ(post("/v1/messages", {{"to", "supervisor"}, {"text", "x"}}, inside).code(),
+            "unavailable");
+  world_.store.down = false;
+}
+
+// --- Events
+// ---------------------------------------------------------------------------------------
+
+TEST_F(RoutesTest, EventsAreReadPageByPage) {
+  for (const std::string name : {"a1", "a2", "a3", "a4", "a5"}) spawn(name);
+  std::string after;
+  std::vector<std::int64_t> positions;
+  for (;;) {
+    const auto page = get("/v1/events?limit=2" + after);
+    ASSERT_EQ(page.status, 200) << page.text;
+    for (const auto& event : page.body.at("events").as_array())
+      positions.push_back(event.at("position").as_int64());
+    if ("&after=" + cursor(page) == after) break;
+    after = "&after=" + cursor(page);
+  }
+  EXPECT_EQ(positions, (std::vector<std::int64_t>{1, 2, 3, 4, 5}));
+}
+
+TEST_F(RoutesTest, APageCanBeginNowAndEndWithTheNewest) {
+  for (const std::string name : {"a1", "a2", "a3"}) spawn(name);
+  const auto now = get("/v1/events?from=now");
+  EXPECT_TRUE(kinds(now).empty());
+  EXPECT_EQ(kinds(get("/v1/events?from=beginning")).size(), 3U);
+  spawn("a4");
+  EXPECT_EQ(kinds(get("/v1/events?after=" + cursor(now))).size(), 1U);
+  const auto newest = get("/v1/events?latest=2");
+  ASSERT_EQ(kinds(newest).size(), 2U);
+  EXPECT_EQ(newest.body.at("events").at(1).at("position").as_int64(), 4);
+  EXPECT_EQ(kinds(get("/v1/events?after=" + cursor(newest))).size(), 0U);
+}
+
+TEST_F(RoutesTest, EventsAreFilteredByScopeAndKind) {
+  spawn("ada");
+  spawn("bob");
+  supervisor_.hold();
+  const auto task = assign("ada", "paint");
+  EXPECT_EQ(kinds(get("/v1/events?scope=agent:bob")), std::vector<std::string>{"AgentSpawned"});
+  EXPECT_EQ(kinds(get("/v1/events?scope=agent:ADA&kind=TaskAssigned")),
+            std::vector<std::string>{"TaskAssigned"});
+  EXPECT_EQ(kinds(get("/v1/events?scope=task:" + task.substr(0, 8))).size(), 3U);
+  EXPECT_EQ(kinds(get("/v1/events?kind=TaskCreated&kind=MessageSent")).size(), 2U);
+  EXPECT_TRUE(kinds(get("/v1/events?kind=Nothing")).empty());
+}
+
+TEST_F(RoutesTest, AQueryForEventsThatIsNoneIsSaidSo) {
+  spawn("ada");
+  const Cursor foreign{LogId(world_.env.uuid4()), Position{1}};
+  EXPECT_EQ(get("/v1/events?after=" + foreign.str()).code(), "cursor_foreign");
+  const auto beyond = world_.log.cursor(Position{99}).str();
+  for (const std::string query :
+       {"after=nonsense", "after=", "from=yesterday", "limit=x", "limit=1001", "latest=-1",
+        "scope=nonsense", "colour=red", "deltas=maybe"}) {
+    const auto reply = get("/v1/events?" + query);
+    EXPECT_EQ(reply.status, 400) << query << reply.text;
+  }
+  EXPECT_EQ(get("/v1/events?after=" + beyond).status, 400);
+}
+
+TEST_F(RoutesTest, AStreamBeginsWhereItsCursorIsAndGoesOnLive) {
+  /// Takes what is written until it has enough.
+  class Sink final : public net::Writer {
+   public:
+    aio::Task<Status> write(std::string_view chunk) override {
+      text += chunk;
+      co_return Status();
+    }
+    std::string text;
+  };
+  spawn("ada");
+  const auto after = cursor(get("/v1/events"));
+  spawn("bob");
+  net::Request request;
+  request.target = "/v1/events?after=" + after;
+  request.headers = {{"accept", "text/event-stream"}};
+  ASSERT_TRUE(net::read_target(request));
+  auto answered = world_.await(answer(rest_, std::move(request)));
+  ASSERT_TRUE(answered.stream);
+  Sink sink;
+  aio::TaskGroup group(world_.loop.get_executor());
+  group.spawn("stream", answered.stream(sink));
+  world_.quiet();
+  EXPECT_TRUE(sink.text.contains("event: progress"));
+  EXPECT_TRUE(sink.text.contains("\"bob\""));
+  EXPECT_FALSE(sink.text.contains("\"ada\""));
+  spawn("eve");
+  world_.quiet();
+  EXPECT_TRUE(sink.text.contains("\"eve\""));
+  EXPECT_TRUE(sink.text.contains("id: " + world_.log.cursor(Position{3}).str()));
+  group.cancel();
+  world_.await(group.join());
+}
+
+}  // namespace
+}  // namespace reeve::doors
