@@ -41,8 +41,8 @@ struct Opened {
   std::unique_ptr<store::Store> store;
 };
 
-aio::Task<> commit_until(Opened& opened, Sample& sample, Clock::time_point end,
-                         std::size_t events) {
+aio::Async<> commit_until(Opened& opened, Sample& sample, Clock::time_point end,
+                          std::size_t events) {
   while (Clock::now() < end) {
     store::Commit commit;
     commit.events.reserve(events);
@@ -101,7 +101,7 @@ void idle_commit(Run& run) {
   {
     Opened opened(folder);
     Sample sample(opened.env);
-    const auto work = [](Opened& to, Sample& from, std::vector<double>& out) -> aio::Task<> {
+    const auto work = [](Opened& to, Sample& from, std::vector<double>& out) -> aio::Async<> {
       for (int i = 0; i < kSamples; ++i) {
         store::Commit commit;
         commit.events.push_back(from.next());

@@ -43,8 +43,8 @@ double percentile(std::vector<double> values, double part) {
 }
 
 /// Follows until `last`; `seen` takes the moment of each event, where it is wanted.
-aio::Task<> follow(log::Log& log, log::From from, Position last,
-                   std::vector<Clock::time_point>* seen) {
+aio::Async<> follow(log::Log& log, log::From from, Position last,
+                    std::vector<Clock::time_point>* seen) {
   log::SubscribeOptions options;
   options.from = from;
   const auto subscription = log.subscribe(std::move(options));
@@ -70,7 +70,7 @@ struct Moments {
   std::vector<Clock::time_point> answered;  // by position
 };
 
-aio::Task<> commit_one(Town& town, Sample& sample, Moments& moments) {
+aio::Async<> commit_one(Town& town, Sample& sample, Moments& moments) {
   store::Commit commit;
   commit.events.push_back(sample.next());
   const auto start = Clock::now();
@@ -82,7 +82,7 @@ aio::Task<> commit_one(Town& town, Sample& sample, Moments& moments) {
 }
 
 /// One commit of one event after the other, by the clock and not by the answers.
-aio::Task<> write_steadily(Town& town, Sample& sample, Moments& moments) {
+aio::Async<> write_steadily(Town& town, Sample& sample, Moments& moments) {
   aio::TaskGroup commits(town.loop.get_executor());
   const auto start = Clock::now();
   for (std::size_t made = 0; made < kRate * kSeconds;) {
@@ -126,7 +126,7 @@ void latency(Run& run, std::size_t subscribers) {
 
 // --- Throughput ----------------------------------------------------------------------------------
 
-aio::Task<> fill(Town& town, Sample& sample, std::size_t events) {
+aio::Async<> fill(Town& town, Sample& sample, std::size_t events) {
   for (std::size_t i = 0; i < events; i += 1'000) {
     store::Commit commit;
     for (int e = 0; e < 1'000; ++e) commit.events.push_back(sample.next());
@@ -135,7 +135,7 @@ aio::Task<> fill(Town& town, Sample& sample, std::size_t events) {
   }
 }
 
-aio::Task<> read_pages(store::Store& store, Position last) {
+aio::Async<> read_pages(store::Store& store, Position last) {
   for (Position at; at < last;) {
     const auto page = co_await store.read(at, {}, log::SubscribeOptions().batch);
     if (!page) throw std::runtime_error(page.error().message());

@@ -22,7 +22,7 @@ std::unique_ptr<store::Store> open(Env& env, boost::asio::io_context& loop,
   return std::move(*made);
 }
 
-aio::Task<> fill(store::Store& store, Sample& sample) {
+aio::Async<> fill(store::Store& store, Sample& sample) {
   for (std::size_t i = 0; i < kEvents; i += 1'000) {
     store::Commit commit;
     for (int e = 0; e < 1'000; ++e) commit.events.push_back(sample.next());

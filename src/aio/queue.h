@@ -17,7 +17,7 @@ class Queue {
       : capacity_(capacity), readable_(executor), writable_(std::move(executor)) {}
 
   /// Waits while it is full. False: closed, and the item was not taken.
-  Task<bool> push(T item) {
+  Async<bool> push(T item) {
     while (!closed_ && items_.size() >= capacity_) co_await writable_.wait();
     co_return try_push(std::move(item));
   }
@@ -29,7 +29,7 @@ class Queue {
     return true;
   }
   /// Empty: closed and drained.
-  Task<std::optional<T>> pop() {
+  Async<std::optional<T>> pop() {
     while (items_.empty() && !closed_) co_await readable_.wait();
     if (items_.empty()) co_return std::nullopt;
     std::optional<T> item(std::move(items_.front()));

@@ -13,11 +13,11 @@ namespace {
 TEST(Queue, IsBoundedAndOrderedAndDrainsAfterClose) {
   std::vector<int> got;
   std::size_t most = 0;
-  run([](std::vector<int>& out, std::size_t& high) -> Task<> {
+  run([](std::vector<int>& out, std::size_t& high) -> Async<> {
     const auto executor = co_await asio::this_coro::executor;
     Queue<int> queue(executor, 2);
     TaskGroup group(executor);
-    const auto writer = [](Queue<int>& q) -> Task<> {
+    const auto writer = [](Queue<int>& q) -> Async<> {
       for (int i = 0; i < 10; ++i) co_await q.push(i);
       q.close();
     };

@@ -81,7 +81,7 @@ void RealEnv::offload(std::move_only_function<void()> work, std::move_only_funct
 
 void RealEnv::defer(std::move_only_function<void()> work) { asio::post(loop_, std::move(work)); }
 
-Task<> sleep(Env& env, std::chrono::nanoseconds delay) {
+Async<> sleep(Env& env, std::chrono::nanoseconds delay) {
   Signal due(co_await asio::this_coro::executor);
   bool over = false;
   const auto timer = env.after(delay, [&] {

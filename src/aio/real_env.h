@@ -33,11 +33,11 @@ class RealEnv final : public Env {
 };
 
 /// Waits `delay` of the Env's time. Cancellable.
-Task<> sleep(Env& env, std::chrono::nanoseconds delay);
+Async<> sleep(Env& env, std::chrono::nanoseconds delay);
 
 /// Runs `work` in the Env's pool for blocking work and answers its value.
 template <class Work>
-auto blocking(Env& env, Work work) -> Task<std::invoke_result_t<Work>> {
+auto blocking(Env& env, Work work) -> Async<std::invoke_result_t<Work>> {
   using T = std::invoke_result_t<Work>;
   auto start = [&env, w = std::move(work)](std::move_only_function<void(T)> resume) mutable {
     auto value = std::make_shared<T>();

@@ -17,7 +17,7 @@ TEST(RealEnv, BlockingWorkRunsElsewhereAndAnswersHere) {
   asio::io_context loop;
   RealEnv env(loop);
   const auto here = std::this_thread::get_id();
-  const auto there = run(loop, [](RealEnv& e) -> Task<std::thread::id> {
+  const auto there = run(loop, [](RealEnv& e) -> Async<std::thread::id> {
     auto work = [] { return std::this_thread::get_id(); };
     co_return co_await blocking(e, std::move(work));
   }(env));
@@ -37,7 +37,7 @@ TEST(RealEnv, ADestroyedTimerNeverFires) {
 TEST(RealEnv, SleepIsCancellable) {
   asio::io_context loop;
   RealEnv env(loop);
-  run(loop, [](RealEnv& e) -> Task<> {
+  run(loop, [](RealEnv& e) -> Async<> {
     TaskGroup group(co_await asio::this_coro::executor);
     group.spawn("sleeper", sleep(e, 24h));
     co_await yield();

@@ -15,7 +15,7 @@ namespace reeve::aio {
 /// Runs one coroutine on `loop` until it is done, and answers its value or rethrows what it threw.
 /// The loop goes on only as long as that takes: for tests, examples and a program's main.
 template <class T>
-T run(asio::io_context& loop, Task<T> work) {
+T run(asio::io_context& loop, Async<T> work) {
   std::exception_ptr thrown;
   loop.restart();
   if constexpr (std::is_void_v<T>) {
@@ -43,12 +43,12 @@ T run(asio::io_context& loop, Task<T> work) {
 }
 /// On a fresh loop.
 template <class T>
-T run(Task<T> work) {
+T run(Async<T> work) {
   asio::io_context loop;
   return run(loop, std::move(work));
 }
 
 /// Lets everything that is ready run first.
-inline Task<> yield() { return asio::post(asio::use_awaitable); }
+inline Async<> yield() { return asio::post(asio::use_awaitable); }
 
 }  // namespace reeve::aio

@@ -9,14 +9,14 @@ namespace reeve::aio {
 Signal::Signal(asio::any_io_executor executor)
     : timer_(std::move(executor), asio::steady_timer::time_point::max()) {}
 
-Task<> Signal::wait() {
+Async<> Signal::wait() {
   const auto before = generation_;
   auto waited = co_await timer_.async_wait(asio::as_tuple(asio::use_awaitable));
   // A timer that never fires ends only by cancel(): ours (notify) or the coroutine's own.
   if (generation_ == before) throw boost::system::system_error(std::get<0>(waited));
 }
 
-Task<> Signal::wait_uncancelled() {
+Async<> Signal::wait_uncancelled() {
   auto waited = co_await timer_.async_wait(asio::as_tuple(asio::use_awaitable));
   static_cast<void>(waited);
 }

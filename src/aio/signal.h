@@ -16,10 +16,10 @@ class Signal {
   explicit Signal(asio::any_io_executor executor);
 
   /// Returns at the next notify(). Cancelled: throws operation_aborted, as every wait of Asio does.
-  Task<> wait();
+  Async<> wait();
   /// The same, but gives up silently when cancelled: for owners that must wait on through their own
   /// cancellation.
-  Task<> wait_uncancelled();
+  Async<> wait_uncancelled();
   void notify();
 
  private:

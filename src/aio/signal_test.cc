@@ -12,9 +12,9 @@ TEST(Signal, WakesEveryWaiter) {
   asio::io_context loop;
   Signal signal(loop.get_executor());
   int woken = 0;
-  run(loop, [](Signal& signal, int& woken) -> Task<> {
+  run(loop, [](Signal& signal, int& woken) -> Async<> {
     TaskGroup group(co_await asio::this_coro::executor);
-    const auto waiter = [](Signal& s, int& n) -> Task<> {
+    const auto waiter = [](Signal& s, int& n) -> Async<> {
       co_await s.wait();
       ++n;
     };

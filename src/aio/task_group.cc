@@ -42,7 +42,7 @@ TaskGroup::~TaskGroup() {
   std::abort();
 }
 
-void TaskGroup::spawn(std::string name, Task<> work) {
+void TaskGroup::spawn(std::string name, Async<> work) {
   const auto child = children_.emplace(children_.end());
   child->name = std::move(name);
   auto done = [this, child](const std::exception_ptr& thrown) {
@@ -71,7 +71,7 @@ void TaskGroup::cancel() {
   }
 }
 
-Task<> TaskGroup::join() {
+Async<> TaskGroup::join() {
   co_await asio::this_coro::throw_if_cancelled(false);
   while (!children_.empty()) co_await emptied_.wait_uncancelled();
   co_await asio::this_coro::throw_if_cancelled(true);

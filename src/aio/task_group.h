@@ -31,11 +31,11 @@ class TaskGroup {
   ~TaskGroup();
 
   /// Starts `work` soon. The coroutine takes its parameters by value. `name` appears in failures.
-  void spawn(std::string name, Task<> work);
+  void spawn(std::string name, Async<> work);
   /// Asks every child to end: its current wait throws operation_aborted.
   void cancel();
   /// Returns when no child is left. Waits on even if the caller is cancelled.
-  Task<> join();
+  Async<> join();
 
   [[nodiscard]] bool empty() const { return children_.empty(); }
   [[nodiscard]] std::size_t size() const { return children_.size(); }

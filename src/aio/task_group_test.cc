@@ -7,7 +7,7 @@
 namespace reeve::aio {
 namespace {
 
-Task<> wait_for_ever(std::shared_ptr<bool> ended) {
+Async<> wait_for_ever(std::shared_ptr<bool> ended) {
   struct Mark {
     std::shared_ptr<bool> flag;
     ~Mark() { *flag = true; }
@@ -19,7 +19,7 @@ Task<> wait_for_ever(std::shared_ptr<bool> ended) {
 TEST(TaskGroup, CancelEndsEveryChildAndJoinWaitsForThem) {
   const auto a = std::make_shared<bool>(false);
   const auto b = std::make_shared<bool>(false);
-  run([](std::shared_ptr<bool> first, std::shared_ptr<bool> second) -> Task<> {
+  run([](std::shared_ptr<bool> first, std::shared_ptr<bool> second) -> Async<> {
     TaskGroup group(co_await asio::this_coro::executor);
     group.spawn("a", wait_for_ever(first));
     group.spawn("b", wait_for_ever(second));
@@ -34,12 +34,12 @@ TEST(TaskGroup, CancelEndsEveryChildAndJoinWaitsForThem) {
 
 TEST(TaskGroup, AFailureIsTold) {
   std::string told;
-  run([](std::string& out) -> Task<> {
+  run([](std::string& out) -> Async<> {
     TaskGroup group(co_await asio::this_coro::executor,
                     [&out](std::string_view name, const std::exception_ptr& why) {
                       out = std::string(name) + ": " + what(why);
                     });
-    const auto thrower = []() -> Task<> {
+    const auto thrower = []() -> Async<> {
       co_await yield();
       throw std::runtime_error("broken");
     };
@@ -51,13 +51,13 @@ TEST(TaskGroup, AFailureIsTold) {
 
 TEST(TaskGroup, AChildMayStartAnother) {
   int count = 0;
-  run([](int& n) -> Task<> {
+  run([](int& n) -> Async<> {
     TaskGroup group(co_await asio::this_coro::executor);
-    const auto second = [](int& k) -> Task<> {
+    const auto second = [](int& k) -> Async<> {
       ++k;
       co_return;
     };
-    const auto first = [](TaskGroup& g, int& k, auto next) -> Task<> {
+    const auto first = [](TaskGroup& g, int& k, auto next) -> Async<> {
       g.spawn("second", next(k));
       co_return;
     };

@@ -27,7 +27,7 @@
 namespace reeve::app {
 namespace {
 
-using aio::Task;
+using aio::Async;
 namespace asio = boost::asio;
 
 /// Where `reeve` itself lies: agents find it on their PATH.
@@ -49,7 +49,7 @@ run::Runs::Options runs_options(const client::TownFolder& folder,
 }
 
 /// Tells the spawner when its descriptor is readable, so that what a CLI says is seen at once.
-Task<> drive(proc::ShimSpawner& spawner) {
+Async<> drive(proc::ShimSpawner& spawner) {
   asio::posix::stream_descriptor ready(co_await asio::this_coro::executor);
   ready.assign(::dup(spawner.ready_fd()));
   for (;;) {
@@ -83,7 +83,7 @@ class Daemon {
         serving_(loop.get_executor()),
         group_(loop.get_executor()) {}
 
-  Task<Status> run() {
+  Async<Status> run() {
     if (proc::ShimSpawner& spawner = spawner_; spawner.ready_fd() >= 0)
       group_.spawn("watch rounds", drive(spawner));
     group_.spawn("signals", watch_signals());
@@ -109,7 +109,7 @@ class Daemon {
     asked_.notify();
   }
 
-  Task<> watch_signals() {
+  Async<> watch_signals() {
     asio::signal_set signals(co_await asio::this_coro::executor, SIGTERM, SIGINT);
     // A terminal tells the daemon and its keeper, who passes it on: the second one changes nothing.
     for (;;) {
@@ -118,7 +118,7 @@ class Daemon {
     }
   }
 
-  Task<Status> tell(Fact fact) {
+  Async<Status> tell(Fact fact) {
     run::Draft draft(env_, store_, run::Caller{});
     if (auto added = co_await draft.add(std::move(fact)); !added) co_return added;
     const auto committed = co_await draft.commit();
@@ -126,7 +126,7 @@ class Daemon {
     co_return Status();
   }
 
-  Task<Status> serve() {
+  Async<Status> serve() {
     if (log_.head() == Position()) {
       auto told =
           co_await tell(fact::TownCreated{options_.settings.name, options_.folder.root().string()});

@@ -12,7 +12,7 @@
 
 namespace reeve::log {
 
-using aio::Task;
+using aio::Async;
 using store::EventFilter;
 
 class Subscription;
@@ -109,7 +109,7 @@ class Subscription {
   /// Cancelled or failed, it has lost nothing: the next call goes on. cursor_expired: retention
   /// removed what comes next. invalid_argument: it was to begin beyond the head, or its filter has
   /// too many terms. Otherwise what Store::read fails with.
-  Task<Result<std::vector<Frame>>> next();
+  Async<Result<std::vector<Frame>>> next();
   /// Everything up to here has been delivered, or was not for this reader.
   [[nodiscard]] Position position() const { return position_; }
 
@@ -123,10 +123,10 @@ class Subscription {
   [[nodiscard]] bool deliver_event(const EventPtr& event, std::vector<Frame>& out);
   [[nodiscard]] bool tail_reaches() const;
   void read_tail(std::vector<Frame>& out);
-  Task<Status> read_store(std::vector<Frame>& out);
+  Async<Status> read_store(std::vector<Frame>& out);
   [[nodiscard]] std::chrono::nanoseconds progress_due() const;
   void mark_progress(std::vector<Frame>& out);
-  Task<> wait();
+  Async<> wait();
 
   Log& log_;
   SubscribeOptions options_;

@@ -494,7 +494,7 @@ TEST_P(LogContract, ADeltaOfBeforeTheCommitComesBeforeItsEvents) {
   const auto subscription = subscribe(From::now(), {}, true, 1);
   publish(1);
   aio::TaskGroup writers(loop_.get_executor());
-  const auto write = [](store::Store& store, store::Commit commit) -> Task<> {
+  const auto write = [](store::Store& store, store::Commit commit) -> Async<> {
     const auto done = co_await store.commit(std::move(commit));
     EXPECT_TRUE(done);
   };

@@ -30,34 +30,35 @@ class EarlyStore final : public store::Store {
     if (feed_) feed_(events);
   }
 
-  Task<Result<store::Committed>> commit(store::Commit commit) override {
+  Async<Result<store::Committed>> commit(store::Commit commit) override {
     return inner_->commit(std::move(commit));
   }
-  Task<Result<std::optional<store::Doc>>> get(store::DocKey key) override {
+  Async<Result<std::optional<store::Doc>>> get(store::DocKey key) override {
     return inner_->get(std::move(key));
   }
-  Task<Result<std::vector<store::Doc>>> list(store::DocQuery query) override {
+  Async<Result<std::vector<store::Doc>>> list(store::DocQuery query) override {
     return inner_->list(std::move(query));
   }
-  Task<Result<std::uint64_t>> count(std::string kind, std::string mark) override {
+  Async<Result<std::uint64_t>> count(std::string kind, std::string mark) override {
     return inner_->count(std::move(kind), std::move(mark));
   }
-  Task<Result<std::vector<store::QueueItem>>> ready(std::string queue, Time now,
-                                                    std::size_t limit) override {
+  Async<Result<std::vector<store::QueueItem>>> ready(std::string queue, Time now,
+                                                     std::size_t limit) override {
     return inner_->ready(std::move(queue), now, limit);
   }
-  Task<Result<std::vector<store::QueueItem>>> items(std::string queue, std::size_t limit) override {
+  Async<Result<std::vector<store::QueueItem>>> items(std::string queue,
+                                                     std::size_t limit) override {
     return inner_->items(std::move(queue), limit);
   }
-  Task<Result<std::optional<std::uint64_t>>> run_epoch(RunId run) override {
+  Async<Result<std::optional<std::uint64_t>>> run_epoch(RunId run) override {
     return inner_->run_epoch(run);
   }
-  Task<Result<store::EventPage>> read(Position after, EventFilter filter,
-                                      std::size_t limit) override {
+  Async<Result<store::EventPage>> read(Position after, EventFilter filter,
+                                       std::size_t limit) override {
     if (fails_) return failure();
     return inner_->read(after, std::move(filter), limit);
   }
-  Task<Result<std::vector<EventPtr>>> latest(EventFilter filter, std::size_t limit) override {
+  Async<Result<std::vector<EventPtr>>> latest(EventFilter filter, std::size_t limit) override {
     return inner_->latest(std::move(filter), limit);
   }
   [[nodiscard]] store::LogInfo log() const override {
@@ -65,17 +66,17 @@ class EarlyStore final : public store::Store {
     info.head = told_;
     return info;
   }
-  Task<Result<store::Lease>> acquire(std::string name, std::string holder, Duration ttl) override {
+  Async<Result<store::Lease>> acquire(std::string name, std::string holder, Duration ttl) override {
     return inner_->acquire(std::move(name), std::move(holder), ttl);
   }
-  Task<Status> release(store::Lease lease) override { return inner_->release(std::move(lease)); }
+  Async<Status> release(store::Lease lease) override { return inner_->release(std::move(lease)); }
   void set_feed(Feed feed) override { feed_ = std::move(feed); }
-  Task<> close() override { return inner_->close(); }
+  Async<> close() override { return inner_->close(); }
 
   bool fails_ = false;
 
  private:
-  static Task<Result<store::EventPage>> failure() { co_return fail(Errc::unavailable, "away"); }
+  static Async<Result<store::EventPage>> failure() { co_return fail(Errc::unavailable, "away"); }
 
   std::unique_ptr<Store> inner_;
   Feed feed_;

@@ -19,7 +19,7 @@ class LogPowerCut : public ::testing::Test {
     options.checkpoint_pages = 20;  // often, so that cuts meet checkpoints too
     return store::open_sqlite(env_, loop_.get_executor(), options);
   }
-  Task<> write(store::Store& to) {
+  Async<> write(store::Store& to) {
     for (int i = 0; i < 40 && !vfs_.is_off(); ++i) {
       store::Commit commit;
       for (int e = 0; e < 3; ++e) commit.events.push_back(store::make_event(env_, "Part"));
@@ -27,7 +27,7 @@ class LogPowerCut : public ::testing::Test {
       static_cast<void>(done);  // after the cut none succeeds
     }
   }
-  Task<> follow(Subscription& from) {
+  Async<> follow(Subscription& from) {
     for (;;) {
       const auto frames = co_await from.next();
       if (!frames) co_return;
@@ -37,7 +37,7 @@ class LogPowerCut : public ::testing::Test {
       }
     }
   }
-  Task<> live(store::Store& store) {
+  Async<> live(store::Store& store) {
     Log log(env_, loop_.get_executor(), store);
     const auto subscription = log.subscribe({.from = From::now(), .batch = 2});
     aio::TaskGroup writers(loop_.get_executor());

@@ -52,11 +52,11 @@ class LogStress : public LogTest {
     return options;
   }
 
-  Task<> pause(std::size_t up_to) {
+  Async<> pause(std::size_t up_to) {
     for (std::size_t turns = chance(up_to + 1); turns > 0; --turns) co_await aio::yield();
   }
 
-  Task<> write(std::size_t commits) {
+  Async<> write(std::size_t commits) {
     for (std::size_t i = 0; i < commits; ++i) {
       std::vector<NewEvent> list;
       for (std::size_t e = chance(6); e > 0; --e) list.push_back(random_event());
@@ -66,7 +66,7 @@ class LogStress : public LogTest {
       co_await pause(5);
     }
   }
-  Task<> stream(std::size_t deltas) {
+  Async<> stream(std::size_t deltas) {
     for (std::size_t i = 0; i < deltas; ++i) {
       heads_.push_back(log_->head());
       ++published_;
@@ -77,7 +77,7 @@ class LogStress : public LogTest {
 
   /// Follows until the last event, with pauses, and with new subscriptions where there is no delta
   /// to lose.
-  Task<> follow(Reader& reader, From from) {
+  Async<> follow(Reader& reader, From from) {
     co_await pause(200);
     if (from.where == From::Where::after) from.position = {chance(log_->head().value + 1)};
     reader.first_delta = published_ + 1;
@@ -107,7 +107,7 @@ class LogStress : public LogTest {
       }
     }
   }
-  static Task<> take(Subscription& from, std::optional<Result<std::vector<Frame>>>& into) {
+  static Async<> take(Subscription& from, std::optional<Result<std::vector<Frame>>>& into) {
     into = co_await from.next();
   }
 

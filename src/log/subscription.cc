@@ -68,7 +68,7 @@ Subscription::~Subscription() {
   std::erase(log_.live_, this);
 }
 
-Task<Result<std::vector<Frame>>> Subscription::next() {
+Async<Result<std::vector<Frame>>> Subscription::next() {
   if (!sound_) co_return fail(sound_.error());
   std::vector<Frame> out;
   for (;;) {
@@ -104,7 +104,7 @@ void Subscription::read_tail(std::vector<Frame>& out) {
   }
 }
 
-Task<Status> Subscription::read_store(std::vector<Frame>& out) {
+Async<Status> Subscription::read_store(std::vector<Frame>& out) {
   auto page = co_await log_.store_.read(position_, options_.filter, options_.batch);
   if (!page) co_return fail(page.error());
   if (page->scanned <= position_) {  // asking again and again would not help
@@ -199,7 +199,7 @@ void Subscription::mark_progress(std::vector<Frame>& out) {
   told_at_ = now;
 }
 
-Task<> Subscription::wait() {
+Async<> Subscription::wait() {
   std::unique_ptr<Env::Timer> timer;
   if (const auto due = progress_due(); due != std::chrono::nanoseconds::max()) {
     const auto delay = due - log_.env_.uptime();

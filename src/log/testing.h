@@ -147,7 +147,7 @@ class LogTest : public ::testing::TestWithParam<Backend> {
   }
 
   template <class T>
-  T run(Task<T> work) {
+  T run(Async<T> work) {
     return aio::run(loop_, std::move(work));
   }
   NewEvent event(std::string kind, std::vector<std::string> scopes = {},
@@ -232,7 +232,7 @@ class LogTest : public ::testing::TestWithParam<Backend> {
   void make_log() {
     log_ = std::make_unique<Log>(env_, loop_.get_executor(), *store_, GetParam().log);
   }
-  static Task<> take(Subscription& from, std::optional<Result<std::vector<Frame>>>& into) {
+  static Async<> take(Subscription& from, std::optional<Result<std::vector<Frame>>>& into) {
     into = co_await from.next();
   }
 

@@ -56,7 +56,7 @@ Status CliRound::prepare(Draft& draft, const std::string& dialect, bool resumes)
   return {};
 }
 
-Task<Status> CliRound::launch(proc::RoundSpec spec, std::string stdin_text) {
+Async<Status> CliRound::launch(proc::RoundSpec spec, std::string stdin_text) {
   heard_ = runs_.env_.uptime();
   proc::Spawner::Start start;
   start.dir = round_folder(runs_.options_.rounds, run_.id);
@@ -78,7 +78,7 @@ Task<Status> CliRound::launch(proc::RoundSpec spec, std::string stdin_text) {
   co_return Status();
 }
 
-Task<Status> CliRound::take_up() {
+Async<Status> CliRound::take_up() {
   store::DocKey key{kRoundKind, run_.id.str()};
   auto doc = co_await runs_.log_.store().get(std::move(key));
   if (!doc) co_return fail(doc.error());
@@ -115,7 +115,7 @@ void CliRound::stop(proc::Urgency urgency, std::string reason) {
   }
 }
 
-Task<> CliRound::pump() {
+Async<> CliRound::pump() {
   for (;;) {
     const auto phase = round_->state().phase;
     if (co_await read_some()) continue;
@@ -144,7 +144,7 @@ Task<> CliRound::pump() {
   co_await settle(std::move(verdict), started, exit);
 }
 
-Task<bool> CliRound::read_some() {
+Async<bool> CliRound::read_some() {
   const bool out = co_await read_stream(proc::OutputStream::out);
   if (fenced_) co_return false;
   const bool err = co_await read_stream(proc::OutputStream::err);
@@ -152,7 +152,7 @@ Task<bool> CliRound::read_some() {
 }
 
 /// True when there was something, or there is more; what there was is committed then.
-Task<bool> CliRound::read_stream(proc::OutputStream stream) {
+Async<bool> CliRound::read_stream(proc::OutputStream stream) {
   const bool is_out = stream == proc::OutputStream::out;
   auto& ended = is_out ? out_ended_ : err_ended_;
   if (ended) co_return false;
@@ -228,7 +228,7 @@ NewEvent CliRound::make_event(const AgentEvent& event, Normal normal, std::uint6
   return made;
 }
 
-Task<Status> CliRound::add_digested(Draft& draft) {
+Async<Status> CliRound::add_digested(Draft& draft) {
   for (const auto& fact : facts_) {
     if (auto added = co_await draft.add(fact); !added) co_return added;
   }
@@ -250,7 +250,7 @@ bool CliRound::give_up_digested(const Error& error) {
   return true;
 }
 
-Task<Result<store::Committed>> CliRound::try_flush() {
+Async<Result<store::Committed>> CliRound::try_flush() {
   Draft draft(runs_.env_, runs_.log_.store(), Caller{.origin = origin_of(agent_)});
   if (auto added = co_await add_digested(draft); !added) co_return fail(added.error());
   progress_.dialect_state = dialect_->save();
@@ -261,13 +261,13 @@ Task<Result<store::Committed>> CliRound::try_flush() {
   co_return co_await draft.commit();
 }
 
-Task<bool> CliRound::was_committed() {
+Async<bool> CliRound::was_committed() {
   store::DocKey key{kRoundKind, run_.id.str()};
   const auto doc = co_await runs_.log_.store().get(std::move(key));
   co_return doc && *doc && (*doc)->version > progress_version_;
 }
 
-Task<bool> CliRound::flush() {
+Async<bool> CliRound::flush() {
   // What cannot be committed now stays in the round's files: waiting loses nothing.
   auto pause = std::chrono::nanoseconds(kFirstRetry);
   for (int races = 0;;) {
@@ -296,7 +296,7 @@ Task<bool> CliRound::flush() {
 }
 
 /// True when something was done about it. Arms the timer that looks again.
-Task<bool> CliRound::watch_silence() {
+Async<bool> CliRound::watch_silence() {
   const auto limit = std::chrono::nanoseconds(agent_.limits.silence_ms);
   const auto silent = runs_.env_.uptime() - heard_;
   if (limit <= 0ns || progress_.silence_told || proc::is_over(round_->state().phase))
@@ -338,7 +338,7 @@ proc::ProcessEnd CliRound::how_it_ended() const {
   return end;
 }
 
-Task<> CliRound::give_up(std::string why) {
+Async<> CliRound::give_up(std::string why) {
   if (round_) {
     proc::StopRequest request;
     request.reason = "internal error";
@@ -352,7 +352,7 @@ Task<> CliRound::give_up(std::string why) {
   co_await settle(std::move(verdict), true, std::nullopt);
 }
 
-Task<> CliRound::settle(RunFinished verdict, bool started, std::optional<proc::Exit> exit) {
+Async<> CliRound::settle(RunFinished verdict, bool started, std::optional<proc::Exit> exit) {
   auto pause = std::chrono::nanoseconds(kFirstRetry);
   for (int races = 0;;) {
     const auto done = co_await try_settle(verdict, started, exit);
@@ -365,8 +365,8 @@ Task<> CliRound::settle(RunFinished verdict, bool started, std::optional<proc::E
   }
 }
 
-Task<Status> CliRound::try_settle(const RunFinished& verdict, bool started,
-                                  const std::optional<proc::Exit>& exit) {
+Async<Status> CliRound::try_settle(const RunFinished& verdict, bool started,
+                                   const std::optional<proc::Exit>& exit) {
   Draft draft(runs_.env_, runs_.log_.store(), Caller{.origin = origin_of(agent_)});
   auto run = co_await draft.get<reeve::Run>(run_.id);
   if (!run) co_return fail(run.error());

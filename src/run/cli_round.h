@@ -39,40 +39,40 @@ class CliRound {
   /// `resumes`: it goes on with the vendor's session of earlier runs.
   Status prepare(Draft& draft, const std::string& dialect, bool resumes);
   /// ... and begins the process, once that is committed.
-  Task<Status> launch(proc::RoundSpec spec, std::string stdin_text);
+  Async<Status> launch(proc::RoundSpec spec, std::string stdin_text);
   /// A round of an earlier daemon. not_found: its process was never begun.
-  Task<Status> take_up();
+  Async<Status> take_up();
 
   /// Pumps until the run is over and its terminal fact committed. Cancellable: the round goes on
   /// without it.
-  Task<> pump();
+  Async<> pump();
   /// Ends a run that this executor cannot go on with (a broken invariant), and its process.
-  Task<> give_up(std::string why);
+  Async<> give_up(std::string why);
   /// Ends a run that has no process.
-  Task<> settle(RunFinished verdict, bool started, std::optional<proc::Exit> exit);
+  Async<> settle(RunFinished verdict, bool started, std::optional<proc::Exit> exit);
 
   void stop(proc::Urgency urgency, std::string reason);
   [[nodiscard]] const reeve::Run& run() const { return run_; }
   [[nodiscard]] bool has_process() const { return round_ != nullptr; }
 
  private:
-  Task<bool> read_some();
-  Task<bool> read_stream(proc::OutputStream stream);
+  Async<bool> read_some();
+  Async<bool> read_stream(proc::OutputStream stream);
   /// Sorts an event into what is committed next, or out to whoever follows live. `from` numbers it,
   /// if it is a delta; `to` is behind its line.
   void digest(const AgentEvent& event, std::uint64_t from, std::uint64_t to);
   [[nodiscard]] NewEvent make_event(const AgentEvent& event, Normal normal, std::uint64_t to);
   /// Commits what was digested together with how far that is. False: this executor has been fenced
   /// off.
-  Task<bool> flush();
-  Task<Result<store::Committed>> try_flush();
-  Task<Status> add_digested(Draft& draft);
+  Async<bool> flush();
+  Async<Result<store::Committed>> try_flush();
+  Async<Status> add_digested(Draft& draft);
   bool give_up_digested(const Error& error);
   /// After an unknown outcome or a lost race: whether the store's progress is ours already.
-  Task<bool> was_committed();
-  Task<bool> watch_silence();
-  Task<Status> try_settle(const RunFinished& verdict, bool started,
-                          const std::optional<proc::Exit>& exit);
+  Async<bool> was_committed();
+  Async<bool> watch_silence();
+  Async<Status> try_settle(const RunFinished& verdict, bool started,
+                           const std::optional<proc::Exit>& exit);
   [[nodiscard]] std::vector<Scope> scopes() const;
   [[nodiscard]] proc::ProcessEnd how_it_ended() const;
 

@@ -12,7 +12,7 @@
 /// The town's documents in a Store: which kind each is, and the marks that it is listed by.
 namespace reeve::run {
 
-using aio::Task;
+using aio::Async;
 
 template <class D>
 struct DocOf;
@@ -60,7 +60,7 @@ Result<D> decode(const store::Doc& doc) {
 
 /// not_found: there is none.
 template <class D>
-Task<Result<D>> load(store::Store& store, typename DocOf<D>::Key id) {
+Async<Result<D>> load(store::Store& store, typename DocOf<D>::Key id) {
   auto key = key_of<D>(id);
   auto doc = co_await store.get(key);
   if (!doc) co_return fail(doc.error());
@@ -70,7 +70,7 @@ Task<Result<D>> load(store::Store& store, typename DocOf<D>::Key id) {
 
 /// A page of a list, decoded.
 template <class D>
-Task<Result<std::vector<D>>> load_list(store::Store& store, store::DocQuery query) {
+Async<Result<std::vector<D>>> load_list(store::Store& store, store::DocQuery query) {
   query.kind = DocOf<D>::kKind;
   auto docs = co_await store.list(std::move(query));
   if (!docs) co_return fail(docs.error());
@@ -86,7 +86,7 @@ Task<Result<std::vector<D>>> load_list(store::Store& store, store::DocQuery quer
 
 /// All documents of a kind that carry the mark (empty: all there are), page by page.
 template <class D>
-Task<Result<std::vector<D>>> load_all(store::Store& store, std::string mark) {
+Async<Result<std::vector<D>>> load_all(store::Store& store, std::string mark) {
   store::DocQuery query;
   query.kind = DocOf<D>::kKind;
   query.mark = std::move(mark);

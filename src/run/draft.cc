@@ -31,7 +31,7 @@ Draft::Holding<reeve::Thread>& Draft::holding<reeve::Thread>() {
 }
 
 template <class D>
-Task<Result<Draft::Held<D>*>> Draft::hold(typename DocOf<D>::Key id) {
+Async<Result<Draft::Held<D>*>> Draft::hold(typename DocOf<D>::Key id) {
   auto& all = holding<D>();
   if (auto found = all.find(id); found != all.end()) co_return &found->second;
   auto key = key_of<D>(id);
@@ -48,14 +48,14 @@ Task<Result<Draft::Held<D>*>> Draft::hold(typename DocOf<D>::Key id) {
   co_return &all.emplace(id, std::move(held)).first->second;
 }
 
-template Task<Result<Draft::Held<reeve::Agent>*>> Draft::hold<reeve::Agent>(AgentId);
-template Task<Result<Draft::Held<reeve::Task>*>> Draft::hold<reeve::Task>(TaskId);
-template Task<Result<Draft::Held<reeve::Message>*>> Draft::hold<reeve::Message>(MessageId);
-template Task<Result<Draft::Held<reeve::Run>*>> Draft::hold<reeve::Run>(RunId);
-template Task<Result<Draft::Held<reeve::Thread>*>> Draft::hold<reeve::Thread>(ThreadId);
+template Async<Result<Draft::Held<reeve::Agent>*>> Draft::hold<reeve::Agent>(AgentId);
+template Async<Result<Draft::Held<reeve::Task>*>> Draft::hold<reeve::Task>(TaskId);
+template Async<Result<Draft::Held<reeve::Message>*>> Draft::hold<reeve::Message>(MessageId);
+template Async<Result<Draft::Held<reeve::Run>*>> Draft::hold<reeve::Run>(RunId);
+template Async<Result<Draft::Held<reeve::Thread>*>> Draft::hold<reeve::Thread>(ThreadId);
 
 template <class D>
-Task<Status> Draft::fold(std::vector<typename DocOf<D>::Key> ids, const Fact& fact, Time at) {
+Async<Status> Draft::fold(std::vector<typename DocOf<D>::Key> ids, const Fact& fact, Time at) {
   for (const auto& id : ids) {
     auto held = co_await hold<D>(id);
     if (!held) co_return fail(held.error());
@@ -64,7 +64,7 @@ Task<Status> Draft::fold(std::vector<typename DocOf<D>::Key> ids, const Fact& fa
   co_return Status();
 }
 
-Task<Status> Draft::add(Fact fact) {
+Async<Status> Draft::add(Fact fact) {
   auto event = to_event(env_, fact, caller_.origin);
   if (caller_.round) event.causation = caller_.round->run.str();
   auto about = concerned(fact);
@@ -99,7 +99,7 @@ void Draft::put_all() {
   }
 }
 
-Task<Result<store::Committed>> Draft::commit() {
+Async<Result<store::Committed>> Draft::commit() {
   put_all<reeve::Agent>();
   put_all<reeve::Task>();
   put_all<reeve::Message>();

@@ -40,7 +40,7 @@ class Draft {
 
   /// Holds a document and answers it as it stands in this draft. not_found: there is none.
   template <class D>
-  Task<Result<D>> get(typename DocOf<D>::Key id) {
+  Async<Result<D>> get(typename DocOf<D>::Key id) {
     auto held = co_await hold<D>(id);
     if (!held) co_return fail(held.error());
     if (!(*held)->now)
@@ -49,7 +49,7 @@ class Draft {
   }
 
   /// Adds the fact's event and folds it into what it concerns; documents not held yet are loaded.
-  Task<Status> add(Fact fact);
+  Async<Status> add(Fact fact);
   /// Adds an event that changes no document: a run's AgentEvent.
   void add_event(NewEvent event) { commit_.events.push_back(std::move(event)); }
   /// Preconditions and bookkeeping: queues, epochs, names.
@@ -61,7 +61,7 @@ class Draft {
   void answer(std::string text) { commit_.answer = std::move(text); }
 
   /// Once, last. conflict: somebody was faster, or a precondition of the caller's does not hold.
-  Task<Result<store::Committed>> commit();
+  Async<Result<store::Committed>> commit();
 
   [[nodiscard]] Env& env() { return env_; }
 
@@ -76,9 +76,9 @@ class Draft {
   using Holding = std::map<typename DocOf<D>::Key, Held<D>>;
 
   template <class D>
-  Task<Result<Held<D>*>> hold(typename DocOf<D>::Key id);
+  Async<Result<Held<D>*>> hold(typename DocOf<D>::Key id);
   template <class D>
-  Task<Status> fold(std::vector<typename DocOf<D>::Key> ids, const Fact& fact, Time at);
+  Async<Status> fold(std::vector<typename DocOf<D>::Key> ids, const Fact& fact, Time at);
   template <class D>
   void put_all();
   template <class D>

@@ -26,7 +26,7 @@ class DraftTest : public ::testing::TestWithParam<Backend> {
     run.id = RunId(world_.env.uuid4());
     run.agent = agent.id;
     run.thread = ThreadId(world_.env.uuid4());
-    const auto work = [](World& world, reeve::Run begun) -> Task<Result<store::Committed>> {
+    const auto work = [](World& world, reeve::Run begun) -> Async<Result<store::Committed>> {
       Draft draft(world.env, world.store, Caller{});
       Thread thread;
       thread.id = begun.thread;
@@ -75,7 +75,7 @@ TEST_P(DraftTest, ADocumentThatChangedInBetweenIsAConflictAndNothingIsWritten) {
   const auto ada = spawned("ada");
   ASSERT_TRUE(world_.commit({ada}));
 
-  const auto slow = [](World& world, AgentId id) -> Task<Result<store::Committed>> {
+  const auto slow = [](World& world, AgentId id) -> Async<Result<store::Committed>> {
     Draft draft(world.env, world.store, Caller{});
     EXPECT_TRUE(co_await draft.add(fact::AgentNeedsAttention{id, "slow"}));
     Draft fast(world.env, world.store, Caller{});
@@ -94,7 +94,7 @@ TEST_P(DraftTest, WhatWasOnlyLookedAtIsAConditionToo) {
   ASSERT_TRUE(world_.commit({ada, bob}));
 
   const auto slow = [](World& world, AgentId seen,
-                       AgentId changed) -> Task<Result<store::Committed>> {
+                       AgentId changed) -> Async<Result<store::Committed>> {
     Draft draft(world.env, world.store, Caller{});
     EXPECT_TRUE(co_await draft.get<Agent>(seen));
     EXPECT_TRUE(co_await draft.add(fact::AgentNeedsAttention{changed, "look"}));
@@ -112,7 +112,7 @@ TEST_P(DraftTest, TwoThatMakeTheSameDocumentMeet) {
   // It is there: the fact changes nothing, and the draft knows it as it stands.
   ASSERT_TRUE(world_.commit({ada}));
 
-  const auto race = [](World& world, fact::AgentSpawned same) -> Task<Result<store::Committed>> {
+  const auto race = [](World& world, fact::AgentSpawned same) -> Async<Result<store::Committed>> {
     Draft first(world.env, world.store, Caller{});
     Draft second(world.env, world.store, Caller{});
     EXPECT_TRUE(co_await first.add(same));
@@ -129,7 +129,7 @@ TEST_P(DraftTest, G9_ARepeatedRequestHasNoSecondEffectAndTheFirstAnswer) {
   Caller caller;
   caller.key = store::IdempotencyKey{"supervisor", "k1", "digest"};
   const auto ask = [](World& world, Caller who, AgentId id,
-                      std::string said) -> Task<Result<store::Committed>> {
+                      std::string said) -> Async<Result<store::Committed>> {
     Draft draft(world.env, world.store, std::move(who));
     EXPECT_TRUE(co_await draft.add(fact::AgentNeedsAttention{id, said}));
     draft.answer(said);
@@ -162,7 +162,7 @@ TEST_P(DraftTest, G8_ACallerFromAFencedRoundIsRefused) {
   stale.round->epoch = run.epoch + 1;
   EXPECT_EQ(store::code_of(world_.commit(change, stale)), Errc::fenced);
 
-  const auto end = [](World& world, reeve::Run over) -> Task<Result<store::Committed>> {
+  const auto end = [](World& world, reeve::Run over) -> Async<Result<store::Committed>> {
     Draft draft(world.env, world.store, Caller{});
     draft.write(store::SetRunEpoch{over.id, std::nullopt});
     co_return co_await draft.commit();
@@ -183,7 +183,7 @@ TEST_P(DraftTest, TheTownsOwnMailboxHasNoAgentBehindIt) {
 }
 
 TEST_P(DraftTest, WhatIsNotThereIsNotFoundAndAFactOfItChangesNothing) {
-  const auto look = [](World& world) -> Task<Result<Agent>> {
+  const auto look = [](World& world) -> Async<Result<Agent>> {
     Draft draft(world.env, world.store, Caller{});
     co_return co_await draft.get<Agent>(AgentId(world.env.uuid4()));
   };

@@ -52,7 +52,7 @@ Runs::Runs(Env& env, aio::asio::any_io_executor executor, log::Log& log, proc::S
 Runs::~Runs() = default;
 
 /// Requests to stop are facts of the log, so it does not matter who made them.
-Task<> Runs::follow_stops() {
+Async<> Runs::follow_stops() {
   log::SubscribeOptions options;
   options.filter.kinds = {"RunStopRequested"};
   const auto requests = log_.subscribe(std::move(options));
@@ -73,7 +73,7 @@ Task<> Runs::follow_stops() {
   }
 }
 
-Task<Result<std::size_t>> Runs::recover() {
+Async<Result<std::size_t>> Runs::recover() {
   auto open = co_await load_all<reeve::Run>(log_.store(), std::string(kOpen));
   if (!open) co_return fail(open.error());
   // All of them are known before the first one goes on, and is tidied up after.
@@ -106,7 +106,7 @@ Task<Result<std::size_t>> Runs::recover() {
   co_return found;
 }
 
-Task<> Runs::execute(std::shared_ptr<CliRound> round) {
+Async<> Runs::execute(std::shared_ptr<CliRound> round) {
   const auto id = round->run().id;
   std::exception_ptr thrown;
   try {
@@ -126,14 +126,14 @@ Task<> Runs::execute(std::shared_ptr<CliRound> round) {
 }
 
 /// What an earlier daemon did not get to remove.
-Task<> Runs::tidy_leftovers() {
+Async<> Runs::tidy_leftovers() {
   auto look = [rounds = options_.rounds] { return rounds_on_disk(rounds); };
   auto leftovers = co_await aio::blocking(env_, std::move(look));
   std::erase_if(leftovers, [&](const RunId& run) { return rounds_.contains(run); });
   co_await tidy(std::move(leftovers));
 }
 
-Task<> Runs::tidy(std::vector<RunId> ended) {
+Async<> Runs::tidy(std::vector<RunId> ended) {
   std::set<RunId> open;
   for (const auto& [id, round] : rounds_) open.insert(id);
   auto work = [rounds = options_.rounds, ids = std::move(ended), open = std::move(open),
@@ -174,7 +174,7 @@ Status write_private_file(const std::filesystem::path& path, const std::string& 
 }  // namespace
 
 /// The values behind Agent::env.
-Task<Result<proc::Variables>> Runs::variables_of(AgentId agent) {
+Async<Result<proc::Variables>> Runs::variables_of(AgentId agent) {
   store::DocKey key{kEnvKind, agent.str()};
   auto doc = co_await log_.store().get(std::move(key));
   if (!doc) co_return fail(doc.error());
@@ -182,7 +182,7 @@ Task<Result<proc::Variables>> Runs::variables_of(AgentId agent) {
   co_return parse_json_as<proc::Variables>((*doc)->body);
 }
 
-Task<Result<RunId>> Runs::start(RunRequest request) {
+Async<Result<RunId>> Runs::start(RunRequest request) {
   if (holding_) co_return fail(Errc::unavailable, "the daemon is about to stop");
   struct Starting {
     explicit Starting(Runs& all) : runs(all) { ++runs.starting_; }
@@ -196,7 +196,7 @@ Task<Result<RunId>> Runs::start(RunRequest request) {
   co_return co_await begin(std::move(request));
 }
 
-Task<Result<RunId>> Runs::begin(RunRequest request) {
+Async<Result<RunId>> Runs::begin(RunRequest request) {
   Draft draft(env_, log_.store(), Caller{.origin = "town"});
   auto agent = co_await draft.get<Agent>(request.agent.id);
   if (!agent) co_return fail(agent.error());
@@ -306,7 +306,7 @@ void Runs::stop(RunId run, proc::Urgency urgency) {
   if (round != rounds_.end()) round->second->stop(urgency, "stopped");
 }
 
-Task<Status> Runs::request_stop(RunId id, std::string reason) {
+Async<Status> Runs::request_stop(RunId id, std::string reason) {
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     Draft draft(env_, log_.store(), Caller{});
     auto run = co_await draft.get<reeve::Run>(id);
@@ -321,7 +321,7 @@ Task<Status> Runs::request_stop(RunId id, std::string reason) {
   co_return fail(Errc::conflict, "run " + id.str() + " does not stand still");
 }
 
-Task<Status> Runs::stop_all(std::string reason) {
+Async<Status> Runs::stop_all(std::string reason) {
   hold();
   stopping_all_ = reason;  // whose start is not committed yet hears of it there
   std::vector<RunId> running;
@@ -332,11 +332,11 @@ Task<Status> Runs::stop_all(std::string reason) {
   co_return Status();
 }
 
-Task<> Runs::wait_idle() {
+Async<> Runs::wait_idle() {
   while (!rounds_.empty() || starting_ > 0) co_await changed_.wait();
 }
 
-Task<> Runs::close() {
+Async<> Runs::close() {
   group_.cancel();
   co_await group_.join();
   rounds_.clear();

@@ -26,11 +26,11 @@ class Participant {
  public:
   virtual ~Participant() = default;
   /// Adds what goes with the start: tasks that begin, messages that leave their queue.
-  virtual Task<Status> at_start(Draft& draft, const reeve::Run& run) = 0;
+  virtual Async<Status> at_start(Draft& draft, const reeve::Run& run) = 0;
   /// Adds what goes with the end, and names in `end.messages` those that are handled. `ending` is
   /// what the run's terminal fact will be; `started` is false when its CLI never ran.
-  virtual Task<Status> at_end(Draft& draft, const reeve::Run& run, Ending ending, bool started,
-                              fact::RunEnd& end) = 0;
+  virtual Async<Status> at_end(Draft& draft, const reeve::Run& run, Ending ending, bool started,
+                               fact::RunEnd& end) = 0;
 };
 
 /// What a run is started with.
@@ -69,32 +69,32 @@ class Runs {
   ~Runs();
 
   /// Takes up every run that is not over; answers how many go on.
-  Task<Result<std::size_t>> recover();
+  Async<Result<std::size_t>> recover();
   /// Commits RunStarted and lets the round begin. conflict: somebody else changed what it takes:
   /// look again.
-  Task<Result<RunId>> start(RunRequest request);
+  Async<Result<RunId>> start(RunRequest request);
   /// Ends a run whose stop has been requested in the log (fact::RunStopRequested); else nothing
   /// happens.
   void stop(RunId run, proc::Urgency urgency);
   /// From now on no run begins; start() answers unavailable.
   void hold() { holding_ = true; }
   /// Holds, commits the request for every run in progress, and ends them.
-  Task<Status> stop_all(std::string reason);
+  Async<Status> stop_all(std::string reason);
   [[nodiscard]] std::size_t running() const { return rounds_.size(); }
   /// Returns when no run is in progress or about to begin.
-  Task<> wait_idle();
+  Async<> wait_idle();
   /// Lets go of what runs; it goes on without this daemon.
-  Task<> close();
+  Async<> close();
 
  private:
   friend class CliRound;
-  Task<> follow_stops();
-  Task<Result<std::map<std::string, std::string>>> variables_of(AgentId agent);
-  Task<Result<RunId>> begin(RunRequest request);
-  Task<Status> request_stop(RunId run, std::string reason);
-  Task<> execute(std::shared_ptr<CliRound> round);
-  Task<> tidy_leftovers();
-  Task<> tidy(std::vector<RunId> ended);
+  Async<> follow_stops();
+  Async<Result<std::map<std::string, std::string>>> variables_of(AgentId agent);
+  Async<Result<RunId>> begin(RunRequest request);
+  Async<Status> request_stop(RunId run, std::string reason);
+  Async<> execute(std::shared_ptr<CliRound> round);
+  Async<> tidy_leftovers();
+  Async<> tidy(std::vector<RunId> ended);
   void ended(RunId run);
 
   Env& env_;

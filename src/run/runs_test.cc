@@ -21,12 +21,12 @@ using testing::World;
 /// Remembers what it was told, and adds nothing.
 class Witness final : public Participant {
  public:
-  Task<Status> at_start(Draft&, const reeve::Run& run) override {
+  Async<Status> at_start(Draft&, const reeve::Run& run) override {
     starts.push_back(run.id);
     co_return Status();
   }
-  Task<Status> at_end(Draft& draft, const Run&, Ending ending, bool started,
-                      fact::RunEnd& end) override {
+  Async<Status> at_end(Draft& draft, const Run&, Ending ending, bool started,
+                       fact::RunEnd& end) override {
     endings.push_back(ending);
     started_.push_back(started);
     codes.push_back(end.code);
@@ -108,7 +108,7 @@ INSTANTIATE_TEST_SUITE_P(, RunsTest, ::testing::Values(Backend::memory, Backend:
 TEST_P(RunsTest, ARoundIsCommittedBeforeItsProcessBeginsAndKnowsWhoItIs) {
   const auto ada = world_.agent("ada", "worker --fast");
   world_.machine.hold = true;
-  const auto work = [](Runs& runs, RunRequest request) -> Task<> {
+  const auto work = [](Runs& runs, RunRequest request) -> Async<> {
     EXPECT_TRUE(co_await runs.start(std::move(request)));
   };
   RunRequest request;
@@ -453,7 +453,7 @@ TEST_P(RunsTest, G8_ACancelWinsOverALaterSuccess) {
 TEST_P(RunsTest, AStopThatIsRequestedWhileTheRoundStartsIsNotForgotten) {
   const auto ada = world_.agent("ada");
   world_.machine.hold = true;
-  const auto work = [](Runs& runs, RunRequest request) -> Task<> {
+  const auto work = [](Runs& runs, RunRequest request) -> Async<> {
     EXPECT_TRUE(co_await runs.start(std::move(request)));
   };
   RunRequest request;
@@ -478,7 +478,7 @@ TEST_P(RunsTest, StopAllEndsWhatRunsAndWhatIsJustStarting) {
   const auto bob = world_.agent("bob");
   start(ada);
   world_.machine.hold = true;
-  const auto work = [](Runs& runs, RunRequest request) -> Task<> {
+  const auto work = [](Runs& runs, RunRequest request) -> Async<> {
     static_cast<void>(co_await runs.start(std::move(request)));
   };
   RunRequest request;
@@ -489,7 +489,7 @@ TEST_P(RunsTest, StopAllEndsWhatRunsAndWhatIsJustStarting) {
   // As early as can be: nothing of bob's round is committed yet.
   ASSERT_TRUE(world_.await(runs_->stop_all("the daemon stops")));
   bool idle = false;
-  const auto wait = [](Runs& runs, bool* done) -> Task<> {
+  const auto wait = [](Runs& runs, bool* done) -> Async<> {
     co_await runs.wait_idle();
     *done = true;
   };
@@ -606,7 +606,7 @@ TEST_P(RunsTest, G7_ARoundThatEndedWhileNoDaemonRanHasItsEnd) {
 TEST_P(RunsTest, G7_ARunThatWasCommittedButNeverLaunchedFails) {
   const auto ada = world_.agent("ada");
   world_.machine.hold = true;
-  const auto work = [](Runs& runs, RunRequest request) -> Task<> {
+  const auto work = [](Runs& runs, RunRequest request) -> Async<> {
     static_cast<void>(co_await runs.start(std::move(request)));
   };
   RunRequest request;
@@ -652,7 +652,7 @@ TEST_P(RunsTest, G8_AnExecutorThatWasFencedOffWritesNothingMore) {
   const auto run = start(ada);
   world_.machine.out(claude_message("m1", "one"));
   ASSERT_TRUE(world_.until_event("AssistantMessage"));
-  const auto fence = [](World& world, RunId id) -> Task<Result<store::Committed>> {
+  const auto fence = [](World& world, RunId id) -> Async<Result<store::Committed>> {
     store::Commit commit;
     commit.writes.emplace_back(store::SetRunEpoch{id, 2});
     co_return co_await world.store.commit(std::move(commit));

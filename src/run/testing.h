@@ -98,7 +98,7 @@ class TroubledStore final : public store::Store {
   int commits = 0;               ///< that were tried
   std::vector<EventPtr> events;  ///< that were committed, in order
 
-  Task<Result<store::Committed>> commit(store::Commit commit) override {
+  Async<Result<store::Committed>> commit(store::Commit commit) override {
     ++commits;
     if (down) co_return away();
     std::optional<Trouble> trouble;
@@ -114,42 +114,43 @@ class TroubledStore final : public store::Store {
     if (trouble) co_return fail(trouble->code, "the test says so");
     co_return done;
   }
-  Task<Result<std::optional<store::Doc>>> get(store::DocKey key) override {
+  Async<Result<std::optional<store::Doc>>> get(store::DocKey key) override {
     if (down) co_return away();
     co_return co_await inner_->get(std::move(key));
   }
-  Task<Result<std::vector<store::Doc>>> list(store::DocQuery query) override {
+  Async<Result<std::vector<store::Doc>>> list(store::DocQuery query) override {
     if (down) co_return away();
     co_return co_await inner_->list(std::move(query));
   }
-  Task<Result<std::uint64_t>> count(std::string kind, std::string mark) override {
+  Async<Result<std::uint64_t>> count(std::string kind, std::string mark) override {
     co_return co_await inner_->count(std::move(kind), std::move(mark));
   }
-  Task<Result<std::vector<store::QueueItem>>> ready(std::string queue, Time now,
-                                                    std::size_t limit) override {
+  Async<Result<std::vector<store::QueueItem>>> ready(std::string queue, Time now,
+                                                     std::size_t limit) override {
     if (down) co_return away();
     if (std::exchange(ready_throws, false)) throw BrokenInvariant("the test says so");
     co_return co_await inner_->ready(std::move(queue), now, limit);
   }
-  Task<Result<std::vector<store::QueueItem>>> items(std::string queue, std::size_t limit) override {
+  Async<Result<std::vector<store::QueueItem>>> items(std::string queue,
+                                                     std::size_t limit) override {
     co_return co_await inner_->items(std::move(queue), limit);
   }
-  Task<Result<std::optional<std::uint64_t>>> run_epoch(RunId run) override {
+  Async<Result<std::optional<std::uint64_t>>> run_epoch(RunId run) override {
     co_return co_await inner_->run_epoch(run);
   }
-  Task<Result<store::EventPage>> read(Position after, store::EventFilter filter,
-                                      std::size_t limit) override {
+  Async<Result<store::EventPage>> read(Position after, store::EventFilter filter,
+                                       std::size_t limit) override {
     co_return co_await inner_->read(after, std::move(filter), limit);
   }
-  Task<Result<std::vector<EventPtr>>> latest(store::EventFilter filter,
-                                             std::size_t limit) override {
+  Async<Result<std::vector<EventPtr>>> latest(store::EventFilter filter,
+                                              std::size_t limit) override {
     co_return co_await inner_->latest(std::move(filter), limit);
   }
   [[nodiscard]] store::LogInfo log() const override { return inner_->log(); }
-  Task<Result<store::Lease>> acquire(std::string name, std::string holder, Duration ttl) override {
+  Async<Result<store::Lease>> acquire(std::string name, std::string holder, Duration ttl) override {
     co_return co_await inner_->acquire(std::move(name), std::move(holder), ttl);
   }
-  Task<Status> release(store::Lease lease) override {
+  Async<Status> release(store::Lease lease) override {
     co_return co_await inner_->release(std::move(lease));
   }
   void set_feed(Feed feed) override {
@@ -159,7 +160,7 @@ class TroubledStore final : public store::Store {
       f(committed);
     });
   }
-  Task<> close() override { co_await inner_->close(); }
+  Async<> close() override { co_await inner_->close(); }
 
  private:
   static std::unexpected<Error> away() { return fail(Errc::unavailable, "the store is away"); }
@@ -185,7 +186,7 @@ class World {
 
   /// Waits for one coroutine.
   template <class T>
-  T await(Task<T> work) {
+  T await(Async<T> work) {
     return aio::run(loop, std::move(work));
   }
   /// Lets the town work until `seen`. False: it does not come to that.
@@ -247,7 +248,7 @@ class World {
   /// Commits facts, as a service does.
   Result<store::Committed> commit(std::vector<Fact> facts, Caller caller = {}) {
     const auto work = [](World& world, std::vector<Fact> all,
-                         Caller who) -> Task<Result<store::Committed>> {
+                         Caller who) -> Async<Result<store::Committed>> {
       Draft draft(world.env, world.store, std::move(who));
       for (auto& one : all) {
         if (auto added = co_await draft.add(std::move(one)); !added) co_return fail(added.error());
@@ -278,7 +279,7 @@ class World {
   FakeSpawner machine;
 
  private:
-  Task<> touch() {
+  Async<> touch() {
     store::Commit commit;
     commit.writes.emplace_back(store::PutDoc{{"_test", "touched"}, "1", {}});
     static_cast<void>(co_await store.commit(std::move(commit)));

@@ -14,7 +14,7 @@
 
 namespace reeve::store {
 
-using aio::Task;
+using aio::Async;
 
 /// What an acknowledged commit has survived (G1).
 enum class Durability {
@@ -100,44 +100,44 @@ class Store {
 
   /// conflict, fenced: a precondition does not hold; the text names it. invalid_argument,
   /// too_large: not a commit that any store could take. Nothing is written then.
-  virtual Task<Result<Committed>> commit(Commit commit) = 0;
+  virtual Async<Result<Committed>> commit(Commit commit) = 0;
 
-  virtual Task<Result<std::optional<Doc>>> get(DocKey key) = 0;
-  virtual Task<Result<std::vector<Doc>>> list(DocQuery query) = 0;
+  virtual Async<Result<std::optional<Doc>>> get(DocKey key) = 0;
+  virtual Async<Result<std::vector<Doc>>> list(DocQuery query) = 0;
   /// How many documents of a kind carry the mark (empty: exist). Costs the same whatever the
   /// number.
-  virtual Task<Result<std::uint64_t>> count(std::string kind, std::string mark) = 0;
+  virtual Async<Result<std::uint64_t>> count(std::string kind, std::string mark) = 0;
 
   /// Items that nobody holds and whose time has come, in serving order, at most `limit`.
-  virtual Task<Result<std::vector<QueueItem>>> ready(std::string queue, Time now,
-                                                     std::size_t limit) = 0;
+  virtual Async<Result<std::vector<QueueItem>>> ready(std::string queue, Time now,
+                                                      std::size_t limit) = 0;
   /// All items in serving order, held ones too, at most `limit`.
-  virtual Task<Result<std::vector<QueueItem>>> items(std::string queue, std::size_t limit) = 0;
-  virtual Task<Result<std::optional<std::uint64_t>>> run_epoch(RunId run) = 0;
+  virtual Async<Result<std::vector<QueueItem>>> items(std::string queue, std::size_t limit) = 0;
+  virtual Async<Result<std::optional<std::uint64_t>>> run_epoch(RunId run) = 0;
 
   /// Acknowledged events after `after` that the filter wants, oldest first, at most `limit`
   /// (limits::kPage); at most limits::kScanRows are looked at. invalid_argument: more scopes or
   /// kinds than limits::kFilterTerms.
   /// cursor_expired: retention removed what follows `after`.
-  virtual Task<Result<EventPage>> read(Position after, EventFilter filter, std::size_t limit) = 0;
+  virtual Async<Result<EventPage>> read(Position after, EventFilter filter, std::size_t limit) = 0;
   /// The newest `limit` acknowledged events that the filter wants, oldest first. Looks back over a
   /// bounded number of candidates (100,000): what is rarer and older is found by read() only.
-  virtual Task<Result<std::vector<EventPtr>>> latest(EventFilter filter, std::size_t limit) = 0;
+  virtual Async<Result<std::vector<EventPtr>>> latest(EventFilter filter, std::size_t limit) = 0;
   [[nodiscard]] virtual LogInfo log() const = 0;
 
   /// Takes a lease that is free, has run out, or is the holder's own (the epoch grows only when the
   /// holder changes; one that was released has none). conflict: another holds it; the text says
   /// who and until when. invalid_argument: a blank name or holder.
-  virtual Task<Result<Lease>> acquire(std::string name, std::string holder, Duration ttl) = 0;
+  virtual Async<Result<Lease>> acquire(std::string name, std::string holder, Duration ttl) = 0;
   /// Not held: nothing happens.
-  virtual Task<Status> release(Lease lease) = 0;
+  virtual Async<Status> release(Lease lease) = 0;
 
   /// Told of committed events; one receiver, set before the first commit.
   using Feed = std::function<void(const std::vector<EventPtr>&)>;
   virtual void set_feed(Feed feed) = 0;
 
   /// Lets what is in flight finish, then refuses everything with unavailable.
-  virtual Task<> close() = 0;
+  virtual Async<> close() = 0;
 };
 
 }  // namespace reeve::store

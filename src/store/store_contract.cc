@@ -40,7 +40,7 @@ class StoreContract : public ::testing::TestWithParam<Backend> {
   ~StoreContract() override { aio::run(loop_, store_->close()); }
 
   template <class T>
-  T run(Task<T> work) {
+  T run(Async<T> work) {
     return aio::run(loop_, std::move(work));
   }
   Result<Committed> commit(Commit commit) { return run(store_->commit(std::move(commit))); }
@@ -100,8 +100,8 @@ class StoreContract : public ::testing::TestWithParam<Backend> {
   }
   /// Starts `work` without waiting for it.
   template <class T>
-  void start(Task<T> work, std::optional<T>& out) {
-    const auto wait = [](Task<T> task, std::optional<T>& to) -> Task<> {
+  void start(Async<T> work, std::optional<T>& out) {
+    const auto wait = [](Async<T> task, std::optional<T>& to) -> Async<> {
       to = co_await std::move(task);
     };
     started_.spawn("commit", wait(std::move(work), out));
@@ -357,7 +357,7 @@ TEST_P(StoreContract, AnEventComesBackAsItWas) {
 // --- The feed ------------------------------------------------------------------------------------
 
 TEST_P(StoreContract, G3TheFeedIsToldInOrderBeforeTheAnswerAndReadsSeeWhatWasAnswered) {
-  const auto writer = [](StoreContract& self, int id) -> Task<> {
+  const auto writer = [](StoreContract& self, int id) -> Async<> {
     for (int i = 0; i < 20; ++i) {
       auto wanted = self.events({self.event("Said", {"agent:" + std::to_string(id)})});
       const auto done = co_await self.store_->commit(std::move(wanted));

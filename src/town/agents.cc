@@ -32,10 +32,10 @@ Result<std::vector<Fact>> decide_spawn(const Ground& ground, const api::SpawnReq
   return std::vector<Fact>{fact::AgentSpawned{std::move(agent)}};
 }
 
-Task<Result<Agent>> spawn(Ground ground, Caller caller, api::SpawnRequest request) {
+Async<Result<Agent>> spawn(Ground ground, Caller caller, api::SpawnRequest request) {
   const AgentId id(ground.env.uuid4());
   const auto taken = name_key(request.name);
-  const auto decide = [&](run::Draft& draft) -> Task<Result<Agent>> {
+  const auto decide = [&](run::Draft& draft) -> Async<Result<Agent>> {
     // Said here for a clear text; the precondition below is what decides.
     auto named = co_await ground.log.store().get(taken);
     if (named && *named) {
@@ -69,7 +69,7 @@ std::optional<std::string> permissions_note(const Agent& agent) {
 
 }  // namespace
 
-Task<Result<api::AgentView>> view_agent(Ground ground, Agent agent) {
+Async<Result<api::AgentView>> view_agent(Ground ground, Agent agent) {
   api::AgentView view;
   auto waiting = co_await ground.log.store().items(inbox_queue(agent.id), limits::kPage);
   if (!waiting) co_return fail(waiting.error());
@@ -90,7 +90,7 @@ Task<Result<api::AgentView>> view_agent(Ground ground, Agent agent) {
   co_return view;
 }
 
-Task<Result<std::vector<api::AgentView>>> list_agents(Ground ground) {
+Async<Result<std::vector<api::AgentView>>> list_agents(Ground ground) {
   auto agents = co_await all_agents(ground.log.store());
   if (!agents) co_return fail(agents.error());
   std::vector<api::AgentView> views;
@@ -112,12 +112,12 @@ std::vector<Fact> decide_kill(const Agent& agent, const std::string& reason) {
   return facts;
 }
 
-Task<Result<Agent>> kill(Ground ground, Caller caller, std::string reference, std::string reason) {
+Async<Result<Agent>> kill(Ground ground, Caller caller, std::string reference, std::string reason) {
   if (reason.empty()) reason = "killed";
   auto found = co_await find_agent(ground.log.store(), std::move(reference));
   if (!found) co_return fail(found.error());
   const auto id = found->id;
-  const auto decide = [&](run::Draft& draft) -> Task<Result<Agent>> {
+  const auto decide = [&](run::Draft& draft) -> Async<Result<Agent>> {
     auto agent = co_await draft.get<Agent>(id);
     if (!agent) co_return fail(agent.error());
     if (auto added = co_await add_all(draft, decide_kill(*agent, reason)); !added)

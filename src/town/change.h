@@ -9,7 +9,7 @@ namespace reeve::town {
 
 /// What a request that was made before was answered then: a commit that can only be a repetition,
 /// for its condition never holds.
-inline Task<Result<store::Committed>> first_answer(Ground ground, store::IdempotencyKey key) {
+inline Async<Result<store::Committed>> first_answer(Ground ground, store::IdempotencyKey key) {
   store::Commit commit;
   commit.key = std::move(key);
   commit.require.emplace_back(store::DocAt{{"_never", "written"}, 1});
@@ -22,7 +22,7 @@ inline Task<Result<store::Committed>> first_answer(Ground ground, store::Idempot
 /// error ends the change. A repetition of an earlier request (G9) gives the first answer. T has
 /// JSON.
 template <class T, class Decide>
-Task<Result<T>> change(Ground ground, Caller caller, Decide decide) {
+Async<Result<T>> change(Ground ground, Caller caller, Decide decide) {
   Error lost;
   for (int attempt = 0; attempt < run::kAttempts; ++attempt) {
     run::Draft draft(ground.env, ground.log.store(), caller);
@@ -46,7 +46,7 @@ Task<Result<T>> change(Ground ground, Caller caller, Decide decide) {
 }
 
 /// Adds facts one after the other.
-inline Task<Status> add_all(run::Draft& draft, std::vector<Fact> facts) {
+inline Async<Status> add_all(run::Draft& draft, std::vector<Fact> facts) {
   for (auto& fact : facts) {
     if (auto added = co_await draft.add(std::move(fact)); !added) co_return added;
   }

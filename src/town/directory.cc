@@ -34,11 +34,11 @@ Result<D> one_of(std::vector<D> found, const std::string& digits, const char* wh
 
 store::DocKey name_key(std::string_view name) { return {run::kNameKind, to_lower(name)}; }
 
-Task<Result<std::vector<Agent>>> all_agents(store::Store& store) {
+Async<Result<std::vector<Agent>>> all_agents(store::Store& store) {
   return run::load_all<Agent>(store, "");
 }
 
-Task<Result<Agent>> find_agent(store::Store& store, std::string reference) {
+Async<Result<Agent>> find_agent(store::Store& store, std::string reference) {
   if (is_too_long(reference)) co_return fail(Errc::not_found, "no agent has a name that long");
   if (const auto id = AgentId::parse(reference)) co_return co_await run::load<Agent>(store, *id);
   auto key = name_key(reference);
@@ -66,7 +66,7 @@ Task<Result<Agent>> find_agent(store::Store& store, std::string reference) {
                                                     : ": did you mean " + hint + "?"));
 }
 
-Task<Result<reeve::Task>> find_task(store::Store& store, std::string reference) {
+Async<Result<reeve::Task>> find_task(store::Store& store, std::string reference) {
   if (is_too_long(reference)) co_return fail(Errc::not_found, "no task has an id that long");
   if (const auto id = TaskId::parse(reference))
     co_return co_await run::load<reeve::Task>(store, *id);
@@ -83,7 +83,7 @@ Task<Result<reeve::Task>> find_task(store::Store& store, std::string reference) 
   co_return fail(Errc::not_found, "no task " + reference + " (reeve task list shows them)");
 }
 
-Task<std::string> display_name(store::Store& store, std::string from) {
+Async<std::string> display_name(store::Store& store, std::string from) {
   const auto id = AgentId::parse(from);
   if (!id) co_return from;
   if (*id == supervisor_id()) co_return std::string(kSupervisor);

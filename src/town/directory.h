@@ -11,7 +11,7 @@
 /// Who is meant by a reference.
 namespace reeve::town {
 
-using aio::Task;
+using aio::Async;
 
 /// The document that makes a name unique: names meet without regard to case.
 store::DocKey name_key(std::string_view name);
@@ -19,15 +19,15 @@ store::DocKey name_key(std::string_view name);
 /// Finds the agent that a person or another agent means: by name (without regard to case), by id,
 /// or by the first digits of its id (four or more). not_found: nobody; the text suggests near
 /// names. conflict: several; the text lists them.
-Task<Result<Agent>> find_agent(store::Store& store, std::string reference);
+Async<Result<Agent>> find_agent(store::Store& store, std::string reference);
 /// Finds a task by id or by its first digits (four or more), among the newest thousand.
-Task<Result<reeve::Task>> find_task(store::Store& store, std::string reference);
+Async<Result<reeve::Task>> find_task(store::Store& store, std::string reference);
 
 /// All agents in order of their spawning.
-Task<Result<std::vector<Agent>>> all_agents(store::Store& store);
+Async<Result<std::vector<Agent>>> all_agents(store::Store& store);
 
 /// The name of an agent for people: its own, "supervisor", or the reference as it is where there is
 /// no such agent.
-Task<std::string> display_name(store::Store& store, std::string from);
+Async<std::string> display_name(store::Store& store, std::string from);
 
 }  // namespace reeve::town

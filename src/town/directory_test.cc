@@ -17,7 +17,7 @@ class DirectoryTest : public ::testing::Test {
     Agent agent;
     agent.id = AgentId::parse(id).value();
     agent.name = name;
-    const auto work = [](World& world, Agent made) -> Task<Result<store::Committed>> {
+    const auto work = [](World& world, Agent made) -> Async<Result<store::Committed>> {
       run::Draft draft(world.env, world.store, run::Caller{});
       EXPECT_TRUE(co_await draft.add(fact::AgentSpawned{made}));
       draft.write(store::PutDoc{name_key(made.name), write_json_of(made.id), {}});

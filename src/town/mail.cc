@@ -12,7 +12,7 @@ bool is_supervisor(const std::string& reference) {
   return reference == kSupervisor || reference == "conductor" || reference == supervisor_id().str();
 }
 
-Task<Result<std::vector<Message>>> letters(store::Store& store, std::string queue) {
+Async<Result<std::vector<Message>>> letters(store::Store& store, std::string queue) {
   auto waiting = co_await store.items(std::move(queue), limits::kPage);
   if (!waiting) co_return fail(waiting.error());
   std::vector<Message> out;
@@ -28,7 +28,7 @@ Task<Result<std::vector<Message>>> letters(store::Store& store, std::string queu
 
 }  // namespace
 
-Task<Result<Message>> send(Ground ground, Caller caller, api::SendRequest request) {
+Async<Result<Message>> send(Ground ground, Caller caller, api::SendRequest request) {
   if (request.text.find_first_not_of(" \t\r\n") == std::string::npos) {
     co_return fail(Errc::invalid_argument, "the message is empty");
   }
@@ -44,7 +44,7 @@ Task<Result<Message>> send(Ground ground, Caller caller, api::SendRequest reques
   }
   const MessageId id(ground.env.uuid4());
   const auto run = caller.round ? std::optional(caller.round->run) : std::nullopt;
-  const auto decide = [&](run::Draft& draft) -> Task<Result<Message>> {
+  const auto decide = [&](run::Draft& draft) -> Async<Result<Message>> {
     if (to != supervisor_id()) {
       auto agent = co_await draft.get<Agent>(to);
       if (!agent) co_return fail(agent.error());
@@ -70,7 +70,7 @@ Task<Result<Message>> send(Ground ground, Caller caller, api::SendRequest reques
   co_return co_await change<Message>(ground, caller, decide);
 }
 
-Task<Result<api::InboxView>> inbox(Ground ground, std::string reference) {
+Async<Result<api::InboxView>> inbox(Ground ground, std::string reference) {
   api::InboxView view;
   auto of = supervisor_id();
   view.agent = kSupervisor;

@@ -287,7 +287,7 @@ TEST_F(ServicesTest, WhoWaitsIsAnsweredAtTheEvent) {
   const auto task = assign("ada", "paint").value();
   std::optional<api::WaitReply> reply;
   const auto wait = [](Ground ground, std::string id,
-                       std::optional<api::WaitReply>* out) -> Task<> {
+                       std::optional<api::WaitReply>* out) -> Async<> {
     auto waited = co_await wait_task(std::move(ground), std::move(id));
     if (waited) *out = *waited;
   };
@@ -310,7 +310,7 @@ TEST_F(ServicesTest, AnAgentWithMailThatStartsARoundIsNotDone) {
   EXPECT_EQ(idle.state, "idle");
   ASSERT_TRUE(send("ada", "do it", MessageType::task));
   std::optional<api::WaitReply> reply;
-  const auto wait = [](Ground ground, std::optional<api::WaitReply>* out) -> Task<> {
+  const auto wait = [](Ground ground, std::optional<api::WaitReply>* out) -> Async<> {
     auto waited = co_await wait_agent(std::move(ground), "ada");
     if (waited) *out = *waited;
   };

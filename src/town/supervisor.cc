@@ -26,7 +26,7 @@ Supervisor::Supervisor(Ground ground, aio::asio::any_io_executor executor, Optio
 
 Supervisor::~Supervisor() = default;
 
-Task<Status> Supervisor::start(run::Runs& runs) {
+Async<Status> Supervisor::start(run::Runs& runs) {
   runs_ = &runs;
   // Followed from before the agents are looked at, so that no reason to start a round falls in
   // between.
@@ -45,7 +45,7 @@ Task<Status> Supervisor::start(run::Runs& runs) {
   co_return Status();
 }
 
-Task<> Supervisor::start_rounds() {
+Async<> Supervisor::start_rounds() {
   for (;;) {
     while (!wanted_.empty() && !holding_) {
       const auto agent = *wanted_.begin();
@@ -61,7 +61,7 @@ void Supervisor::hold() {
   if (runs_ != nullptr) runs_->hold();
 }
 
-Task<> Supervisor::close() {
+Async<> Supervisor::close() {
   hold();
   timers_.clear();
   group_.cancel();
@@ -79,7 +79,7 @@ void Supervisor::look_later(AgentId agent, Time when) {
 }
 
 /// Whatever may give an agent something to do.
-Task<> Supervisor::follow(std::unique_ptr<log::Subscription> events) {
+Async<> Supervisor::follow(std::unique_ptr<log::Subscription> events) {
   for (;;) {
     auto frames = co_await events->next();
     if (!frames) {
@@ -98,7 +98,7 @@ Task<> Supervisor::follow(std::unique_ptr<log::Subscription> events) {
   }
 }
 
-Task<> Supervisor::consider(AgentId agent) {
+Async<> Supervisor::consider(AgentId agent) {
   Status started;
   std::exception_ptr thrown;
   try {
@@ -120,7 +120,7 @@ Task<> Supervisor::consider(AgentId agent) {
   }
 }
 
-Task<Status> Supervisor::try_start(AgentId id) {
+Async<Status> Supervisor::try_start(AgentId id) {
   auto& store = ground_.log.store();
   auto agent = co_await run::load<Agent>(store, id);
   if (!agent) co_return fail(agent.error());
@@ -178,7 +178,7 @@ Task<Status> Supervisor::try_start(AgentId id) {
   co_return Status();
 }
 
-Task<Status> Supervisor::at_start(run::Draft& draft, const reeve::Run& run) {
+Async<Status> Supervisor::at_start(run::Draft& draft, const reeve::Run& run) {
   for (const auto& message : run.messages) {
     draft.require(store::QueueHolds{inbox_queue(run.agent), message.str(), ""});
     draft.write(store::QueueTake{inbox_queue(run.agent), message.str(), run.id.str()});
@@ -187,8 +187,8 @@ Task<Status> Supervisor::at_start(run::Draft& draft, const reeve::Run& run) {
   co_return Status();
 }
 
-Task<Status> Supervisor::at_end(run::Draft& draft, const reeve::Run& run, Ending ending,
-                                bool started, fact::RunEnd& end) {
+Async<Status> Supervisor::at_end(run::Draft& draft, const reeve::Run& run, Ending ending,
+                                 bool started, fact::RunEnd& end) {
   auto agent = co_await draft.get<Agent>(run.agent);
   if (!agent) co_return fail(agent.error());
   if (ending == Ending::completed) {
@@ -214,8 +214,8 @@ Task<Status> Supervisor::at_end(run::Draft& draft, const reeve::Run& run, Ending
 
 /// The messages of a round that did not succeed. A round that never ran, or was cancelled, counts
 /// as no attempt, but for a CLI that cannot be started at all: that would go on for ever.
-Task<Status> Supervisor::give_back(run::Draft& draft, const reeve::Run& run, Ending ending,
-                                   bool started, fact::RunEnd& end) {
+Async<Status> Supervisor::give_back(run::Draft& draft, const reeve::Run& run, Ending ending,
+                                    bool started, fact::RunEnd& end) {
   const bool counted = ending != Ending::cancelled && (started || end.code == "spawn_failed");
   const auto queue = inbox_queue(run.agent);
   fact::MessagesReturned returned{run.agent, run.id, {}, counted, {}};

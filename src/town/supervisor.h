@@ -31,22 +31,22 @@ class Supervisor final : public run::Participant {
 
   /// Begins to watch. `runs` was made with this as its Participant, has recovered, and outlives
   /// close().
-  Task<Status> start(run::Runs& runs);
+  Async<Status> start(run::Runs& runs);
   /// No more rounds begin, not even one that is about to; those in progress go on.
   void hold();
-  Task<> close();
+  Async<> close();
 
-  Task<Status> at_start(run::Draft& draft, const reeve::Run& run) override;
-  Task<Status> at_end(run::Draft& draft, const reeve::Run& run, Ending ending, bool started,
-                      fact::RunEnd& end) override;
+  Async<Status> at_start(run::Draft& draft, const reeve::Run& run) override;
+  Async<Status> at_end(run::Draft& draft, const reeve::Run& run, Ending ending, bool started,
+                       fact::RunEnd& end) override;
 
  private:
-  Task<> follow(std::unique_ptr<log::Subscription> events);
-  Task<> start_rounds();
-  Task<> consider(AgentId agent);
-  Task<Status> try_start(AgentId agent);
-  Task<Status> give_back(run::Draft& draft, const reeve::Run& run, Ending ending, bool started,
-                         fact::RunEnd& end);
+  Async<> follow(std::unique_ptr<log::Subscription> events);
+  Async<> start_rounds();
+  Async<> consider(AgentId agent);
+  Async<Status> try_start(AgentId agent);
+  Async<Status> give_back(run::Draft& draft, const reeve::Run& run, Ending ending, bool started,
+                          fact::RunEnd& end);
   void look_later(AgentId agent, Time when);
   void look_soon(const AgentId& agent);
 

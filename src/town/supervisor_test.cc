@@ -348,7 +348,7 @@ TEST_P(SupervisorTest, AnAgentThatIsKilledWithItsAssignmentHasNoRound) {
   const auto ada = spawn("ada");
   // Both are committed before the supervisor looks: one order or the other, never a lost run.
   aio::TaskGroup group(world_.loop.get_executor());
-  const auto both = [](Ground ground, std::string name) -> Task<> {
+  const auto both = [](Ground ground, std::string name) -> Async<> {
     api::AssignRequest request;
     request.text = "paint";
     static_cast<void>(co_await town::assign(ground, Caller{}, name, std::move(request)));
@@ -427,7 +427,7 @@ TEST_P(SupervisorTest, AStartThatTheStoreRefusesIsTriedAgainLater) {
   }();
   // The assignment goes in, the start's commit does not.
   aio::TaskGroup group(world_.loop.get_executor());
-  const auto ask = [](Ground ground, World& world, api::AssignRequest request) -> Task<> {
+  const auto ask = [](Ground ground, World& world, api::AssignRequest request) -> Async<> {
     EXPECT_TRUE(co_await town::assign(ground, Caller{}, "ada", std::move(request)));
     world.store.next = {{Errc::storage_full, false}};
   };

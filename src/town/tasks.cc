@@ -20,8 +20,8 @@ Status check_text(const std::string& text, const char* what) {
 
 }  // namespace
 
-Task<Result<reeve::Task>> assign(Ground ground, Caller caller, std::string agent,
-                                 api::AssignRequest request) {
+Async<Result<reeve::Task>> assign(Ground ground, Caller caller, std::string agent,
+                                  api::AssignRequest request) {
   if (auto good = check_text(request.text, "the task's text"); !good) co_return fail(good.error());
   auto found = co_await find_agent(ground.log.store(), std::move(agent));
   if (!found) co_return fail(found.error());
@@ -29,7 +29,7 @@ Task<Result<reeve::Task>> assign(Ground ground, Caller caller, std::string agent
   const TaskId task_id(ground.env.uuid4());
   const MessageId message_id(ground.env.uuid4());
 
-  const auto decide = [&](run::Draft& draft) -> Task<Result<reeve::Task>> {
+  const auto decide = [&](run::Draft& draft) -> Async<Result<reeve::Task>> {
     auto to = co_await draft.get<Agent>(agent_id);
     if (!to) co_return fail(to.error());
     if (!takes_work(to->state) || to->stopping) {
@@ -81,8 +81,8 @@ Result<std::vector<Fact>> decide_report(const reeve::Task& task, std::optional<R
   return std::vector<Fact>{};
 }
 
-Task<Result<reeve::Task>> report(Ground ground, Caller caller, std::string task, Report what,
-                                 std::string text) {
+Async<Result<reeve::Task>> report(Ground ground, Caller caller, std::string task, Report what,
+                                  std::string text) {
   const bool may_be_empty = what == Report::complete && text.empty();
   if (!may_be_empty) {
     if (auto good = check_text(text, "the report's text"); !good) co_return fail(good.error());
@@ -91,7 +91,7 @@ Task<Result<reeve::Task>> report(Ground ground, Caller caller, std::string task,
   if (!found) co_return fail(found.error());
   const auto id = found->id;
   const auto run = caller.round ? std::optional(caller.round->run) : std::nullopt;
-  const auto decide = [&](run::Draft& draft) -> Task<Result<reeve::Task>> {
+  const auto decide = [&](run::Draft& draft) -> Async<Result<reeve::Task>> {
     auto current = co_await draft.get<reeve::Task>(id);
     if (!current) co_return fail(current.error());
     auto facts = decide_report(*current, run, what, text);
@@ -105,7 +105,7 @@ Task<Result<reeve::Task>> report(Ground ground, Caller caller, std::string task,
 
 namespace {
 
-Task<api::TaskView> view_task(Ground ground, reeve::Task task) {
+Async<api::TaskView> view_task(Ground ground, reeve::Task task) {
   api::TaskView view;
   if (task.agent) view.agent = co_await display_name(ground.log.store(), task.agent->str());
   view.task = std::move(task);
@@ -114,14 +114,14 @@ Task<api::TaskView> view_task(Ground ground, reeve::Task task) {
 
 }  // namespace
 
-Task<Result<api::TaskView>> show_task(Ground ground, std::string reference) {
+Async<Result<api::TaskView>> show_task(Ground ground, std::string reference) {
   auto task = co_await find_task(ground.log.store(), std::move(reference));
   if (!task) co_return fail(task.error());
   co_return co_await view_task(ground, std::move(*task));
 }
 
-Task<Result<api::TaskPage>> list_tasks(Ground ground, std::string state, std::uint64_t after,
-                                       std::size_t limit) {
+Async<Result<api::TaskPage>> list_tasks(Ground ground, std::string state, std::uint64_t after,
+                                        std::size_t limit) {
   store::DocQuery query;
   query.kind = run::DocOf<reeve::Task>::kKind;
   query.descending = true;
@@ -148,7 +148,7 @@ Task<Result<api::TaskPage>> list_tasks(Ground ground, std::string state, std::ui
   co_return page;
 }
 
-Task<Result<api::TaskView>> current_task(Ground ground, std::string agent) {
+Async<Result<api::TaskView>> current_task(Ground ground, std::string agent) {
   auto found = co_await find_agent(ground.log.store(), std::move(agent));
   if (!found) co_return fail(found.error());
   if (!found->current_task) co_return fail(Errc::not_found, found->name + " has no current task");
@@ -157,7 +157,7 @@ Task<Result<api::TaskView>> current_task(Ground ground, std::string agent) {
   co_return co_await view_task(ground, std::move(*task));
 }
 
-Task<Result<api::TaskCounts>> count_tasks(Ground ground) {
+Async<Result<api::TaskCounts>> count_tasks(Ground ground) {
   api::TaskCounts counts;
   const std::array<std::pair<TaskState, std::int64_t*>, 6> all{
       {{TaskState::pending, &counts.pending},

@@ -8,7 +8,7 @@ namespace {
 
 /// Looks, then waits for events of `scope` and looks again.
 template <class T, class Look>
-Task<Result<T>> until(Ground ground, Scope scope, Look look) {
+Async<Result<T>> until(Ground ground, Scope scope, Look look) {
   log::SubscribeOptions options;
   options.filter.scopes = {std::move(scope)};
   const auto events = ground.log.subscribe(std::move(options));
@@ -26,11 +26,11 @@ Task<Result<T>> until(Ground ground, Scope scope, Look look) {
 
 }  // namespace
 
-Task<Result<api::WaitReply>> wait_agent(Ground ground, std::string reference) {
+Async<Result<api::WaitReply>> wait_agent(Ground ground, std::string reference) {
   auto found = co_await find_agent(ground.log.store(), std::move(reference));
   if (!found) co_return fail(found.error());
   const auto id = found->id;
-  const auto look = [&]() -> Task<Result<std::optional<api::WaitReply>>> {
+  const auto look = [&]() -> Async<Result<std::optional<api::WaitReply>>> {
     auto& store = ground.log.store();
     auto agent = co_await run::load<Agent>(store, id);
     if (!agent) co_return fail(agent.error());
@@ -52,11 +52,11 @@ Task<Result<api::WaitReply>> wait_agent(Ground ground, std::string reference) {
   co_return co_await until<api::WaitReply>(ground, Scope::of(id), look);
 }
 
-Task<Result<api::WaitReply>> wait_task(Ground ground, std::string reference) {
+Async<Result<api::WaitReply>> wait_task(Ground ground, std::string reference) {
   auto found = co_await find_task(ground.log.store(), std::move(reference));
   if (!found) co_return fail(found.error());
   const auto id = found->id;
-  const auto look = [&]() -> Task<Result<std::optional<api::WaitReply>>> {
+  const auto look = [&]() -> Async<Result<std::optional<api::WaitReply>>> {
     auto task = co_await run::load<reeve::Task>(ground.log.store(), id);
     if (!task) co_return fail(task.error());
     if (!is_ended(task->state)) co_return std::nullopt;

@@ -21,7 +21,7 @@ struct Wanted {
 };
 
 /// A scope may name its agent as people do: "agent:ada".
-Task<Result<Scope>> read_scope(Rest& rest, std::string text) {
+Async<Result<Scope>> read_scope(Rest& rest, std::string text) {
   if (text.starts_with("agent:")) {
     auto agent = co_await town::find_agent(rest.ground.log.store(), text.substr(6));
     if (!agent) co_return fail(agent.error());
@@ -35,7 +35,7 @@ Task<Result<Scope>> read_scope(Rest& rest, std::string text) {
   co_return Scope::parse(text);
 }
 
-Task<Result<Wanted>> read_query(Rest& rest, const net::Request& request) {
+Async<Result<Wanted>> read_query(Rest& rest, const net::Request& request) {
   Wanted wanted;
   for (const auto& [name, value] : request.query) {
     if (name == "after") {
@@ -86,7 +86,7 @@ std::string encode(const log::Log& log, const Frame& frame) {
   return wire::encode_sse(message);
 }
 
-Task<> stream_events(Rest& rest, log::SubscribeOptions options, net::Writer& writer) {
+Async<> stream_events(Rest& rest, log::SubscribeOptions options, net::Writer& writer) {
   options.heartbeat = kHeartbeat;
   const auto subscription = rest.ground.log.subscribe(std::move(options));
   // A first frame says where the stream begins, so that a client can resume even if nothing comes.
@@ -109,7 +109,7 @@ Task<> stream_events(Rest& rest, log::SubscribeOptions options, net::Writer& wri
 
 }  // namespace
 
-Task<net::Answer> answer_events(Rest& rest, const net::Request& request) {
+Async<net::Answer> answer_events(Rest& rest, const net::Request& request) {
   auto wanted = co_await read_query(rest, request);
   if (!wanted) co_return net::problem_response(wanted.error());
   if (net::header(request.headers, "accept").contains("text/event-stream")) {

@@ -22,7 +22,7 @@ struct Call {
   std::map<std::string, std::string> names;  ///< of the pattern: {agent} -> "ada"
 };
 
-using Handler = Task<net::Answer> (*)(Call& call);
+using Handler = Async<net::Answer> (*)(Call& call);
 
 template <class T>
 net::Answer reply(const Result<T>& value, int status = 200) {
@@ -39,12 +39,12 @@ Result<T> body_of(const Call& call) {
   return value;
 }
 
-Task<net::Answer> get_version(Call& call) {
+Async<net::Answer> get_version(Call& call) {
   json::object object{{"version", call.rest.version}, {"api", kApiVersion}, {"pid", ::getpid()}};
   co_return net::json_response(200, write_json(object));
 }
 
-Task<net::Answer> get_town(Call& call) {
+Async<net::Answer> get_town(Call& call) {
   auto& rest = call.rest;
   api::TownView view;
   view.name = rest.ground.town;
@@ -70,30 +70,30 @@ Task<net::Answer> get_town(Call& call) {
   co_return reply(Result<api::TownView>(std::move(view)));
 }
 
-Task<net::Answer> get_agents(Call& call) {
+Async<net::Answer> get_agents(Call& call) {
   co_return reply(co_await town::list_agents(call.rest.ground));
 }
 
-Task<net::Answer> post_agent(Call& call) {
+Async<net::Answer> post_agent(Call& call) {
   auto request = body_of<api::SpawnRequest>(call);
   if (!request) co_return net::problem_response(request.error());
   co_return reply(co_await town::spawn(call.rest.ground, call.caller, std::move(*request)), 201);
 }
 
-Task<net::Answer> get_agent(Call& call) {
+Async<net::Answer> get_agent(Call& call) {
   auto agent = co_await town::find_agent(call.rest.ground.log.store(), call.names["agent"]);
   if (!agent) co_return net::problem_response(agent.error());
   co_return reply(co_await town::view_agent(call.rest.ground, std::move(*agent)));
 }
 
-Task<net::Answer> post_kill(Call& call) {
+Async<net::Answer> post_kill(Call& call) {
   auto request = body_of<api::KillRequest>(call);
   if (!request) co_return net::problem_response(request.error());
   co_return reply(co_await town::kill(call.rest.ground, call.caller, call.names["agent"],
                                       std::move(request->reason)));
 }
 
-Task<net::Answer> post_agent_task(Call& call) {
+Async<net::Answer> post_agent_task(Call& call) {
   auto request = body_of<api::AssignRequest>(call);
   if (!request) co_return net::problem_response(request.error());
   co_return reply(co_await town::assign(call.rest.ground, call.caller, call.names["agent"],
@@ -101,15 +101,15 @@ Task<net::Answer> post_agent_task(Call& call) {
                   201);
 }
 
-Task<net::Answer> get_agent_task(Call& call) {
+Async<net::Answer> get_agent_task(Call& call) {
   co_return reply(co_await town::current_task(call.rest.ground, call.names["agent"]));
 }
 
-Task<net::Answer> get_inbox(Call& call) {
+Async<net::Answer> get_inbox(Call& call) {
   co_return reply(co_await town::inbox(call.rest.ground, call.names["agent"]));
 }
 
-Task<net::Answer> get_agent_wait(Call& call) {
+Async<net::Answer> get_agent_wait(Call& call) {
   co_return reply(co_await town::wait_agent(call.rest.ground, call.names["agent"]));
 }
 
@@ -126,7 +126,7 @@ Result<std::string> tail_of(const std::filesystem::path& path, std::uint64_t lim
   return text;
 }
 
-Task<net::Answer> get_agent_output(Call& call) {
+Async<net::Answer> get_agent_output(Call& call) {
   auto& store = call.rest.ground.log.store();
   auto agent = co_await town::find_agent(store, call.names["agent"]);
   if (!agent) co_return net::problem_response(agent.error());
@@ -164,13 +164,13 @@ Task<net::Answer> get_agent_output(Call& call) {
   co_return response;
 }
 
-Task<net::Answer> post_message(Call& call) {
+Async<net::Answer> post_message(Call& call) {
   auto request = body_of<api::SendRequest>(call);
   if (!request) co_return net::problem_response(request.error());
   co_return reply(co_await town::send(call.rest.ground, call.caller, std::move(*request)), 201);
 }
 
-Task<net::Answer> get_tasks(Call& call) {
+Async<net::Answer> get_tasks(Call& call) {
   std::uint64_t after = 0;
   std::size_t limit = 100;
   for (const auto& [name, target] :
@@ -188,27 +188,27 @@ Task<net::Answer> get_tasks(Call& call) {
   co_return reply(co_await town::list_tasks(call.rest.ground, state, after, limit));
 }
 
-Task<net::Answer> get_task(Call& call) {
+Async<net::Answer> get_task(Call& call) {
   co_return reply(co_await town::show_task(call.rest.ground, call.names["task"]));
 }
 
-Task<net::Answer> get_task_wait(Call& call) {
+Async<net::Answer> get_task_wait(Call& call) {
   co_return reply(co_await town::wait_task(call.rest.ground, call.names["task"]));
 }
 
 template <town::Report kReport>
-Task<net::Answer> post_report(Call& call) {
+Async<net::Answer> post_report(Call& call) {
   auto request = body_of<api::ReportRequest>(call);
   if (!request) co_return net::problem_response(request.error());
   co_return reply(co_await town::report(call.rest.ground, call.caller, call.names["task"], kReport,
                                         std::move(request->text)));
 }
 
-Task<net::Answer> get_events(Call& call) {
+Async<net::Answer> get_events(Call& call) {
   co_return co_await answer_events(call.rest, call.request);
 }
 
-Task<net::Answer> post_stop(Call& call) {
+Async<net::Answer> post_stop(Call& call) {
   auto request = body_of<api::StopRequest>(call);
   if (!request) co_return net::problem_response(request.error());
   call.rest.stop(request->mode);
@@ -276,7 +276,7 @@ bool matches(std::string_view pattern, const std::vector<std::string>& segments,
 }
 
 /// Who asks: the round that the token names, or somebody outside.
-Task<Result<run::Caller>> identify(Rest& rest, const net::Request& request) {
+Async<Result<run::Caller>> identify(Rest& rest, const net::Request& request) {
   run::Caller caller;
   caller.origin = "cli";
   const auto token = net::header(request.headers, "reeve-token");
@@ -304,7 +304,7 @@ Task<Result<run::Caller>> identify(Rest& rest, const net::Request& request) {
 
 std::span<const Route> routes() { return kRoutes; }
 
-Task<net::Answer> answer(Rest& rest, net::Request request) {
+Async<net::Answer> answer(Rest& rest, net::Request request) {
   const auto api = net::header(request.headers, "reeve-api");
   if (!api.empty() && api != kApiVersion) {
     co_return net::problem_response(Error(

@@ -15,7 +15,7 @@
 /// The REST door: parse, call one service, answer. All of the surface is the table in routes.cc.
 namespace reeve::doors {
 
-using aio::Task;
+using aio::Async;
 
 /// The version of the API that this program speaks, sent as `Reeve-Api` by both sides.
 inline constexpr std::string_view kApiVersion = "1";
@@ -42,10 +42,10 @@ struct Route {
 std::span<const Route> routes();
 
 /// Answers one request: no socket in it, so it is what tests call and what a session calls.
-Task<net::Answer> answer(Rest& rest, net::Request request);
+Async<net::Answer> answer(Rest& rest, net::Request request);
 
 /// GET /v1/events: a page as JSON, or a stream of frames where the client accepts
 /// text/event-stream.
-Task<net::Answer> answer_events(Rest& rest, const net::Request& request);
+Async<net::Answer> answer_events(Rest& rest, const net::Request& request);
 
 }  // namespace reeve::doors

@@ -376,7 +376,7 @@ TEST_F(RoutesTest, AStreamBeginsWhereItsCursorIsAndGoesOnLive) {
   /// Takes what is written until it has enough.
   class Sink final : public net::Writer {
    public:
-    aio::Task<Status> write(std::string_view chunk) override {
+    aio::Async<Status> write(std::string_view chunk) override {
       text += chunk;
       co_return Status();
     }

@@ -20,7 +20,7 @@ class MemoryStore final : public Store {
     state_->id = LogId(env.uuid4());
   }
 
-  Task<Result<Committed>> commit(Commit commit) override {
+  Async<Result<Committed>> commit(Commit commit) override {
     if (state_->closing) co_return closed();
     if (auto good = check(commit); !good) co_return fail(good.error());
     auto work = [state = state_.get(), c = std::move(commit), now = env_.now()]() mutable {
@@ -29,7 +29,7 @@ class MemoryStore final : public Store {
     co_return co_await in_turn<Result<Committed>>(std::move(work));
   }
 
-  Task<Result<Lease>> acquire(std::string name, std::string holder, Duration ttl) override {
+  Async<Result<Lease>> acquire(std::string name, std::string holder, Duration ttl) override {
     if (state_->closing) co_return closed();
     if (name.empty() || holder.empty())
       co_return fail(Errc::invalid_argument, "a lease and its holder need a name");
@@ -40,7 +40,7 @@ class MemoryStore final : public Store {
     co_return co_await in_turn<Result<Lease>>(std::move(work));
   }
 
-  Task<Status> release(Lease lease) override {
+  Async<Status> release(Lease lease) override {
     if (state_->closing) co_return closed();
     auto work = [state = state_.get(), held = std::move(lease)] {
       state->tables.release(held);
@@ -49,44 +49,44 @@ class MemoryStore final : public Store {
     co_return co_await in_turn<Status>(std::move(work));
   }
 
-  Task<Result<std::optional<Doc>>> get(DocKey key) override {
+  Async<Result<std::optional<Doc>>> get(DocKey key) override {
     if (state_->closing) co_return closed();
     co_await turn();
     co_return state_->tables.get(key);
   }
 
-  Task<Result<std::vector<Doc>>> list(DocQuery query) override {
+  Async<Result<std::vector<Doc>>> list(DocQuery query) override {
     if (state_->closing) co_return closed();
     co_await turn();
     co_return state_->tables.list(query);
   }
 
-  Task<Result<std::uint64_t>> count(std::string kind, std::string mark) override {
+  Async<Result<std::uint64_t>> count(std::string kind, std::string mark) override {
     if (state_->closing) co_return closed();
     co_await turn();
     co_return state_->tables.count(kind, mark);
   }
 
-  Task<Result<std::vector<QueueItem>>> ready(std::string queue, Time now,
-                                             std::size_t limit) override {
+  Async<Result<std::vector<QueueItem>>> ready(std::string queue, Time now,
+                                              std::size_t limit) override {
     if (state_->closing) co_return closed();
     co_await turn();
     co_return state_->tables.items(queue, limit, now);
   }
 
-  Task<Result<std::vector<QueueItem>>> items(std::string queue, std::size_t limit) override {
+  Async<Result<std::vector<QueueItem>>> items(std::string queue, std::size_t limit) override {
     if (state_->closing) co_return closed();
     co_await turn();
     co_return state_->tables.items(queue, limit, std::nullopt);
   }
 
-  Task<Result<std::optional<std::uint64_t>>> run_epoch(RunId run) override {
+  Async<Result<std::optional<std::uint64_t>>> run_epoch(RunId run) override {
     if (state_->closing) co_return closed();
     co_await turn();
     co_return state_->tables.run_epoch(run);
   }
 
-  Task<Result<EventPage>> read(Position after, EventFilter filter, std::size_t limit) override {
+  Async<Result<EventPage>> read(Position after, EventFilter filter, std::size_t limit) override {
     if (state_->closing) co_return closed();
     if (auto good = check(filter); !good) co_return fail(good.error());
     const auto head = state_->head;
@@ -94,7 +94,7 @@ class MemoryStore final : public Store {
     co_return page(after, head, filter, std::min(limit, limits::kPage));
   }
 
-  Task<Result<std::vector<EventPtr>>> latest(EventFilter filter, std::size_t limit) override {
+  Async<Result<std::vector<EventPtr>>> latest(EventFilter filter, std::size_t limit) override {
     if (state_->closing) co_return closed();
     if (auto good = check(filter); !good) co_return fail(good.error());
     const auto head = state_->head;
@@ -114,7 +114,7 @@ class MemoryStore final : public Store {
 
   void set_feed(Feed feed) override { state_->feed = std::move(feed); }
 
-  Task<> close() override {
+  Async<> close() override {
     state_->closing = true;
     co_await turn();
     while (!state_->queue.empty()) co_await state_->drained.wait_uncancelled();
@@ -156,7 +156,7 @@ class MemoryStore final : public Store {
   }
 
   /// Returns in a later turn of the loop, so that no caller comes to rely on an answer at once.
-  Task<> turn() {
+  Async<> turn() {
     auto start = [env = &env_](std::move_only_function<void(bool)> resume) {
       env->defer([r = std::move(resume)]() mutable { r(true); });
     };
@@ -166,7 +166,7 @@ class MemoryStore final : public Store {
   /// As a writer thread would: all that is queued at that moment is worked on, then the feed is
   /// told, then all are answered.
   template <class T, class Work>
-  Task<T> in_turn(Work work) {
+  Async<T> in_turn(Work work) {
     auto start = [this, w = std::move(work)](std::move_only_function<void(T)> resume) mutable {
       auto value = std::make_shared<T>();
       Job job{.work = [value, w = std::move(w)]() mutable { *value = w(); },

@@ -22,7 +22,7 @@ using sqlite::FaultyVfs;
 class PowerCut : public ::testing::Test {
  public:
   template <class T>
-  T run(Task<T> work) {
+  T run(Async<T> work) {
     return aio::run(loop_, std::move(work));
   }
   Result<std::unique_ptr<Store>> open() {
@@ -64,7 +64,7 @@ TEST_F(PowerCut, G1EveryAcknowledgedCommitIsThereAfterAPowerCutAndNoneIsHalf) {
       auto store = std::move(*opened);
       aio::TaskGroup writers(loop_.get_executor());
       const auto writer = [](PowerCut& self, Store& to, std::uint64_t& n,
-                             std::map<std::uint64_t, Committed>& known) -> Task<> {
+                             std::map<std::uint64_t, Committed>& known) -> Async<> {
         for (int i = 0; i < 40 && !self.vfs_.is_off(); ++i) {
           const auto mine = ++n;
           const auto done = co_await to.commit(self.numbered(mine));

@@ -56,7 +56,7 @@ class SqliteStore final : public Store {
     writer_.reset();
   }
 
-  Task<Result<Committed>> commit(Commit commit) override {
+  Async<Result<Committed>> commit(Commit commit) override {
     if (auto open = writable(); !open) co_return fail(open.error());
     if (auto good = check(commit); !good) co_return fail(good.error());
     if (commit.key) purge_keys_sometimes();
@@ -66,7 +66,7 @@ class SqliteStore final : public Store {
     co_return co_await aio::suspend<Result<Committed>>(std::move(start));
   }
 
-  Task<Result<Lease>> acquire(std::string name, std::string holder, Duration ttl) override {
+  Async<Result<Lease>> acquire(std::string name, std::string holder, Duration ttl) override {
     if (auto open = writable(); !open) co_return fail(open.error());
     if (name.empty() || holder.empty() || name.size() > limits::kStoreName ||
         holder.size() > limits::kStoreName)
@@ -76,7 +76,7 @@ class SqliteStore final : public Store {
     co_return co_await call<Result<Lease>>(std::move(work));
   }
 
-  Task<Status> release(Lease lease) override {
+  Async<Status> release(Lease lease) override {
     if (auto open = writable(); !open) co_return fail(open.error());
     auto work = [held = std::move(lease)](WriteTables& tables) {
       tables.release(held);
@@ -85,44 +85,44 @@ class SqliteStore final : public Store {
     co_return co_await call<Status>(std::move(work));
   }
 
-  Task<Result<std::optional<Doc>>> get(DocKey key) override {
+  Async<Result<std::optional<Doc>>> get(DocKey key) override {
     auto work = [k = std::move(key)](Reader& reader) { return reader.get(k); };
     co_return co_await ask<std::optional<Doc>>(std::move(work));
   }
 
-  Task<Result<std::vector<Doc>>> list(DocQuery query) override {
+  Async<Result<std::vector<Doc>>> list(DocQuery query) override {
     auto work = [q = std::move(query)](Reader& reader) { return reader.list(q); };
     co_return co_await ask<std::vector<Doc>>(std::move(work));
   }
 
-  Task<Result<std::uint64_t>> count(std::string kind, std::string mark) override {
+  Async<Result<std::uint64_t>> count(std::string kind, std::string mark) override {
     auto work = [k = std::move(kind), m = std::move(mark)](Reader& reader) {
       return reader.count(k, m);
     };
     co_return co_await ask<std::uint64_t>(std::move(work));
   }
 
-  Task<Result<std::vector<QueueItem>>> ready(std::string queue, Time now,
-                                             std::size_t limit) override {
+  Async<Result<std::vector<QueueItem>>> ready(std::string queue, Time now,
+                                              std::size_t limit) override {
     auto work = [q = std::move(queue), now, limit](Reader& reader) {
       return reader.items(q, now, limit);
     };
     co_return co_await ask<std::vector<QueueItem>>(std::move(work));
   }
 
-  Task<Result<std::vector<QueueItem>>> items(std::string queue, std::size_t limit) override {
+  Async<Result<std::vector<QueueItem>>> items(std::string queue, std::size_t limit) override {
     auto work = [q = std::move(queue), limit](Reader& reader) {
       return reader.items(q, std::nullopt, limit);
     };
     co_return co_await ask<std::vector<QueueItem>>(std::move(work));
   }
 
-  Task<Result<std::optional<std::uint64_t>>> run_epoch(RunId run) override {
+  Async<Result<std::optional<std::uint64_t>>> run_epoch(RunId run) override {
     auto work = [run](Reader& reader) { return reader.run_epoch(run); };
     co_return co_await ask<std::optional<std::uint64_t>>(std::move(work));
   }
 
-  Task<Result<EventPage>> read(Position after, EventFilter filter, std::size_t limit) override {
+  Async<Result<EventPage>> read(Position after, EventFilter filter, std::size_t limit) override {
     if (auto good = check(filter); !good) co_return fail(good.error());
     if (next(after) < shared_->log.oldest) {
       co_return fail(Errc::cursor_expired, "retention removed what follows position " +
@@ -136,7 +136,7 @@ class SqliteStore final : public Store {
     co_return co_await ask<EventPage>(std::move(work));
   }
 
-  Task<Result<std::vector<EventPtr>>> latest(EventFilter filter, std::size_t limit) override {
+  Async<Result<std::vector<EventPtr>>> latest(EventFilter filter, std::size_t limit) override {
     if (auto good = check(filter); !good) co_return fail(good.error());
     auto work = [q = query({}, std::move(filter), limit)](Reader& reader) {
       return reader.latest(q);
@@ -152,7 +152,7 @@ class SqliteStore final : public Store {
 
   void set_feed(Feed feed) override { shared_->feed = std::move(feed); }
 
-  Task<> close() override {
+  Async<> close() override {
     const bool first = !std::exchange(shared_->closing, true);
     while (shared_->reads > 0) co_await shared_->changed.wait_uncancelled();
     // The writer's connection is the last: closing it leaves no write-ahead log behind.
@@ -206,7 +206,7 @@ class SqliteStore final : public Store {
   void push(std::unique_ptr<Job> job) { writer_->push(std::move(job)); }
 
   template <class T, class Work>
-  Task<T> call(Work work) {
+  Async<T> call(Work work) {
     auto start = [this, w = std::move(work)](std::move_only_function<void(T)> resume) mutable {
       push(std::make_unique<CallJob<T>>(std::move(w), std::move(resume)));
     };
@@ -214,7 +214,7 @@ class SqliteStore final : public Store {
   }
 
   template <class T, class Work>
-  Task<Result<T>> ask(Work work) {
+  Async<Result<T>> ask(Work work) {
     if (shared_->closing) co_return closed();
     auto start = [this,
                   w = std::move(work)](std::move_only_function<void(Result<T>)> resume) mutable {

@@ -23,7 +23,7 @@ using ::testing::IsEmpty;
 class SqliteStore : public ::testing::Test {
  public:
   template <class T>
-  T run(Task<T> work) {
+  T run(Async<T> work) {
     return aio::run(loop_, std::move(work));
   }
   Result<std::unique_ptr<Store>> try_open(SqliteOptions options) {
