@@ -147,7 +147,9 @@ Result<net::Response> Client::send_until_answered(net::ClientRequest request,
     if (response || !worth_repeating(response.error())) return response;
     // Patience is for a daemon that is away, not for one that took long to answer (a wait).
     if (Clock::now() - began > 1s) deadline = Clock::now() + settings_.patience;
-    if (!waits || Clock::now() + pause > deadline) return response;
+    // Nobody is there, and nobody is on the way.
+    if (!waits && response.error().is(Errc::unavailable)) return response;
+    if (Clock::now() + pause > deadline) return response;
     std::this_thread::sleep_for(pause);
     pause = std::clamp(pause * 2, 5ms, 500ms);
     if (!settings_.may_start_daemon) continue;
