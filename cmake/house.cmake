@@ -1,8 +1,8 @@
 # The house: one target per folder of src/, linked downwards only, with its tests beside it.
 
-# reeve_module(SOURCES a.cc ... TESTS a_test.cc ... LINKS lib ... [TEST_LABELS threaded])
+# reeve_module(SOURCES a.cc ... TESTS a_test.cc ... LINKS lib ... [THREADED])
 #   The target is reeve_<folder>. It links every existing folder on a lower floor (src/FLOORS).
-#   Tests become <folder>_test; a label "threaded" puts them into the TSan run.
+#   Tests become <folder>_test; THREADED puts them into the TSan run, too.
 function(reeve_module)
   cmake_parse_arguments(arg "THREADED" "" "SOURCES;TESTS;LINKS;TEST_LINKS" ${ARGN})
   get_filename_component(name ${CMAKE_CURRENT_SOURCE_DIR} NAME)
@@ -15,19 +15,19 @@ function(reeve_module)
     add_executable(${name}_test ${arg_TESTS})
     target_link_libraries(${name}_test PRIVATE ${target} GTest::gtest GTest::gmock reeve_test_main ${arg_TEST_LINKS})
     reeve_precompile(${name}_test)
-    set(labels ${name} unit)
     if(arg_THREADED)
-      list(APPEND labels threaded)
+      reeve_discover(${name}_test threaded)
+    else()
+      reeve_discover(${name}_test unit)
     endif()
-    reeve_discover(${name}_test ${labels})
   endif()
 endfunction()
 
-# Registers every test of a gtest executable with CTest, under the given labels.
+# Registers every test of a gtest executable with CTest, under one label (of a list only the first would arrive).
 include(GoogleTest)
-function(reeve_discover target)
+function(reeve_discover target label)
   gtest_discover_tests(${target} TEST_PREFIX "${target}." DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
-                       PROPERTIES LABELS "${ARGN}" TIMEOUT 120)
+                       PROPERTIES LABELS ${label} TIMEOUT 120)
 endfunction()
 
 # Two precompiled headers serve everybody: the plain one below aio, the one with Asio from aio up.

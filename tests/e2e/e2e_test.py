@@ -1,0 +1,397 @@
+"""The real program from a user's side: commands, exit codes, the daemon's life.
+
+    e2e_test.py PATH_TO_REEVE [TestName ...]
+
+Nothing here sleeps to let something happen: agents wait at a gate (a FIFO) that the test opens, and
+commands return when what they were asked for is so.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import unittest
+
+REEVE = ""
+PATIENCE = 60  # seconds; reached only where something is broken
+
+AGENT = """#!/bin/sh
+prompt=$(cat)
+case "$prompt" in
+  *SIZE*) printf '%s' "$prompt" | wc -c ;;
+  *GATE*) echo begun; cat GATE_FILE > /dev/null; echo "through the gate" ;;
+  *REPORT*) reeve task complete "$REEVE_TASK" --result "reported from inside" ;;
+  *FAIL*) echo "no such luck" >&2; exit 3 ;;
+  *) echo "done: $REEVE_AGENT" ;;
+esac
+"""
+
+
+class Town(unittest.TestCase):
+    def setUp(self):
+        self.base = pathlib.Path(tempfile.mkdtemp(prefix="reeve_e2e_"))
+        self.addCleanup(shutil.rmtree, self.base, ignore_errors=True)
+        self.root = self.base / "town"
+        self.root.mkdir()
+        self.agent = self.base / "agent.sh"
+        self.gate = self.base / "gate"
+        os.mkfifo(self.gate)
+        self.agent.write_text(AGENT.replace("GATE_FILE", str(self.gate)))
+        self.agent.chmod(0o755)
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith("REEVE_")}
+        self.env.update(HOME=str(self.base))
+
+    def make_town(self, root=None):
+        self.root = root or self.root
+        self.addCleanup(self.end_daemon)
+        self.reeve("init", "--name", "oak", "--cli", str(self.agent), "--durability", "os")
+
+    def end_daemon(self):
+        subprocess.run([REEVE, "--town", str(self.root), "stop"], env=self.env, timeout=PATIENCE,
+                       capture_output=True, check=False)
+
+    def run_reeve(self, *words, stdin=None, **more):
+        return subprocess.run([REEVE, "--town", str(self.root), *words], env=self.env, input=stdin,
+                              capture_output=True, text=True, timeout=PATIENCE, check=False, **more)
+
+    def reeve(self, *words, exit_code=0, **more):
+        """What the command printed."""
+        done = self.run_reeve(*words, **more)
+        self.assertEqual(done.returncode, exit_code, f"reeve {words}: {done.stdout}{done.stderr}"[:2000])
+        return done.stdout if exit_code == 0 else done.stderr
+
+    def json(self, *words, **more):
+        return json.loads(self.reeve("--json", *words, **more))
+
+    def spawn(self, name, *more):
+        return self.json("spawn", name, "--cli", str(self.agent), *more)
+
+    def assign(self, agent, text):
+        return self.json("assign", agent, text)["id"]
+
+    def events(self, *words):
+        return [json.loads(line) for line in self.reeve("--json", "events", "--all", *words).splitlines()]
+
+    def kinds(self, *words):
+        return [event["kind"] for event in self.events(*words)]
+
+    def follow(self, *words):
+        """Events as they happen, until somebody has seen enough."""
+        process = subprocess.Popen([REEVE, "--town", str(self.root), "--json", "events", "--all", "--follow", *words],
+                                   env=self.env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+        def end():
+            process.kill()
+            process.wait()
+            process.stdout.close()
+
+        self.addCleanup(end)
+        return process.stdout
+
+    def until(self, lines, kind):
+        for line in lines:
+            event = json.loads(line)
+            if event.get("kind") == kind:
+                return event
+        self.fail(f"no {kind}")
+
+    def at_the_gate(self, agent="ada", *spawn_options):
+        """An agent whose round has begun and waits."""
+        self.spawn(agent, *spawn_options)
+        task = self.assign(agent, "GATE")
+        self.until(self.follow(), "RunStarted")
+        # Opening the other side returns when the agent is there, so it has begun.
+        self.opened = open(self.gate, "w", encoding="utf-8")
+        self.addCleanup(self.opened.close)
+        return task
+
+    def open_gate(self):
+        self.opened.close()
+
+
+class Work(Town):
+    def test_a_day_in_town(self):
+        self.make_town()
+        agent = self.spawn("ada", "--role", "painter")
+        self.assertEqual(agent["state"], "idle")
+        task = self.assign("ada", "paint the door")
+        self.assertEqual(self.json("wait", "--task", task), {"state": "completed", "result": "done: ada\n"})
+        self.assertEqual(self.json("wait", "ada")["state"], "idle")
+        status = self.json("status")
+        self.assertEqual(status["name"], "oak")
+        self.assertEqual(status["tasks"]["completed"], 1)
+        self.assertEqual(status["agents"][0]["agent"]["rounds_completed"], 1)
+        self.assertEqual(self.json("list")[0]["agent"]["name"], "ada")
+        shown = self.json("task", "show", task[:8])
+        self.assertEqual((shown["agent"], shown["task"]["text"]), ("ada", "paint the door"))
+        self.assertEqual(len(self.json("task", "list", "--state", "completed")["tasks"]), 1)
+        kinds = self.kinds()
+        for kind in ("TownCreated", "DaemonStarted", "AgentSpawned", "TaskAssigned", "RunStarted", "RunCompleted"):
+            self.assertIn(kind, kinds)
+        self.assertEqual([e["position"] for e in self.events()], list(range(1, len(kinds) + 1)))
+        self.assertEqual(self.json("logs", "ada")["text"], "done: ada\n")
+        self.assertEqual(self.json("kill", "ada"), {"agent": "ada", "state": "stopped"})
+        self.assertEqual(self.json("stop"), {"stopped": True})
+        self.assertEqual(self.json("stop"), {"stopped": False})
+        # Everything is there again with the next command.
+        self.assertEqual(self.json("list")[0]["agent"]["state"], "stopped")
+
+    def test_what_a_person_sees(self):
+        self.make_town()
+        self.assertIn("spawned ada", self.reeve("spawn", "ada", "--cli", str(self.agent)))
+        self.reeve("wait", "--task", self.assign("ada", "paint"))
+        self.assertIn("ada", self.reeve("status"))
+        self.assertIn("RunCompleted", self.reeve("events"))
+        self.assertIn("done: ada", self.reeve("logs", "ada"))
+        self.assertIn("completed", self.reeve("task", "list"))
+
+    def test_an_agent_reports_from_inside_its_round(self):
+        self.make_town()
+        self.spawn("ada")
+        task = self.assign("ada", "REPORT")
+        self.assertEqual(self.json("wait", "--task", task)["result"], "reported from inside")
+        completed = [e for e in self.events("--scope", f"task:{task}") if e["kind"] == "TaskCompleted"]
+        self.assertEqual([e["origin"] for e in completed], ["agent:ada"])
+
+    def test_messages_reach_the_supervisor_and_agents(self):
+        self.make_town()
+        self.spawn("ada")
+        self.reeve("send", "ada", "--info", "lunch", "at", "noon")
+        self.assertEqual([m["text"] for m in self.json("inbox", "ada")["messages"]], ["lunch at noon"])
+        self.reeve("send", "supervisor", "hello")
+        self.assertEqual(len(self.json("inbox")["messages"]), 1)
+
+    def test_a_prompt_of_ten_megabytes(self):
+        self.make_town()
+        self.spawn("ada")
+        text = "SIZE " + "a line of forty characters, more or less\n" * (10 * 1024 * 1024 // 41)
+        done = self.run_reeve("--json", "assign", "ada", "-", stdin=text)
+        self.assertEqual(done.returncode, 0, done.stderr[:500])
+        reply = self.json("wait", "--task", json.loads(done.stdout)["id"])
+        self.assertEqual(reply["state"], "completed")
+        self.assertGreater(int(reply["result"]), 10_000_000)
+
+    def test_a_text_over_the_limit_is_refused(self):
+        self.make_town()
+        self.spawn("ada")
+        done = self.run_reeve("assign", "ada", "-", stdin="x" * (17 * 1024 * 1024))
+        self.assertEqual(done.returncode, 2, done.stderr[:500])
+        self.assertIn("limit" if "limit" in done.stderr else "longer", done.stderr)
+
+    def test_a_command_that_only_a_shell_could_run_is_refused(self):
+        self.make_town()
+        for command in ("cat | wc -l", "a && b", "echo $HOME", "sort < x"):
+            error = self.reeve("spawn", "ada", "--cli", command, exit_code=2)
+            self.assertIn("shell", error)
+        self.assertEqual(self.json("list"), [])
+
+    def test_a_cli_that_is_not_installed_is_told(self):
+        self.make_town()
+        self.env["PATH"] = "/nonexistent"
+        self.reeve("stop")
+        self.reeve("spawn", "ada", "--cli", "codex")
+        self.assign("ada", "paint")
+        failed = self.until(self.follow(), "RunFailed")
+        self.assertEqual(failed["payload"]["code"], "spawn_failed")
+        self.assertIn("codex", failed["payload"]["error"])
+        self.assertEqual(self.json("list")[0]["agent"]["rounds_failed"], 1)
+
+    def test_a_failure_is_tried_again_later(self):
+        self.make_town()
+        self.spawn("ada")
+        task = self.assign("ada", "FAIL")
+        failed = self.until(self.follow(), "RunFailed")
+        self.assertEqual((failed["payload"]["code"], failed["payload"]["exit_status"]), ("exit_status", 3))
+        self.assertIn("no such luck", failed["payload"]["error"])
+        self.assertEqual(self.json("task", "show", task)["task"]["state"], "assigned")
+
+
+class ExitCodes(Town):
+    def test_each_says_what_happened(self):
+        self.reeve("status", exit_code=3)  # no town
+        self.make_town()
+        for words, code in (((), 2), (("nonsense",), 2), (("assign",), 2), (("assign", "ada"), 2),
+                            (("spawn", "a b"), 2), (("events", "--after", "nonsense"), 2),
+                            (("task", "list", "--state", "nonsense"), 2),
+                            (("assign", "nobody", "x"), 3), (("task", "show", "ffff"), 3),
+                            (("init",), 4)):
+            self.reeve(*words, exit_code=code)
+        self.spawn("ada")
+        self.reeve("spawn", "ADA", exit_code=4)
+        self.assertIn("there is an agent", self.reeve("spawn", "ada", exit_code=4))
+        error = json.loads(self.reeve("--json", "kill", "nobody", exit_code=3))
+        self.assertEqual(error["code"], "not_found")
+
+    def test_a_wait_that_is_too_short_is_5(self):
+        self.make_town()
+        task = self.at_the_gate()
+        self.reeve("wait", "--task", task, "--timeout", "0.05", exit_code=5)
+        self.reeve("wait", "ada", "--timeout", "0.05", exit_code=5)
+        self.open_gate()
+        self.assertEqual(self.json("wait", "--task", task)["state"], "completed")
+
+    def test_no_daemon_where_none_may_be_started_is_6(self):
+        self.make_town()
+        self.env["REEVE_NO_START"] = "1"
+        self.reeve("list", exit_code=6)
+
+    def test_settings_that_are_none_are_told(self):
+        self.make_town()
+        (self.root / ".reeve" / "town.toml").write_text('name = "oak"\ndurability = 7\n')
+        self.assertIn("durability", self.reeve("status", exit_code=2))
+        (self.root / ".reeve" / "town.toml").write_text('name = "oak"\ndurability = "steel"\n')
+        self.assertIn("durability", self.reeve("status", exit_code=2))
+
+
+class Folders(Town):
+    def test_a_deep_folder(self):
+        deep = self.base
+        while len(str(deep)) < 240:
+            deep = deep / "a_rather_long_name_of_a_folder"
+        deep.mkdir(parents=True)
+        self.make_town(deep)
+        self.spawn("ada")
+        self.assertEqual(self.json("wait", "--task", self.assign("ada", "REPORT"))["result"], "reported from inside")
+
+    def test_a_folder_that_cannot_be_written(self):
+        if os.getuid() != 0:
+            self.root.chmod(0o555)
+            self.reeve("init", exit_code=7)
+            return
+        # Root may write everywhere: be somebody else.
+        self.base.chmod(0o755)
+        program = self.base / "reeve"
+        shutil.copy(REEVE, program)
+        done = subprocess.run([program, "--town", str(self.root), "init"], user=65534, group=65534, extra_groups=[],
+                              env=self.env, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        self.assertEqual(done.returncode, 7, done.stderr)
+        self.assertIn(str(self.root), done.stderr)
+        self.make_town()
+        self.reeve("stop")
+        os.chmod(self.root / ".reeve", 0o555)  # it is root's
+        done = subprocess.run([program, "--town", str(self.root), "status"], user=65534, group=65534, extra_groups=[],
+                              env=self.env, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        self.assertIn(done.returncode, (6, 7), done.stderr)
+        self.assertTrue(done.stderr.startswith("reeve: "), done.stderr)
+
+    def test_commands_find_the_town_above_them(self):
+        self.make_town()
+        below = self.root / "src" / "deep"
+        below.mkdir(parents=True)
+        done = subprocess.run([REEVE, "--json", "status"], cwd=below, env=self.env, capture_output=True, text=True,
+                              timeout=PATIENCE, check=False)
+        self.assertEqual(json.loads(done.stdout)["root"], str(self.root))
+
+    def test_only_its_owner_reads_a_town(self):
+        self.make_town()
+        self.reeve("status")
+        self.assertEqual(stat.S_IMODE((self.root / ".reeve").stat().st_mode), 0o700)
+        self.assertEqual(stat.S_IMODE((self.root / ".reeve" / "daemon.sock").stat().st_mode), 0o600)
+
+
+class Daemon(Town):
+    def pid(self):
+        return self.json("status")["pid"]
+
+    def test_two_starters_at_once(self):
+        self.make_town()
+        starters = [subprocess.Popen([REEVE, "--town", str(self.root), "--json", "status"], env=self.env,
+                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(6)]
+        said = [(*process.communicate(timeout=PATIENCE), process.returncode) for process in starters]
+        self.assertEqual([code for _, _, code in said], [0] * 6, said)
+        self.assertEqual(len({json.loads(out)["pid"] for out, _, _ in said}), 1)
+        self.assertEqual(self.kinds().count("DaemonStarted"), 1)
+
+    def test_it_stops_and_starts_as_often_as_one_likes(self):
+        self.make_town()
+        pids = set()
+        for _ in range(5):
+            pids.add(self.pid())
+            self.reeve("stop")
+        self.assertEqual(len(pids), 5)
+
+    def test_a_stop_ends_rounds_and_gives_their_messages_back(self):
+        self.make_town()
+        task = self.at_the_gate()
+        self.reeve("stop")
+        kinds = self.kinds()
+        self.assertIn("RunCancelled", kinds[:kinds.index("DaemonStopped")])
+        self.opened.close()
+        # The next daemon begins the task again.
+        self.opened = open(self.gate, "w", encoding="utf-8")
+        self.open_gate()
+        self.assertEqual(self.json("wait", "--task", task)["state"], "completed")
+
+    def test_a_drain_lets_rounds_finish(self):
+        self.make_town()
+        task = self.at_the_gate()
+        stopping = subprocess.Popen([REEVE, "--town", str(self.root), "stop", "--drain"], env=self.env,
+                                    stdout=subprocess.PIPE, text=True)
+        self.addCleanup(stopping.stdout.close)
+        self.open_gate()
+        self.assertEqual(stopping.wait(PATIENCE), 0)
+        kinds = self.kinds()
+        self.assertLess(kinds.index("RunCompleted"), kinds.index("DaemonStopped"))
+        self.assertEqual(self.json("task", "show", task)["task"]["state"], "completed")
+
+    def test_rounds_go_on_without_the_daemon(self):
+        self.make_town()
+        task = self.at_the_gate()
+        self.reeve("stop", "--daemon")
+        self.open_gate()
+        self.assertEqual(self.json("wait", "--task", task), {"state": "completed", "result": "begun\nthrough the gate\n"})
+        kinds = self.kinds()
+        self.assertLess(kinds.index("DaemonStopped"), kinds.index("RunCompleted"))
+        self.assertEqual(kinds.count("RunStarted"), 1)
+
+    def test_a_killed_daemon_comes_back_and_loses_nothing(self):
+        self.make_town()
+        task = self.at_the_gate()
+        first = self.pid()
+        os.kill(first, signal.SIGKILL)
+        self.open_gate()
+        self.assertEqual(self.json("wait", "--task", task)["state"], "completed")
+        self.assertNotEqual(self.pid(), first)
+        self.assertEqual(self.kinds().count("RunStarted"), 1)
+        self.assertEqual(self.kinds().count("RunCompleted"), 1)
+
+    def test_following_goes_on_across_a_restart(self):
+        self.make_town()
+        self.spawn("ada")
+        lines = self.follow()
+        self.until(lines, "AgentSpawned")
+        self.reeve("stop")
+        self.reeve("status")
+        self.spawn("bob")
+        seen = []
+        for line in lines:
+            event = json.loads(line)
+            seen.append(event["position"])
+            if event["kind"] == "AgentSpawned":
+                break
+        self.assertEqual(seen, list(range(seen[0], seen[0] + len(seen))))
+
+    def test_it_keeps_nothing_of_its_starter_open(self):
+        self.make_town()
+        read, write = os.pipe()
+        self.run_reeve("status", pass_fds=(write,))
+        os.close(write)
+        os.set_blocking(read, False)
+        self.assertEqual(os.read(read, 1), b"")  # the daemon would keep it from ending
+        os.close(read)
+
+    def test_a_kill_ends_the_round(self):
+        self.make_town()
+        self.at_the_gate()
+        self.assertEqual(self.json("kill", "ada", "--reason", "enough")["state"], "stopped")
+        self.assertIn("RunCancelled", self.kinds())
+
+
+if __name__ == "__main__":
+    REEVE = os.path.abspath(sys.argv[1])
+    unittest.main(argv=sys.argv[:1] + sys.argv[2:])
