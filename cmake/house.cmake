@@ -17,6 +17,7 @@ function(reeve_module)
     reeve_precompile(${name}_test)
     if(arg_THREADED)
       reeve_discover(${name}_test threaded)
+      add_dependencies(threaded_tests ${name}_test)
     else()
       reeve_discover(${name}_test unit)
     endif()
@@ -56,6 +57,8 @@ function(reeve_house)
     DEPENDS ${sources} ${CMAKE_SOURCE_DIR}/src/FLOORS ${CMAKE_SOURCE_DIR}/tools/check_house.py
     COMMENT "Checking that includes run downwards" VERBATIM)
   add_custom_target(check_house ALL DEPENDS ${CMAKE_BINARY_DIR}/house.stamp)
+
+  add_custom_target(threaded_tests)  # what ./dev builds for the TSan run
 
   add_library(reeve_test_main STATIC ${CMAKE_SOURCE_DIR}/cmake/test_main.cc)
   target_link_libraries(reeve_test_main PUBLIC reeve_flags GTest::gtest)
