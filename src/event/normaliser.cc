@@ -253,6 +253,8 @@ Normal classify(const AgentEvent& event) {
     Normal operator()(const ErrorRaised&) { return {"ErrorRecorded", committed}; }
     Normal operator()(const Notice&) { return {"Notice", committed}; }
     Normal operator()(const RawLine&) { return {"RawLine", committed}; }
+    // Not by its own name, which might be that of a fact.
+    Normal operator()(const UnknownEvent&) { return {"UnknownEvent", committed}; }
   } table;
   return std::visit(table, event);
 }
