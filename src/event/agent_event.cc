@@ -183,6 +183,14 @@ bool is_delta(const AgentEvent& event) {
          std::holds_alternative<ToolOutputDelta>(event);
 }
 
+const json::object& more_of(const AgentEvent& event) {
+  return std::visit([](const auto& typed) -> const json::object& { return typed.more; }, event);
+}
+
+json::object& more_of(AgentEvent& event) {
+  return std::visit([](auto& typed) -> json::object& { return typed.more; }, event);
+}
+
 json::value to_json(const AgentEvent& event) {
   json::object object;
   std::visit(

@@ -337,6 +337,10 @@ std::string_view type_name(const AgentEvent& event);
 /// happened.
 bool is_delta(const AgentEvent& event);
 
+/// What the event's JSON had beside what this version knows.
+const json::object& more_of(const AgentEvent& event);
+json::object& more_of(AgentEvent& event);
+
 json::value to_json(const AgentEvent& event);
 /// invalid_argument: no object, no type, a member of a wrong type.
 Status from_json(const json::value& value, AgentEvent& out);
