@@ -91,6 +91,10 @@ inline constexpr std::size_t kResponseBody = 64 << 20;
 inline constexpr std::size_t kSseMessage = kEventPayload + (1 << 20);
 /// How often a message is tried before it goes to the dead letters.
 inline constexpr int kMessageAttempts = 3;
+/// A tool call, where the tool does not say: a test suite runs this long.
+inline constexpr auto kToolTimeout = 120s;
+/// What a model is shown of a tool's result, where the tool does not say: some 16,000 tokens.
+inline constexpr std::size_t kToolOutput = 64 << 10;
 /// JSON nesting: deep enough for tool schemas, shallow enough for the stack.
 inline constexpr std::size_t kJsonDepth = 128;
 
