@@ -38,7 +38,7 @@ CliRound::CliRound(Runs& runs, Agent agent, reeve::Run run)
     : runs_(runs), agent_(std::move(agent)), run_(std::move(run)), noticed_(runs.executor_) {}
 
 std::vector<Scope> CliRound::scopes() const {
-  std::vector<Scope> scopes{Scope::of(run_.agent), Scope::of(run_.id), Scope::of(run_.thread)};
+  std::vector<Scope> scopes{Scope::of(agent_.id), Scope::of(run_.id), Scope::of(run_.thread)};
   if (run_.task) scopes.push_back(Scope::of(*run_.task));
   return scopes;
 }
@@ -185,7 +185,7 @@ void CliRound::digest(const AgentEvent& event, std::uint64_t from, std::uint64_t
     // A session that goes on is no news. One that we named ourselves exists from here on.
     if (!progress_.resumes || run_.session != session->session || !session->model.empty()) {
       run_.session = session->session;
-      facts_.emplace_back(fact::SessionStarted{run_.thread, run_.id, run_.agent, session->session,
+      facts_.emplace_back(fact::SessionStarted{run_.thread, run_.id, agent_.id, session->session,
                                                session->model, session->permission_mode});
     }
     return;
@@ -309,8 +309,8 @@ Async<bool> CliRound::watch_silence() {
   const auto reason = "says nothing for " +
                       std::to_string(std::chrono::floor<std::chrono::seconds>(silent).count()) +
                       " s";
-  facts_.emplace_back(fact::RunSilent{run_.id, run_.agent, std::chrono::floor<Duration>(silent)});
-  facts_.emplace_back(fact::AgentNeedsAttention{run_.agent, reason});
+  facts_.emplace_back(fact::RunSilent{run_.id, agent_.id, std::chrono::floor<Duration>(silent)});
+  facts_.emplace_back(fact::AgentNeedsAttention{agent_.id, reason});
   if (!co_await flush()) co_return false;
   if (agent_.limits.stop_on_silence && !run_.stopping) {
     proc::StopRequest request;

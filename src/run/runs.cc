@@ -79,7 +79,8 @@ Async<Result<std::size_t>> Runs::recover() {
   // All of them are known before the first one goes on, and is tidied up after.
   std::vector<std::shared_ptr<CliRound>> rounds;
   for (auto& run : *open) {
-    auto agent = co_await load<Agent>(log_.store(), run.agent);
+    if (!run.agent || !run.provider.empty()) continue;  // a native one
+    auto agent = co_await load<Agent>(log_.store(), *run.agent);
     if (!agent) co_return fail(agent.error());
     rounds.push_back(std::make_shared<CliRound>(*this, std::move(*agent), run));
     rounds_.emplace(run.id, rounds.back());
