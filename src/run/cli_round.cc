@@ -180,7 +180,7 @@ Async<bool> CliRound::read_stream(proc::OutputStream stream) {
 }
 
 void CliRound::digest(const AgentEvent& event, std::uint64_t from, std::uint64_t to) {
-  const auto normal = normalise(event);
+  const auto normal = classify_watched(event);
   if (const auto* session = std::get_if<SessionStarted>(&event)) {
     // A session that goes on is no news. One that we named ourselves exists from here on.
     if (!progress_.resumes || run_.session != session->session || !session->model.empty()) {
@@ -246,7 +246,7 @@ bool CliRound::give_up_digested(const Error& error) {
   facts_.clear();
   if (std::exchange(gave_up_, true)) return true;
   events_.push_back(make_event(ErrorRaised{.code = "events_refused", .message = error.message()},
-                               normalise(ErrorRaised{}), progress_.out));
+                               classify_watched(ErrorRaised{}), progress_.out));
   return true;
 }
 
