@@ -37,7 +37,9 @@ class Witness final : public Participant {
 
 class RunsFixture : public ::testing::TestWithParam<Backend> {
  protected:
-  RunsFixture() { start_daemon(); }
+  explicit RunsFixture(log::Log::Options log_options = {}) : world_(GetParam(), log_options) {
+    start_daemon();
+  }
   ~RunsFixture() override {
     world_.machine.release();
     group_.cancel();
@@ -53,7 +55,6 @@ class RunsFixture : public ::testing::TestWithParam<Backend> {
     options.environment = {{"PATH", "/bin"}, {"HOME", "/nowhere"}};
     runs_ = std::make_unique<Runs>(world_.env, world_.loop.get_executor(), world_.log,
                                    world_.machine, witness_, options);
-    world_.await(aio::yield());  // it follows requests to stop from here on
   }
   void stop_daemon() {
     if (!runs_) return;
@@ -130,7 +131,7 @@ class RunsFixture : public ::testing::TestWithParam<Backend> {
   }
 
  protected:
-  World world_{GetParam()};
+  World world_;
   Witness witness_;
   std::unique_ptr<Runs> runs_;
   Result<RunId> start_answer_ = fail(Errc::internal, "not answered yet");

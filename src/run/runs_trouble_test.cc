@@ -12,7 +12,11 @@ using testing::claude_init;
 using testing::claude_message;
 using testing::claude_result;
 
-class RunsTroubleTest : public testing::RunsFixture {};
+/// Without a tail: what is followed is read from the store.
+class RunsTroubleTest : public testing::RunsFixture {
+ protected:
+  RunsTroubleTest() : RunsFixture({.tail_bytes = 0}) {}
+};
 INSTANTIATE_TEST_SUITE_P(, RunsTroubleTest, ::testing::Values(Backend::memory, Backend::sqlite),
                          testing::name_of);
 
@@ -71,6 +75,18 @@ TEST_P(RunsTroubleTest, EventsThatTheStoreRefusesDoNotHoldUpTheRound) {
   ASSERT_TRUE(finish(claude_message("m2", "two") + claude_result("two")));
   EXPECT_EQ(world_.count("RunCompleted"), 1U);
   EXPECT_EQ(messages(), std::vector<std::string>{"two"});
+}
+
+TEST_P(RunsTroubleTest, ARequestToStopIsHeardOnceTheLogCanBeReadAgain) {
+  const auto ada = world_.agent("ada");
+  const auto run = start(ada);
+  world_.store.unreadable = true;
+  request_stop(run, ada);
+  world_.quiet();
+  EXPECT_TRUE(world_.machine.process().stops.empty());
+  world_.store.unreadable = false;
+  world_.env.advance(1s);
+  EXPECT_TRUE(world_.until([&] { return world_.machine.process().stops.size() == 1; }));
 }
 
 /// The daemon dies with its nth commit, which happened or did not; a later one goes on. Whatever n

@@ -95,6 +95,7 @@ class TroubledStore final : public store::ForwardingStore {
   bool last_applied = false;
 
   bool ready_throws = false;  ///< the next look at a queue
+  bool unreadable = false;    ///< events cannot be read; a log that has them in its tail never asks
 
   int in_flight = 0;             ///< calls that are not answered yet
   int commits = 0;               ///< that were tried
@@ -153,7 +154,7 @@ class TroubledStore final : public store::ForwardingStore {
   Async<Result<store::EventPage>> read(Position after, store::EventFilter filter,
                                        std::size_t limit) override {
     const Call call(in_flight);
-    if (down) co_return away();
+    if (down || unreadable) co_return away();
     co_return co_await inner_->read(after, std::move(filter), limit);
   }
   Async<Result<std::vector<EventPtr>>> latest(store::EventFilter filter,
@@ -190,8 +191,8 @@ inline std::string name_of(const ::testing::TestParamInfo<Backend>& info) {
 /// A town's ground without a daemon: a store, its log, a machine, a clock.
 class World {
  public:
-  explicit World(Backend backend = Backend::memory)
-      : store(open(backend)), log(env, loop.get_executor(), store), machine(env) {}
+  explicit World(Backend backend = Backend::memory, log::Log::Options log_options = {})
+      : store(open(backend)), log(env, loop.get_executor(), store, log_options), machine(env) {}
   ~World() { aio::run(loop, store.close()); }
   World(const World&) = delete;
   World& operator=(const World&) = delete;
