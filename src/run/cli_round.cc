@@ -1,9 +1,9 @@
 #include "run/cli_round.h"
 
-#include <algorithm>
 #include <exception>
 
 #include "aio/real_env.h"
+#include "base/backoff.h"
 #include "base/limits.h"
 #include "base/logging.h"
 #include "base/utf8.h"
@@ -18,8 +18,6 @@ using namespace std::chrono_literals;
 /// closely.
 constexpr std::size_t kBatchEvents = 512;
 constexpr std::size_t kKeptText = 64 << 10;
-constexpr auto kFirstRetry = 200ms;
-constexpr auto kLastRetry = 10s;
 
 std::string origin_of(const Agent& agent) { return "agent:" + agent.name; }
 
@@ -269,7 +267,7 @@ Async<bool> CliRound::was_committed() {
 
 Async<bool> CliRound::flush() {
   // What cannot be committed now stays in the round's files: waiting loses nothing.
-  auto pause = std::chrono::nanoseconds(kFirstRetry);
+  Backoff backoff;
   for (int races = 0;;) {
     const auto done = co_await try_flush();
     if (done) break;
@@ -285,8 +283,7 @@ Async<bool> CliRound::flush() {
     }
     if (give_up_digested(error)) continue;
     logging::warn("run {}: its events cannot be kept now: {}", run_.id.str(), error.message());
-    co_await aio::sleep(runs_.env_, pause);
-    pause = std::min(pause * 2, std::chrono::nanoseconds(kLastRetry));
+    co_await aio::sleep(runs_.env_, backoff.next());
   }
   ++progress_version_;
   gave_up_ = false;
@@ -353,15 +350,14 @@ Async<> CliRound::give_up(std::string why) {
 }
 
 Async<> CliRound::settle(RunFinished verdict, bool started, std::optional<proc::Exit> exit) {
-  auto pause = std::chrono::nanoseconds(kFirstRetry);
+  Backoff backoff;
   for (int races = 0;;) {
     const auto done = co_await try_settle(verdict, started, exit);
     if (done || done.error().is(Errc::fenced)) co_return;
     if (done.error().is(Errc::conflict) && ++races < kAttempts) continue;
     if (give_up_digested(done.error())) continue;
     logging::warn("run {}: its end cannot be kept now: {}", run_.id.str(), done.error().message());
-    co_await aio::sleep(runs_.env_, pause);
-    pause = std::min(pause * 2, std::chrono::nanoseconds(kLastRetry));
+    co_await aio::sleep(runs_.env_, backoff.next());
   }
 }
 

@@ -30,11 +30,10 @@ Async<Status> Supervisor::start(run::Runs& runs) {
   runs_ = &runs;
   // Followed from before the agents are looked at, so that no reason to start a round falls in
   // between.
-  log::SubscribeOptions options;
-  options.filter.kinds = {"MessageSent",  "MessagesReturned",  "AgentStateChanged",
-                          "AgentSpawned", "RunCompleted",      "RunFailed",
-                          "RunCancelled", "AgentStopRequested"};
-  auto events = ground_.log.subscribe(std::move(options));
+  log::EventFilter filter;
+  filter.kinds = {"MessageSent",  "MessagesReturned", "AgentStateChanged", "AgentSpawned",
+                  "RunCompleted", "RunFailed",        "RunCancelled",      "AgentStopRequested"};
+  log::Follower events(ground_.env, ground_.log, std::move(filter), "what gives agents work");
   auto agents = co_await all_agents(ground_.log.store());
   if (!agents) co_return fail(agents.error());
   for (const auto& agent : *agents) {
@@ -79,17 +78,10 @@ void Supervisor::look_later(AgentId agent, Time when) {
 }
 
 /// Whatever may give an agent something to do.
-Async<> Supervisor::follow(std::unique_ptr<log::Subscription> events) {
+Async<> Supervisor::follow(log::Follower events) {
   for (;;) {
-    auto frames = co_await events->next();
-    if (!frames) {
-      logging::error("the supervisor cannot follow the log: {}", frames.error().message());
-      co_return;
-    }
-    for (const auto& frame : *frames) {
-      const auto* event = std::get_if<EventPtr>(&frame);
-      if (event == nullptr) continue;
-      for (const auto& scope : (*event)->scopes) {
+    for (const auto& event : co_await events.next()) {
+      for (const auto& scope : event->scopes) {
         if (scope.family() != "agent") continue;
         if (const auto id = AgentId::parse(scope.id())) wanted_.insert(*id);
       }
