@@ -34,6 +34,8 @@ REEVE_DOC(reeve::Thread, ThreadId, "thread");
 /// A document's words to be listed by.
 inline constexpr std::string_view kOpen = "open";  ///< agents, tasks and runs that are not over
 std::string agent_mark(const AgentId& agent);
+/// Of messages that wait for the agent and are a reason for a round.
+std::string work_mark(const AgentId& agent);
 std::string state_mark(std::string_view state);
 
 template <class D>
