@@ -305,19 +305,24 @@ Async<bool> CliRound::watch_silence() {
     silence_ = runs_.env_.after(limit - silent, [this] { noticed_.notify(); });
     co_return false;
   }
+  if (agent_.limits.stop_on_silence && !run_.stopping) {
+    // Before it is told: a daemon that dies in between must not leave a round behind of which
+    // everybody knows that it is silent, and which nobody stops.
+    proc::StopRequest request;
+    request.reason = "silence";
+    if (auto asked = round_->stop(request); !asked) {
+      logging::warn("run {}: cannot ask it to stop: {}", run_.id.str(), asked.error().message());
+      silence_ = runs_.env_.after(kLastRetry, [this] { noticed_.notify(); });
+      co_return false;
+    }
+  }
   progress_.silence_told = true;
   const auto reason = "says nothing for " +
                       std::to_string(std::chrono::floor<std::chrono::seconds>(silent).count()) +
                       " s";
   facts_.emplace_back(fact::RunSilent{run_.id, run_.agent, std::chrono::floor<Duration>(silent)});
   facts_.emplace_back(fact::AgentNeedsAttention{run_.agent, reason});
-  if (!co_await flush()) co_return false;
-  if (agent_.limits.stop_on_silence && !run_.stopping) {
-    proc::StopRequest request;
-    request.reason = "silence";
-    static_cast<void>(round_->stop(request));
-  }
-  co_return true;
+  co_return co_await flush();
 }
 
 proc::ProcessEnd CliRound::how_it_ended() const {

@@ -1,0 +1,102 @@
+// A round whose process must be ended by us: what is asked of it, and when that is committed.
+
+#include "run/cli_round.h"
+
+#include <gtest/gtest.h>
+
+#include "run/testing.h"
+
+namespace reeve::run {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::claude_init;
+using testing::claude_message;
+using testing::World;
+
+/// Joins a run and adds nothing.
+class Bystander final : public Participant {
+ public:
+  Async<Status> at_start(Draft&, const reeve::Run&) override { co_return Status(); }
+  Async<Status> at_end(Draft&, const reeve::Run&, Ending, bool, fact::RunEnd&) override {
+    co_return Status();
+  }
+};
+
+class CliRoundTest : public ::testing::Test {
+ protected:
+  CliRoundTest() { start_daemon(); }
+  ~CliRoundTest() override { stop_daemon(); }
+
+  void start_daemon() {
+    Runs::Options options;
+    options.rounds = world_.dir.path() / "rounds";
+    options.root = world_.dir.path();
+    options.town = "oak";
+    runs_ = std::make_unique<Runs>(world_.env, world_.loop.get_executor(), world_.log,
+                                   world_.machine, bystander_, options);
+  }
+  void stop_daemon() {
+    if (!runs_) return;
+    world_.await(runs_->close());
+    runs_.reset();
+  }
+  /// Answers how many runs the next daemon goes on with.
+  std::size_t restart() {
+    stop_daemon();
+    start_daemon();
+    return world_.await(runs_->recover()).value();
+  }
+  RunId start(const Agent& agent) {
+    RunRequest request;
+    request.agent = agent;
+    request.prompt = "do it";
+    return world_.await(runs_->start(std::move(request))).value();
+  }
+  /// An agent whose rounds are stopped after a minute of silence.
+  Agent impatient() {
+    Agent made;
+    made.id = AgentId(world_.env.uuid4());
+    made.name = "ada";
+    made.cli = "worker";
+    made.limits.silence_ms = 60s;
+    made.limits.stop_on_silence = true;
+    return world_.add(made);
+  }
+  World world_;
+  Bystander bystander_;
+  std::unique_ptr<Runs> runs_;
+};
+
+TEST_F(CliRoundTest, ASilentRoundIsStoppedAlsoWhenTheDaemonDiesBeforeThatIsTold) {
+  start(impatient());
+  world_.quiet();
+  world_.store.down = true;  // it dies in the midst of the commit
+  world_.env.advance(61s);
+  world_.settle();
+  EXPECT_EQ(world_.count("RunSilent"), 0U);
+  ASSERT_EQ(world_.machine.process().stops.size(), 1U);
+  EXPECT_EQ(world_.machine.process().stops[0].reason, "silence");
+  stop_daemon();
+  world_.store.down = false;
+  world_.machine.exit(0);
+  restart();
+  ASSERT_TRUE(world_.until_event("RunFailed"));
+  EXPECT_EQ(world_.fact<fact::RunFailed>("RunFailed").code, "silence");
+}
+
+TEST_F(CliRoundTest, AStopForSilenceThatCannotBeAskedForIsTriedAgain) {
+  start(impatient());
+  world_.quiet();
+  world_.machine.process().stop_fails = Error(Errc::storage_full, "the disk is full");
+  world_.env.advance(61s);
+  world_.settle();
+  EXPECT_TRUE(world_.machine.process().stops.empty());
+  world_.machine.process().stop_fails.reset();
+  world_.env.advance(10s);
+  ASSERT_TRUE(world_.until_event("RunSilent"));
+  EXPECT_EQ(world_.machine.process().stops.size(), 1U);
+}
+
+}  // namespace
+}  // namespace reeve::run
