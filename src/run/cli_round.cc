@@ -78,19 +78,31 @@ Async<Status> CliRound::launch(proc::RoundSpec spec, std::string stdin_text) {
   co_return Status();
 }
 
-Async<Status> CliRound::take_up() {
+/// not_found: there is none. Any other error: it cannot be read.
+Async<Status> CliRound::restore_progress() {
   store::DocKey key{kRoundKind, run_.id.str()};
   auto doc = co_await runs_.log_.store().get(std::move(key));
   if (!doc) co_return fail(doc.error());
   if (!*doc) co_return fail(Errc::not_found, "the round was never begun");
+  const auto unreadable = [](const Error& why) {
+    return fail(Error(Errc::corrupt, why.message()).during("its progress"));
+  };
   auto progress = parse_json_as<RoundProgress>((*doc)->body);
-  if (!progress) co_return fail(progress.error());
+  if (!progress) co_return unreadable(progress.error());
+  auto made = proc::make_dialect(progress->dialect);
+  if (!made) co_return unreadable(made.error());
+  const auto restored = (*made)->restore(progress->dialect_state);
+  if (!restored) co_return unreadable(restored.error());
   progress_ = std::move(*progress);
   progress_version_ = (*doc)->version;
-  auto made = proc::make_dialect(progress_.dialect);
-  if (!made) co_return fail(made.error());
   dialect_ = std::move(*made);
-  if (auto restored = dialect_->restore(progress_.dialect_state); !restored) co_return restored;
+  co_return Status();
+}
+
+Async<Status> CliRound::take_up() {
+  auto restored = co_await restore_progress();
+  if (!restored && restored.error().is(Errc::not_found)) co_return restored;
+  if (!restored) unreadable_ = restored.error();
   heard_ = runs_.env_.uptime();
 
   proc::Spawner::Attach attach;
@@ -98,8 +110,9 @@ Async<Status> CliRound::take_up() {
   attach.offsets = {.out = progress_.out, .err = progress_.err};
   attach.notice = [this] { noticed_.notify(); };
   auto attached = runs_.spawner_.attach(std::move(attach));
-  if (!attached) co_return fail(attached.error());
+  if (!attached) co_return fail(unreadable_.value_or(attached.error()));
   round_ = std::move(*attached);
+  if (unreadable_) co_return restored;
   if (run_.stopping) stop(proc::Urgency::gentle, *run_.stopping);
   co_return Status();
 }
@@ -115,7 +128,33 @@ void CliRound::stop(proc::Urgency urgency, std::string reason) {
   }
 }
 
+/// Nobody can say what its process does from here on: it must not go on when its run has ended.
+Async<> CliRound::abandon(Error why) {
+  logging::error("run {} cannot be gone on with: {}", run_.id.str(), why.message());
+  proc::StopRequest request;
+  request.reason = "lost";
+  request.urgency = proc::Urgency::now;
+  for (bool asked = false; !proc::is_over(round_->state().phase);) {
+    if (!asked) {
+      const auto status = round_->stop(request);
+      asked = status.has_value();
+      if (!asked) {
+        logging::warn("run {}: cannot ask it to stop: {}", run_.id.str(), status.error().message());
+        co_await aio::sleep(runs_.env_, kLastRetry);
+      }
+      continue;
+    }
+    co_await noticed_.wait();
+  }
+  RunFinished verdict;
+  verdict.ending = Ending::error;
+  verdict.code = "lost_result";
+  verdict.message = why.message();
+  co_await settle(std::move(verdict), true, round_->state().exit);
+}
+
 Async<> CliRound::pump() {
+  if (unreadable_) co_return co_await abandon(*unreadable_);
   for (;;) {
     const auto phase = round_->state().phase;
     if (co_await read_some()) continue;

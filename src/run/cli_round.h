@@ -40,7 +40,8 @@ class CliRound {
   Status prepare(Draft& draft, const std::string& dialect, bool resumes);
   /// ... and begins the process, once that is committed.
   Async<Status> launch(proc::RoundSpec spec, std::string stdin_text);
-  /// A round of an earlier daemon. not_found: its process was never begun.
+  /// A round of an earlier daemon. not_found: its process was never begun. Any other error: it
+  /// cannot be gone on with; where it has a process, pump() ends that first.
   Async<Status> take_up();
 
   /// Pumps until the run is over and its terminal fact committed. Cancellable: the round goes on
@@ -56,6 +57,8 @@ class CliRound {
   [[nodiscard]] bool has_process() const { return round_ != nullptr; }
 
  private:
+  Async<Status> restore_progress();
+  Async<> abandon(Error why);
   Async<bool> read_some();
   Async<bool> read_stream(proc::OutputStream stream);
   /// Sorts an event into what is committed next, or out to whoever follows live. `from` numbers it,
@@ -86,6 +89,7 @@ class CliRound {
   std::vector<NewEvent> events_;        // digested, not committed yet
   std::vector<Fact> facts_;
   std::chrono::nanoseconds heard_{};  // when it last said something
+  std::optional<Error> unreadable_;   // why it can only be ended
   bool fenced_ = false;
   bool gave_up_ = false;  // on events: what is said instead has not been committed yet
   bool out_ended_ = false;

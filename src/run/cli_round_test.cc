@@ -63,6 +63,17 @@ class CliRoundTest : public ::testing::Test {
     made.limits.stop_on_silence = true;
     return world_.add(made);
   }
+  void write_progress(const RunId& run, std::string body) {
+    const auto work = [](World& world, RunId id,
+                         std::string text) -> Async<Result<store::Committed>> {
+      store::Commit commit;
+      store::DocKey key{kRoundKind, id.str()};
+      commit.writes.emplace_back(store::PutDoc{std::move(key), std::move(text), {}});
+      co_return co_await world.store.commit(std::move(commit));
+    };
+    ASSERT_TRUE(world_.await(work(world_, run, std::move(body))));
+  }
+
   World world_;
   Bystander bystander_;
   std::unique_ptr<Runs> runs_;
@@ -96,6 +107,50 @@ TEST_F(CliRoundTest, AStopForSilenceThatCannotBeAskedForIsTriedAgain) {
   world_.env.advance(10s);
   ASSERT_TRUE(world_.until_event("RunSilent"));
   EXPECT_EQ(world_.machine.process().stops.size(), 1U);
+}
+
+TEST_F(CliRoundTest, G7_ARoundWhoseProgressCannotBeReadIsEndedOnceItsProcessIs) {
+  for (const std::string body :
+       {"{", R"({"dialect":"of-a-newer-reeve"})", R"({"out":"nonsense"})"}) {
+    SCOPED_TRACE(body);
+    const auto before = world_.count("RunFailed");
+    const auto ada = world_.agent("ada-" + std::to_string(before), "claude");
+    const auto run = start(ada);
+    world_.machine.out(claude_init("s-1") + claude_message("m1", "one"));
+    ASSERT_TRUE(world_.until_event("AssistantMessage", before + 1));
+    world_.quiet();
+    stop_daemon();
+    write_progress(run, body);
+
+    EXPECT_EQ(restart(), 0U);
+    world_.quiet();
+    EXPECT_EQ(world_.count("RunFailed"), before) << "its process runs still";
+    ASSERT_EQ(world_.machine.process().stops.size(), 1U);
+    EXPECT_EQ(world_.machine.process().stops[0].urgency, proc::Urgency::now);
+    world_.machine.exit(0);
+    ASSERT_TRUE(world_.until_event("RunFailed", before + 1));
+    world_.quiet();
+    EXPECT_EQ(world_.fact<fact::RunFailed>("RunFailed").code, "lost_result");
+    EXPECT_EQ(world_.get<Agent>(ada.id).state, AgentState::idle);
+    EXPECT_EQ(world_.count("AssistantMessage"), before + 1) << "nothing is told twice";
+    EXPECT_EQ(restart(), 0U);
+    EXPECT_EQ(world_.count("RunFailed"), before + 1);
+  }
+}
+
+TEST_F(CliRoundTest, AnEndThatCannotBeAskedForIsTriedAgain) {
+  const auto run = start(world_.agent("ada"));
+  stop_daemon();
+  write_progress(run, "{");
+  world_.machine.process().stop_fails = Error(Errc::storage_full, "the disk is full");
+  restart();
+  world_.quiet();
+  EXPECT_EQ(world_.count("RunFailed"), 0U);
+  world_.machine.process().stop_fails.reset();
+  world_.env.advance(10s);
+  ASSERT_TRUE(world_.until([&] { return !world_.machine.process().stops.empty(); }));
+  world_.machine.exit(0);
+  ASSERT_TRUE(world_.until_event("RunFailed"));
 }
 
 }  // namespace
