@@ -95,6 +95,11 @@ inline constexpr int kMessageAttempts = 3;
 inline constexpr auto kToolTimeout = 120s;
 /// What a model is shown of a tool's result, where the tool does not say: some 16,000 tokens.
 inline constexpr std::size_t kToolOutput = 64 << 10;
+/// A text that a schema's pattern is held against: std::regex recurses for each character, and the
+/// stack is 8 MB.
+inline constexpr std::size_t kPatternText = 4 << 10;
+/// What one tool call may tell while it runs; the rest is in its result.
+inline constexpr std::size_t kToolDeltas = 4 << 20;
 /// JSON nesting: deep enough for tool schemas, shallow enough for the stack.
 inline constexpr std::size_t kJsonDepth = 128;
 
