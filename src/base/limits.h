@@ -81,6 +81,11 @@ inline constexpr std::size_t kName = 64;
 /// An HTTP request's line and headers: tokens and cookies are a few KB; this is what a stranger may
 /// make us keep before we know who it is.
 inline constexpr std::size_t kHttpHead = 32 << 10;
+/// A URL that our own client asks for: what servers commonly take in a request's line.
+inline constexpr std::size_t kUrl = 8 << 10;
+/// Unused connections that our own client keeps to one origin: as many as are asked at a time in
+/// quiet moments.
+inline constexpr std::size_t kKeptConnections = 4;
 /// Connections that one server holds at a time: below the usual 1024 descriptors of a process, with
 /// room for the store and for children.
 inline constexpr std::size_t kConnections = 768;
