@@ -20,8 +20,9 @@ BOOST_DESCRIBE_STRUCT(ToolCallDelta, (), (id, args_delta))
 BOOST_DESCRIBE_STRUCT(ToolCallReady, (), (id, name, arguments))
 BOOST_DESCRIBE_STRUCT(ToolExecutionStarted, (), (id, name))
 BOOST_DESCRIBE_STRUCT(ToolOutputDelta, (), (id, name, delta))
-BOOST_DESCRIBE_STRUCT(ToolCallDone, (), (id, name, outcome, result, metadata, duration_ms))
-BOOST_DESCRIBE_STRUCT(ToolCallResumed, (), (id, result))
+BOOST_DESCRIBE_STRUCT(ToolCallDone, (),
+                      (id, name, outcome, result, metadata, duration_ms, status, suspension))
+BOOST_DESCRIBE_STRUCT(ToolCallResumed, (), (id, result, decision))
 BOOST_DESCRIBE_STRUCT(ToolCallCancelled, (), (id, name, reason))
 BOOST_DESCRIBE_STRUCT(PermissionDenied, (), (id, tool, input, reason))
 BOOST_DESCRIBE_STRUCT(StreamReset, (), (reason))
@@ -101,6 +102,16 @@ Usage operator+(const Usage& a, const Usage& b) {
           .cache_read_tokens = sum(a.cache_read_tokens, b.cache_read_tokens),
           .cache_write_tokens = sum(a.cache_write_tokens, b.cache_write_tokens),
           .reasoning_tokens = sum(a.reasoning_tokens, b.reasoning_tokens)};
+}
+
+ToolStatus status_of(const ToolCallDone& done) {
+  if (done.status) return *done.status;
+  switch (done.outcome) {
+    case ToolOutcome::succeeded: return ToolStatus::success;
+    case ToolOutcome::failed: return ToolStatus::error;
+    case ToolOutcome::suspended: return ToolStatus::pending;
+  }
+  return ToolStatus::error;
 }
 
 std::string_view type_name(const AgentEvent& event) {

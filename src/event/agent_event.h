@@ -125,6 +125,36 @@ struct ToolOutputDelta {
 };
 enum class ToolOutcome { succeeded, failed, suspended };
 BOOST_DESCRIBE_ENUM(ToolOutcome, succeeded, failed, suspended)
+/// What the tool itself said, which its outcome follows as long as nobody interferes.
+enum class ToolStatus { success, pending, error };
+BOOST_DESCRIBE_ENUM(ToolStatus, success, pending, error)
+/// How a suspended call goes on when its decision has come.
+enum class ResumeMode {
+  replay_tool_call,             ///< the tool runs again, with the original arguments
+  use_decision_as_tool_result,  ///< what was decided is the result
+  pass_decision_to_tool,        ///< the tool runs, and is given what was decided
+};
+BOOST_DESCRIBE_ENUM(ResumeMode, replay_tool_call, use_decision_as_tool_result,
+                    pass_decision_to_tool)
+/// The call that waits.
+struct PendingCall {
+  std::string id;
+  std::string name;
+  json::value arguments;
+};
+BOOST_DESCRIBE_STRUCT(PendingCall, (), (id, name, arguments))
+/// What a suspended tool call waits for.
+struct SuspendTicket {
+  std::string id;      ///< of the suspension: what a decision is given for
+  std::string action;  ///< what is asked for, e.g. "tool:write_file"
+  std::string message;
+  json::value parameters;
+  std::optional<json::value> response_schema;  ///< JSON Schema of the answer
+  PendingCall pending;
+  ResumeMode resume_mode = ResumeMode::replay_tool_call;
+};
+BOOST_DESCRIBE_STRUCT(SuspendTicket, (),
+                      (id, action, message, parameters, response_schema, pending, resume_mode))
 struct ToolCallDone {
   std::string id;
   std::string name;
@@ -132,10 +162,29 @@ struct ToolCallDone {
   json::value result;     ///< what the model is shown: a text, or structured content
   json::object metadata;  ///< `rejected`: a gate refused it; `timed_out` true: it ran out of time
   std::optional<Duration> duration_ms;
+  std::optional<ToolStatus> status;  ///< absent: as the outcome says
+  std::optional<SuspendTicket> suspension;
 };
+/// The tool's own status, told or as the outcome says.
+ToolStatus status_of(const ToolCallDone& done);
+
+enum class DecisionAction { resume, cancel };
+BOOST_DESCRIBE_ENUM(DecisionAction, resume, cancel)
+/// What somebody decided about a suspended call.
+struct Decision {
+  std::string id;  ///< chosen by whoever decides, so that it can be sent again
+  DecisionAction action = DecisionAction::resume;
+  json::value result;
+  std::optional<std::string> reason;
+  std::optional<Time> decided_at;
+};
+BOOST_DESCRIBE_STRUCT(Decision, (), (id, action, result, reason, decided_at))
+/// A decision was applied to a suspended call. One that cancels it is told here too; in the log it
+/// is no ToolCallResumed then, but a ToolCallCancelled.
 struct ToolCallResumed {
   std::string id;
   json::value result;
+  std::optional<Decision> decision;  ///< absent: it was resumed
 };
 struct ToolCallCancelled {
   std::string id;

@@ -168,6 +168,15 @@ struct SessionStarted {
 };
 BOOST_DESCRIBE_STRUCT(SessionStarted, (), (thread, run, agent, session, model, permission_mode))
 
+/// A native conversation grew: by what the user said, or by a step of the model.
+struct MessagesAppended {
+  ThreadId thread;
+  RunId run;
+  std::uint64_t from = 1;  ///< the number of the first
+  std::vector<ChatMessage> messages;
+};
+BOOST_DESCRIBE_STRUCT(MessagesAppended, (), (thread, run, from, messages))
+
 /// Its messages leave the inbox, its agent works.
 struct RunStarted {
   Run run;
@@ -176,7 +185,7 @@ BOOST_DESCRIBE_STRUCT(RunStarted, (), (run))
 
 struct RunStopRequested {
   RunId run;
-  AgentId agent;
+  std::optional<AgentId> agent;
   std::string reason;
 };
 BOOST_DESCRIBE_STRUCT(RunStopRequested, (), (run, agent, reason))
@@ -192,7 +201,7 @@ BOOST_DESCRIBE_STRUCT(RunSilent, (), (run, agent, silent_ms))
 /// What the three terminal facts share. A run has exactly one of them (G7).
 struct RunEnd {
   RunId run;
-  AgentId agent;
+  std::optional<AgentId> agent;
   ThreadId thread;
   std::optional<TaskId> task;
   std::vector<MessageId> messages;  ///< those of its messages that are handled by it
@@ -225,7 +234,7 @@ using Fact =
                  fact::TaskStarted, fact::TaskProgressed, fact::TaskCompleted, fact::TaskFailed,
                  fact::TaskReturned, fact::MessageSent, fact::MessagesReturned,
                  fact::MessageDeadLettered, fact::ThreadStarted, fact::SessionStarted,
-                 fact::RunStarted, fact::RunStopRequested, fact::RunSilent, fact::RunCompleted,
+                 fact::MessagesAppended, fact::RunStarted, fact::RunStopRequested, fact::RunSilent, fact::RunCompleted,
                  fact::RunFailed, fact::RunCancelled>;
 
 /// The documents that a fact concerns: exactly those that apply() may change.
@@ -235,6 +244,7 @@ struct Concerned {
   std::vector<MessageId> messages;
   std::vector<RunId> runs;
   std::vector<ThreadId> threads;
+  std::vector<ThreadMessageId> thread_messages;
 };
 Concerned concerned(const Fact& fact);
 
@@ -245,6 +255,7 @@ void apply(std::optional<Task>& task, const Fact& fact, Time at);
 void apply(std::optional<Message>& message, const Fact& fact, Time at);
 void apply(std::optional<Run>& run, const Fact& fact, Time at);
 void apply(std::optional<Thread>& thread, const Fact& fact, Time at);
+void apply(std::optional<ThreadMessage>& message, ThreadMessageId id, const Fact& fact, Time at);
 
 /// "AgentSpawned": the event's kind.
 std::string_view kind_of(const Fact& fact);

@@ -10,11 +10,11 @@
 #include <string_view>
 #include <vector>
 
+#include "base/fd.h"
 #include "base/ids.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/time.h"
-#include "proc/fd.h"
 #include "proc/process.h"
 
 /// A round on disk: one folder, 0700, in which the daemon and the shim tell each other everything

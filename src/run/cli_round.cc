@@ -1,9 +1,9 @@
 #include "run/cli_round.h"
 
-#include <algorithm>
 #include <exception>
 
 #include "aio/real_env.h"
+#include "base/backoff.h"
 #include "base/limits.h"
 #include "base/logging.h"
 #include "base/utf8.h"
@@ -18,8 +18,6 @@ using namespace std::chrono_literals;
 /// closely.
 constexpr std::size_t kBatchEvents = 512;
 constexpr std::size_t kKeptText = 64 << 10;
-constexpr auto kFirstRetry = 200ms;
-constexpr auto kLastRetry = 10s;
 
 std::string origin_of(const Agent& agent) { return "agent:" + agent.name; }
 
@@ -38,7 +36,7 @@ CliRound::CliRound(Runs& runs, Agent agent, reeve::Run run)
     : runs_(runs), agent_(std::move(agent)), run_(std::move(run)), noticed_(runs.executor_) {}
 
 std::vector<Scope> CliRound::scopes() const {
-  std::vector<Scope> scopes{Scope::of(run_.agent), Scope::of(run_.id), Scope::of(run_.thread)};
+  std::vector<Scope> scopes{Scope::of(agent_.id), Scope::of(run_.id), Scope::of(run_.thread)};
   if (run_.task) scopes.push_back(Scope::of(*run_.task));
   return scopes;
 }
@@ -180,12 +178,12 @@ Async<bool> CliRound::read_stream(proc::OutputStream stream) {
 }
 
 void CliRound::digest(const AgentEvent& event, std::uint64_t from, std::uint64_t to) {
-  const auto normal = normalise(event);
+  const auto normal = classify_watched(event);
   if (const auto* session = std::get_if<SessionStarted>(&event)) {
     // A session that goes on is no news. One that we named ourselves exists from here on.
     if (!progress_.resumes || run_.session != session->session || !session->model.empty()) {
       run_.session = session->session;
-      facts_.emplace_back(fact::SessionStarted{run_.thread, run_.id, run_.agent, session->session,
+      facts_.emplace_back(fact::SessionStarted{run_.thread, run_.id, agent_.id, session->session,
                                                session->model, session->permission_mode});
     }
     return;
@@ -246,7 +244,7 @@ bool CliRound::give_up_digested(const Error& error) {
   facts_.clear();
   if (std::exchange(gave_up_, true)) return true;
   events_.push_back(make_event(ErrorRaised{.code = "events_refused", .message = error.message()},
-                               normalise(ErrorRaised{}), progress_.out));
+                               classify_watched(ErrorRaised{}), progress_.out));
   return true;
 }
 
@@ -269,7 +267,7 @@ Async<bool> CliRound::was_committed() {
 
 Async<bool> CliRound::flush() {
   // What cannot be committed now stays in the round's files: waiting loses nothing.
-  auto pause = std::chrono::nanoseconds(kFirstRetry);
+  Backoff backoff;
   for (int races = 0;;) {
     const auto done = co_await try_flush();
     if (done) break;
@@ -285,8 +283,7 @@ Async<bool> CliRound::flush() {
     }
     if (give_up_digested(error)) continue;
     logging::warn("run {}: its events cannot be kept now: {}", run_.id.str(), error.message());
-    co_await aio::sleep(runs_.env_, pause);
-    pause = std::min(pause * 2, std::chrono::nanoseconds(kLastRetry));
+    co_await aio::sleep(runs_.env_, backoff.next());
   }
   ++progress_version_;
   gave_up_ = false;
@@ -309,8 +306,8 @@ Async<bool> CliRound::watch_silence() {
   const auto reason = "says nothing for " +
                       std::to_string(std::chrono::floor<std::chrono::seconds>(silent).count()) +
                       " s";
-  facts_.emplace_back(fact::RunSilent{run_.id, run_.agent, std::chrono::floor<Duration>(silent)});
-  facts_.emplace_back(fact::AgentNeedsAttention{run_.agent, reason});
+  facts_.emplace_back(fact::RunSilent{run_.id, agent_.id, std::chrono::floor<Duration>(silent)});
+  facts_.emplace_back(fact::AgentNeedsAttention{agent_.id, reason});
   if (!co_await flush()) co_return false;
   if (agent_.limits.stop_on_silence && !run_.stopping) {
     proc::StopRequest request;
@@ -353,15 +350,14 @@ Async<> CliRound::give_up(std::string why) {
 }
 
 Async<> CliRound::settle(RunFinished verdict, bool started, std::optional<proc::Exit> exit) {
-  auto pause = std::chrono::nanoseconds(kFirstRetry);
+  Backoff backoff;
   for (int races = 0;;) {
     const auto done = co_await try_settle(verdict, started, exit);
     if (done || done.error().is(Errc::fenced)) co_return;
     if (done.error().is(Errc::conflict) && ++races < kAttempts) continue;
     if (give_up_digested(done.error())) continue;
     logging::warn("run {}: its end cannot be kept now: {}", run_.id.str(), done.error().message());
-    co_await aio::sleep(runs_.env_, pause);
-    pause = std::min(pause * 2, std::chrono::nanoseconds(kLastRetry));
+    co_await aio::sleep(runs_.env_, backoff.next());
   }
 }
 

@@ -30,11 +30,10 @@ Async<Status> Supervisor::start(run::Runs& runs) {
   runs_ = &runs;
   // Followed from before the agents are looked at, so that no reason to start a round falls in
   // between.
-  log::SubscribeOptions options;
-  options.filter.kinds = {"MessageSent",  "MessagesReturned",  "AgentStateChanged",
-                          "AgentSpawned", "RunCompleted",      "RunFailed",
-                          "RunCancelled", "AgentStopRequested"};
-  auto events = ground_.log.subscribe(std::move(options));
+  log::EventFilter filter;
+  filter.kinds = {"MessageSent",  "MessagesReturned", "AgentStateChanged", "AgentSpawned",
+                  "RunCompleted", "RunFailed",        "RunCancelled",      "AgentStopRequested"};
+  log::Follower events(ground_.env, ground_.log, std::move(filter), "what gives agents work");
   auto agents = co_await all_agents(ground_.log.store());
   if (!agents) co_return fail(agents.error());
   for (const auto& agent : *agents) {
@@ -79,17 +78,10 @@ void Supervisor::look_later(AgentId agent, Time when) {
 }
 
 /// Whatever may give an agent something to do.
-Async<> Supervisor::follow(std::unique_ptr<log::Subscription> events) {
+Async<> Supervisor::follow(log::Follower events) {
   for (;;) {
-    auto frames = co_await events->next();
-    if (!frames) {
-      logging::error("the supervisor cannot follow the log: {}", frames.error().message());
-      co_return;
-    }
-    for (const auto& frame : *frames) {
-      const auto* event = std::get_if<EventPtr>(&frame);
-      if (event == nullptr) continue;
-      for (const auto& scope : (*event)->scopes) {
+    for (const auto& event : co_await events.next()) {
+      for (const auto& scope : event->scopes) {
         if (scope.family() != "agent") continue;
         if (const auto id = AgentId::parse(scope.id())) wanted_.insert(*id);
       }
@@ -180,26 +172,26 @@ Async<Status> Supervisor::try_start(AgentId id) {
 
 Async<Status> Supervisor::at_start(run::Draft& draft, const reeve::Run& run) {
   for (const auto& message : run.messages) {
-    draft.require(store::QueueHolds{inbox_queue(run.agent), message.str(), ""});
-    draft.write(store::QueueTake{inbox_queue(run.agent), message.str(), run.id.str()});
+    draft.require(store::QueueHolds{inbox_queue(*run.agent), message.str(), ""});
+    draft.write(store::QueueTake{inbox_queue(*run.agent), message.str(), run.id.str()});
   }
-  if (run.task) co_return co_await draft.add(fact::TaskStarted{*run.task, run.agent, run.id});
+  if (run.task) co_return co_await draft.add(fact::TaskStarted{*run.task, *run.agent, run.id});
   co_return Status();
 }
 
 Async<Status> Supervisor::at_end(run::Draft& draft, const reeve::Run& run, Ending ending,
                                  bool started, fact::RunEnd& end) {
-  auto agent = co_await draft.get<Agent>(run.agent);
+  auto agent = co_await draft.get<Agent>(*run.agent);
   if (!agent) co_return fail(agent.error());
   if (ending == Ending::completed) {
     end.messages = run.messages;
     for (const auto& message : run.messages)
-      draft.write(store::QueueAck{inbox_queue(run.agent), message.str()});
+      draft.write(store::QueueAck{inbox_queue(*run.agent), message.str()});
     if (run.task && !run.reported && agent->completes == Completes::success) {
       auto task = co_await draft.get<reeve::Task>(*run.task);
       if (!task) co_return fail(task.error());
       if (!is_ended(task->state)) {
-        auto done = co_await draft.add(fact::TaskCompleted{*run.task, run.agent, run.id, end.text});
+        auto done = co_await draft.add(fact::TaskCompleted{*run.task, *run.agent, run.id, end.text});
         if (!done) co_return done;
       }
     }
@@ -207,7 +199,7 @@ Async<Status> Supervisor::at_end(run::Draft& draft, const reeve::Run& run, Endin
     if (auto given = co_await give_back(draft, run, ending, started, end); !given) co_return given;
   }
   if (agent->stopping) {
-    co_return co_await draft.add(fact::AgentStopped{run.agent, agent->state, *agent->stopping});
+    co_return co_await draft.add(fact::AgentStopped{*run.agent, agent->state, *agent->stopping});
   }
   co_return Status();
 }
@@ -217,8 +209,8 @@ Async<Status> Supervisor::at_end(run::Draft& draft, const reeve::Run& run, Endin
 Async<Status> Supervisor::give_back(run::Draft& draft, const reeve::Run& run, Ending ending,
                                     bool started, fact::RunEnd& end) {
   const bool counted = ending != Ending::cancelled && (started || end.code == "spawn_failed");
-  const auto queue = inbox_queue(run.agent);
-  fact::MessagesReturned returned{run.agent, run.id, {}, counted, {}};
+  const auto queue = inbox_queue(*run.agent);
+  fact::MessagesReturned returned{*run.agent, run.id, {}, counted, {}};
   bool task_waits = false;
   for (const auto& id : run.messages) {
     auto message = co_await draft.get<Message>(id);
@@ -243,17 +235,17 @@ Async<Status> Supervisor::give_back(run::Draft& draft, const reeve::Run& run, En
     }
     draft.write(store::QueueAck{queue, id.str()});
     draft.write(store::QueuePush{
-        dead_queue(run.agent), id.str(), static_cast<int>(message->priority), {}, attempt});
+        dead_queue(*run.agent), id.str(), static_cast<int>(message->priority), {}, attempt});
     const auto reason = "failed " + std::to_string(attempt) + " times: " + end.code +
                         (end.error.empty() ? "" : ": " + end.error);
-    std::vector<Fact> facts{fact::MessageDeadLettered{run.agent, run.id, id, reason},
-                            fact::AgentNeedsAttention{run.agent, "a message " + reason}};
+    std::vector<Fact> facts{fact::MessageDeadLettered{*run.agent, run.id, id, reason},
+                            fact::AgentNeedsAttention{*run.agent, "a message " + reason}};
     if (message->task)
-      facts.emplace_back(fact::TaskFailed{*message->task, run.agent, run.id, reason});
+      facts.emplace_back(fact::TaskFailed{*message->task, *run.agent, run.id, reason});
     if (auto added = co_await add_all(draft, std::move(facts)); !added) co_return added;
   }
   if (run.task && task_waits) {
-    if (auto added = co_await draft.add(fact::TaskReturned{*run.task, run.agent, run.id}); !added)
+    if (auto added = co_await draft.add(fact::TaskReturned{*run.task, *run.agent, run.id}); !added)
       co_return added;
   }
   if (!returned.messages.empty()) co_return co_await draft.add(std::move(returned));

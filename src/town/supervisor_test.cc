@@ -24,7 +24,9 @@ TEST(Backoff, DoublesUpToItsLimit) {
 
 class SupervisorTest : public ::testing::TestWithParam<Backend> {
  protected:
-  SupervisorTest() { start_daemon(); }
+  explicit SupervisorTest(log::Log::Options log_options = {}) : world_(GetParam(), log_options) {
+    start_daemon();
+  }
   ~SupervisorTest() override { stop_daemon(); }
 
   void start_daemon() {
@@ -103,7 +105,7 @@ class SupervisorTest : public ::testing::TestWithParam<Backend> {
   }
   TaskState state_of(const reeve::Task& task) { return world_.get<reeve::Task>(task.id).state; }
 
-  World world_{GetParam()};
+  World world_;
   Ground ground_{world_.env, world_.log, "oak", "worker"};
   std::unique_ptr<Supervisor> supervisor_;
   std::unique_ptr<run::Runs> runs_;
@@ -438,6 +440,27 @@ TEST_P(SupervisorTest, AStartThatTheStoreRefusesIsTriedAgainLater) {
   EXPECT_EQ(world_.machine.started(), 0U);
   world_.env.advance(2s);
   ASSERT_TRUE(until_rounds(1));
+}
+
+/// Without a tail: what is followed is read from the store.
+class SupervisorWithoutATail : public SupervisorTest {
+ protected:
+  SupervisorWithoutATail() : SupervisorTest({.tail_bytes = 0}) {}
+};
+INSTANTIATE_TEST_SUITE_P(, SupervisorWithoutATail,
+                         ::testing::Values(Backend::memory, Backend::sqlite),
+                         run::testing::name_of);
+
+TEST_P(SupervisorWithoutATail, WorkBeginsOnceTheLogCanBeReadAgain) {
+  const auto ada = spawn("ada");
+  world_.quiet();
+  world_.store.unreadable = true;
+  assign(ada, "paint");
+  world_.quiet();
+  EXPECT_EQ(world_.machine.started(), 0U);
+  world_.store.unreadable = false;
+  world_.env.advance(1s);
+  EXPECT_TRUE(until_rounds(1));
 }
 
 }  // namespace
