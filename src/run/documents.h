@@ -29,11 +29,16 @@ REEVE_DOC(reeve::Task, TaskId, "task");
 REEVE_DOC(reeve::Message, MessageId, "message");
 REEVE_DOC(reeve::Run, RunId, "run");
 REEVE_DOC(reeve::Thread, ThreadId, "thread");
+REEVE_DOC(reeve::ThreadMessage, ThreadMessageId, "thread_message");
 #undef REEVE_DOC
 
 /// A document's words to be listed by.
 inline constexpr std::string_view kOpen = "open";  ///< agents, tasks and runs that are not over
 std::string agent_mark(const AgentId& agent);
+std::string thread_mark(const ThreadId& thread);
+std::string run_mark(const RunId& run);
+/// Of messages that wait for the agent and are a reason for a round.
+std::string work_mark(const AgentId& agent);
 std::string state_mark(std::string_view state);
 
 template <class D>
