@@ -98,8 +98,9 @@ Status from_json(const json::value& value, Event& out);
 /// The same text as write_json(to_json(event)), without parsing the payload.
 std::string event_json(const Event& event);
 
-/// Refuses what no store may take: a blank kind or origin, too many or doubled scopes, a payload
-/// over its limit.
+/// Refuses what no store may take: a blank kind or origin, a blank correlation or causation where
+/// there is one, schema 0, no id, too many or doubled scopes or the town's own, a payload that is
+/// no JSON object (by its first and last byte) or over its limit.
 Status check(const NewEvent& event);
 
 /// An opaque text that a client hands back to go on from there.
