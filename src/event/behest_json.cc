@@ -120,9 +120,8 @@ struct Projector {
     return Tagged{"ContextBuilt", {{"message_count", e.messages}}};
   }
   Out operator()(const ModelStarted& e) const {
-    return Tagged{
-        "ModelStarted",
-        {{"provider", e.provider}, {"model", e.model}, {"iteration", e.iteration}}};
+    return Tagged{"ModelStarted",
+                  {{"provider", e.provider}, {"model", e.model}, {"iteration", e.iteration}}};
   }
   Out operator()(const TextDelta& e) const { return Tagged{"TextDelta", {{"delta", e.delta}}}; }
   Out operator()(const ToolCallStarted& e) const {
@@ -163,9 +162,9 @@ struct Projector {
   Out operator()(const RunFinished& e) const {
     switch (e.ending) {
       case Ending::completed:
-        return Tagged{"RunCompleted",
-                      {{"finish_reason", finish_reason_of(e.code)},
-                       {"iterations", e.steps.value_or(0)}}};
+        return Tagged{
+            "RunCompleted",
+            {{"finish_reason", finish_reason_of(e.code)}, {"iterations", e.steps.value_or(0)}}};
       case Ending::cancelled: return Tagged{"RunCancelled", {}};
       case Ending::suspended: return std::nullopt;
       case Ending::stopped:
