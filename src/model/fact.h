@@ -234,8 +234,8 @@ using Fact =
                  fact::TaskStarted, fact::TaskProgressed, fact::TaskCompleted, fact::TaskFailed,
                  fact::TaskReturned, fact::MessageSent, fact::MessagesReturned,
                  fact::MessageDeadLettered, fact::ThreadStarted, fact::SessionStarted,
-                 fact::MessagesAppended, fact::RunStarted, fact::RunStopRequested, fact::RunSilent, fact::RunCompleted,
-                 fact::RunFailed, fact::RunCancelled>;
+                 fact::MessagesAppended, fact::RunStarted, fact::RunStopRequested, fact::RunSilent,
+                 fact::RunCompleted, fact::RunFailed, fact::RunCancelled>;
 
 /// The documents that a fact concerns: exactly those that apply() may change.
 struct Concerned {
