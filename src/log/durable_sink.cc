@@ -1,5 +1,6 @@
 #include "log/durable_sink.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/digest.h"
@@ -23,17 +24,12 @@ struct Joinable {
 };
 
 Joinable joinable(const AgentEvent& event) {
-  struct {
-    Joinable operator()(const TextDelta& e) { return {nullptr, &e.delta, "delta"}; }
-    Joinable operator()(const ReasoningDelta& e) { return {nullptr, &e.delta, "delta"}; }
-    Joinable operator()(const ToolCallDelta& e) { return {&e.id, &e.args_delta, "args_delta"}; }
-    Joinable operator()(const ToolOutputDelta& e) { return {&e.id, &e.delta, "delta"}; }
-    template <class T>
-    Joinable operator()(const T&) {
-      return {};
-    }
-  } of;
-  return std::visit(of, event);
+  if (const auto* e = std::get_if<TextDelta>(&event)) return {nullptr, &e->delta, "delta"};
+  if (const auto* e = std::get_if<ReasoningDelta>(&event)) return {nullptr, &e->delta, "delta"};
+  if (const auto* e = std::get_if<ToolCallDelta>(&event))
+    return {&e->id, &e->args_delta, "args_delta"};
+  if (const auto* e = std::get_if<ToolOutputDelta>(&event)) return {&e->id, &e->delta, "delta"};
+  return {};
 }
 
 /// A live delta's JSON. The texts of a model come by the hundred thousand: no tree is built for
@@ -49,9 +45,9 @@ std::string delta_json(const AgentEvent& event) {
     out += '}';
     return out;
   };
-  if (const auto* e = std::get_if<TextDelta>(&event); e != nullptr && e->more.empty())
+  if (const auto* e = std::get_if<TextDelta>(&event); e != nullptr)
     return plain("TextDelta", e->delta);
-  if (const auto* e = std::get_if<ReasoningDelta>(&event); e != nullptr && e->more.empty())
+  if (const auto* e = std::get_if<ReasoningDelta>(&event); e != nullptr)
     return plain("ReasoningDelta", e->delta);
   return write_json(to_json(event));
 }
@@ -124,20 +120,24 @@ DurableSink::DurableSink(Env& env, Log& log, SinkOptions options, SinkState stat
       state_(std::move(state)),
       scopes_(share(options_.context.scopes)) {
   if (options_.normaliser == nullptr) options_.normaliser = &standard_normaliser();
+  options_.context.durability = options_.durability;
 }
 
 Status DurableSink::emit(const AgentEvent& event, std::optional<std::uint64_t> number) {
-  const auto normal = classify(event);
+  const auto normal = options_.watched ? classify_watched(event) : classify(event);
   const bool observed = normal.fidelity == Fidelity::observed;
   if (observed) {
     const auto own = number.value_or(state_.next_delta);
-    state_.next_delta = own + 1;
+    state_.next_delta = std::max(state_.next_delta, own + 1);
     if (!state_.deltas_from) state_.deltas_from = own;
     publish(event, own);
+    if (options_.watched && (std::holds_alternative<RunStarted>(event) ||
+                             std::holds_alternative<RunFinished>(event))) {
+      if (keeps(options_.durability, normal.fidelity)) observe(event, normal.kind);
+      return {};
+    }
     const bool standard = options_.normaliser == &standard_normaliser();
-    // A snapshot of the state may say that a compaction began or ended.
-    const bool more_in_it = !standard || std::holds_alternative<StateSnapshot>(event);
-    if (!keeps(options_.durability, normal.fidelity) && !more_in_it) return {};
+    if (standard && !may_keep(options_.durability, event)) return {};
     if (standard && joinable(event).text != nullptr) {
       coalesce(event, normal.kind, own);
       return {};
@@ -223,6 +223,18 @@ void DurableSink::publish(const AgentEvent& event, std::uint64_t number) {
   } else {
     log_.publish(std::move(delta));
   }
+}
+
+/// Keeps an event that the normaliser is not asked about.
+void DurableSink::observe(const AgentEvent& event, std::string_view kind) {
+  NormalFact fact;
+  fact.kind = kind;
+  fact.fidelity = Fidelity::observed;
+  fact.scopes = options_.context.scopes;
+  fact.correlation = options_.context.correlation;
+  fact.causation = options_.context.causation;
+  fact.payload = to_json(event).as_object();
+  stage(std::move(fact));
 }
 
 void DurableSink::coalesce(const AgentEvent& event, std::string_view kind, std::uint64_t number) {

@@ -34,6 +34,9 @@ struct SinkOptions {
   RunContext context;
   std::uint64_t epoch = 1;
   Durability durability = Durability::compacted;
+  /// The run's life cycle is decided elsewhere: its driver's RunStarted and RunFinished are
+  /// observations (classify_watched), and the facts are committed by whoever holds its lease.
+  bool watched = false;
   const Normaliser* normaliser = nullptr;  ///< null: standard_normaliser(); outlives the sink
   Redactor redactor;                       ///< empty: nothing is taken out
   /// Where deltas go; empty: to the log's live followers.
@@ -51,6 +54,17 @@ struct SinkOptions {
 struct Staged {
   std::vector<NewEvent> events;
   std::vector<store::PutDoc> blobs;  ///< what events refer to by hash
+};
+
+/// Deltas of one kind and one tool call that become one event.
+struct JoinedDeltas {
+  std::string kind;
+  json::object payload;
+  std::string member;  ///< of the payload: where the text belongs
+  std::string text;
+  std::uint64_t from = 0;
+  std::uint64_t to = 0;
+  Time time{};
 };
 
 /// Where a run's AgentEvents go: deltas out to whoever follows live, at once, numbered and
@@ -89,18 +103,8 @@ class DurableSink {
   void set_epoch(std::uint64_t epoch) { options_.epoch = epoch; }
 
  private:
-  /// Deltas of one kind and one tool call that become one event.
-  struct Open {
-    std::string kind;
-    json::object payload;
-    std::string text;  ///< joined
-    std::string member;
-    std::uint64_t from = 0;
-    std::uint64_t to = 0;
-    Time time{};
-  };
-
   void publish(const AgentEvent& event, std::uint64_t number);
+  void observe(const AgentEvent& event, std::string_view kind);
   void coalesce(const AgentEvent& event, std::string_view kind, std::uint64_t number);
   void close_open();
   void stage(NormalFact fact);
@@ -113,7 +117,7 @@ class DurableSink {
   SharedScopes scopes_;
   Staged staged_;
   std::size_t staged_bytes_ = 0;
-  std::optional<Open> open_;
+  std::optional<JoinedDeltas> open_;
 };
 
 /// A text of a payload that was put away: its document is kBlobKind/SHA256, {"text": ...,

@@ -36,6 +36,7 @@ REEVE_NAME(TaskFailed);
 REEVE_NAME(TaskReturned);
 REEVE_NAME(MessageSent);
 REEVE_NAME(MessagesReturned);
+REEVE_NAME(MessagesHandled);
 REEVE_NAME(MessageDeadLettered);
 REEVE_NAME(ThreadStarted);
 REEVE_NAME(SessionStarted);
@@ -116,6 +117,10 @@ Concerned concerned(const Fact& fact) {
         out.messages = f.messages;
         out.agents = {f.agent};
         out.runs = {f.run};
+      },
+      [&](const fact::MessagesHandled& f) {
+        out.messages = f.messages;
+        out.agents = {f.agent};
       },
       [&](const fact::MessageDeadLettered& f) {
         out.messages = {f.message};
@@ -293,6 +298,10 @@ void apply(std::optional<Message>& message, const Fact& fact, Time) {
                           if (!contains(f.messages, message->id)) return;
                           message->state = MessageState::queued;
                           if (f.counted) ++message->attempt;
+                        },
+                        [&](const fact::MessagesHandled& f) {
+                          if (contains(f.messages, message->id))
+                            message->state = MessageState::handled;
                         },
                         [&](const fact::MessageDeadLettered& f) {
                           if (f.message != message->id) return;

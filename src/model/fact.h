@@ -143,6 +143,13 @@ struct MessagesReturned {
 };
 BOOST_DESCRIBE_STRUCT(MessagesReturned, (), (agent, run, messages, counted, not_before))
 
+/// Out of the inbox without a round: the tasks that they brought have ended meanwhile.
+struct MessagesHandled {
+  AgentId agent;
+  std::vector<MessageId> messages;
+};
+BOOST_DESCRIBE_STRUCT(MessagesHandled, (), (agent, messages))
+
 /// Tried too often: out of the inbox, in the dead letters.
 struct MessageDeadLettered {
   AgentId agent;
@@ -233,9 +240,10 @@ using Fact =
                  fact::AgentNeedsAttention, fact::TaskCreated, fact::TaskAssigned,
                  fact::TaskStarted, fact::TaskProgressed, fact::TaskCompleted, fact::TaskFailed,
                  fact::TaskReturned, fact::MessageSent, fact::MessagesReturned,
-                 fact::MessageDeadLettered, fact::ThreadStarted, fact::SessionStarted,
-                 fact::MessagesAppended, fact::RunStarted, fact::RunStopRequested, fact::RunSilent,
-                 fact::RunCompleted, fact::RunFailed, fact::RunCancelled>;
+                 fact::MessagesHandled, fact::MessageDeadLettered, fact::ThreadStarted,
+                 fact::SessionStarted, fact::MessagesAppended, fact::RunStarted,
+                 fact::RunStopRequested, fact::RunSilent, fact::RunCompleted, fact::RunFailed,
+                 fact::RunCancelled>;
 
 /// The documents that a fact concerns: exactly those that apply() may change.
 struct Concerned {

@@ -161,6 +161,8 @@ class RoundFolder {
   [[nodiscard]] Result<Fd> open_file(const char* name, int flags) const;
 
   [[nodiscard]] Result<RoundSpec> spec() const;
+  /// The spec's mark, also where the rest of it is of a newer version or makes no sense.
+  [[nodiscard]] Result<std::string> mark() const;
   [[nodiscard]] Status write_spec(const RoundSpec& spec) const;
   /// Replaces the standard input.
   [[nodiscard]] Status write_stdin(std::string_view text) const;

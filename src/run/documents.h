@@ -37,6 +37,8 @@ inline constexpr std::string_view kOpen = "open";  ///< agents, tasks and runs t
 std::string agent_mark(const AgentId& agent);
 std::string thread_mark(const ThreadId& thread);
 std::string run_mark(const RunId& run);
+/// Of messages that wait for the agent and are a reason for a round.
+std::string work_mark(const AgentId& agent);
 std::string state_mark(std::string_view state);
 
 template <class D>

@@ -114,6 +114,11 @@ Async<Status> Draft::fold_only(const Fact& fact, Time at) {
   co_return Status();
 }
 
+void Draft::add_staged(const log::Staged& staged) {
+  commit_.events.insert(commit_.events.end(), staged.events.begin(), staged.events.end());
+  commit_.writes.insert(commit_.writes.end(), staged.blobs.begin(), staged.blobs.end());
+}
+
 template <class D>
 void Draft::put_all() {
   for (const auto& [id, held] : holding<D>()) {

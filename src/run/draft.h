@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/env.h"
+#include "log/durable_sink.h"
 #include "model/fact.h"
 #include "run/documents.h"
 #include "store/store.h"
@@ -58,6 +59,7 @@ class Draft {
   Async<Status> fold_only(const Fact& fact, Time at);
   /// Adds an event that changes no document: a run's AgentEvent.
   void add_event(NewEvent event) { commit_.events.push_back(std::move(event)); }
+  void add_staged(const log::Staged& staged);
   /// Preconditions and bookkeeping: queues, epochs, names.
   void require(store::Precondition precondition) {
     commit_.require.push_back(std::move(precondition));

@@ -83,7 +83,7 @@ Async<Result<std::size_t>> Runs::recover() {
   for (auto& round : rounds) {
     const auto id = round->run().id;
     auto taken = co_await round->take_up();
-    if (!taken) {
+    if (!taken && !round->has_process()) {
       // not_found: committed, but its process was never begun; the daemon died in between.
       const bool begun = !taken.error().is(Errc::not_found);
       RunFinished verdict;
@@ -94,7 +94,7 @@ Async<Result<std::size_t>> Runs::recover() {
       ended(id);
       continue;
     }
-    ++found;
+    if (taken) ++found;
     group_.spawn("run " + id.str(), execute(std::move(round)));
   }
   co_return found;

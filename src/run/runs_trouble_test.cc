@@ -71,9 +71,11 @@ TEST_P(RunsTroubleTest, EventsThatTheStoreRefusesDoNotHoldUpTheRound) {
   world_.settle();
   world_.store.next = {{Errc::too_large, false}};
   world_.machine.out(claude_message("m1", "one"));
-  ASSERT_TRUE(world_.until_event("ErrorRecorded"));
+  ASSERT_TRUE(world_.until_event("CaptureFailed"));
   ASSERT_TRUE(finish(claude_message("m2", "two") + claude_result("two")));
   EXPECT_EQ(world_.count("RunCompleted"), 1U);
+  EXPECT_EQ(world_.payload("CaptureFailed").at("code"), "too_large");
+  EXPECT_EQ(world_.log.counters().capture_failures, 1U);
   EXPECT_EQ(messages(), std::vector<std::string>{"two"});
 }
 

@@ -133,18 +133,20 @@ class TroubledStore final : public store::ForwardingStore {
     if (down) co_return away();
     co_return co_await inner_->count(std::move(kind), std::move(mark));
   }
-  Async<Result<std::vector<store::QueueItem>>> ready(std::string queue, Time now,
-                                                     std::size_t limit) override {
+  using store::Store::ready;
+  Async<Result<std::vector<store::QueueItem>>> ready(std::string queue, Time now, std::size_t limit,
+                                                     store::QueuePlace after) override {
     const Call call(in_flight);
     if (down) co_return away();
     if (std::exchange(ready_throws, false)) throw BrokenInvariant("the test says so");
-    co_return co_await inner_->ready(std::move(queue), now, limit);
+    co_return co_await inner_->ready(std::move(queue), now, limit, after);
   }
-  Async<Result<std::vector<store::QueueItem>>> items(std::string queue,
-                                                     std::size_t limit) override {
+  using store::Store::items;
+  Async<Result<std::vector<store::QueueItem>>> items(std::string queue, std::size_t limit,
+                                                     store::QueuePlace after) override {
     const Call call(in_flight);
     if (down) co_return away();
-    co_return co_await inner_->items(std::move(queue), limit);
+    co_return co_await inner_->items(std::move(queue), limit, after);
   }
   Async<Result<std::optional<std::uint64_t>>> run_epoch(RunId run) override {
     const Call call(in_flight);

@@ -26,12 +26,15 @@ class ForwardingStore : public Store {
   Async<Result<std::uint64_t>> count(std::string kind, std::string mark) override {
     return inner_->count(std::move(kind), std::move(mark));
   }
-  Async<Result<std::vector<QueueItem>>> ready(std::string queue, Time now,
-                                              std::size_t limit) override {
-    return inner_->ready(std::move(queue), now, limit);
+  using Store::ready;
+  Async<Result<std::vector<QueueItem>>> ready(std::string queue, Time now, std::size_t limit,
+                                              QueuePlace after) override {
+    return inner_->ready(std::move(queue), now, limit, after);
   }
-  Async<Result<std::vector<QueueItem>>> items(std::string queue, std::size_t limit) override {
-    return inner_->items(std::move(queue), limit);
+  using Store::items;
+  Async<Result<std::vector<QueueItem>>> items(std::string queue, std::size_t limit,
+                                              QueuePlace after) override {
+    return inner_->items(std::move(queue), limit, after);
   }
   Async<Result<std::optional<std::uint64_t>>> run_epoch(RunId run) override {
     return inner_->run_epoch(run);

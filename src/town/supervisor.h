@@ -46,6 +46,7 @@ class Supervisor final : public run::Participant {
   Async<> start_rounds();
   Async<> consider(AgentId agent);
   Async<Status> try_start(AgentId agent);
+  Async<Status> acknowledge(AgentId agent, std::vector<MessageId> settled);
   Async<Status> give_back(run::Draft& draft, const reeve::Run& run, Ending ending, bool started,
                           fact::RunEnd& end);
   void look_later(AgentId agent, Time when);

@@ -25,7 +25,8 @@ class Tables final : public Facts {
   [[nodiscard]] std::vector<Doc> list(const DocQuery& query) const;
   [[nodiscard]] std::uint64_t count(const std::string& kind, const std::string& mark) const;
   [[nodiscard]] std::vector<QueueItem> items(const std::string& queue, std::size_t limit,
-                                             std::optional<Time> ready_at) const;
+                                             std::optional<Time> ready_at,
+                                             QueuePlace after = {}) const;
   /// By position: events()[0] is at position 1.
   [[nodiscard]] const std::vector<EventPtr>& events() const { return events_; }
 
@@ -39,16 +40,12 @@ class Tables final : public Facts {
     Doc doc;
     std::vector<std::string> marks;
   };
-  struct Queued {
-    QueueItem item;
-    std::uint64_t order = 0;
-  };
   struct Remembered {
     std::string digest;
     Committed answer;
     Time time{};
   };
-  using Queue = std::map<std::string, Queued, std::less<>>;
+  using Queue = std::map<std::string, QueueItem, std::less<>>;
 
   void write(const PutDoc& put);
   void write(const RemoveDoc& remove);
