@@ -38,8 +38,7 @@ struct CompactionSummary {
 BOOST_DESCRIBE_STRUCT(CompactionSummary, (), (in_flight, total, completed, failed, skipped))
 
 struct CompactionFact {
-  std::string_view
-      kind;  ///< ContextCompactionCompleted, ...Failed, ...Skipped, ...Cancelled, ...Started
+  std::string_view kind;  ///< ContextCompactionCompleted, ...Failed, ...Skipped, ...Cancelled, ...Started
   json::object payload;
 };
 

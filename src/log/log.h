@@ -165,7 +165,7 @@ class Subscription {
   std::chrono::nanoseconds told_at_{};
   std::deque<DeltaPtr> deltas_;
   std::size_t delta_bytes_ = 0;
-  std::deque<Gap> gaps_;                  // of deltas that were published before those in deltas_
+  std::deque<Gap> gaps_;  // of deltas that were published before those in deltas_
   std::map<RunId, std::size_t> waiting_;  // deltas_ by run; kept with `block` only
   std::set<RunId> impatient_;             // runs that waited in vain, until there is room again
   aio::Signal changed_;

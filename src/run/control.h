@@ -12,14 +12,13 @@
 namespace reeve::run {
 
 /// What a caller holds of a call that is under way: ends it, limits it, and carries data of the
-/// caller's own along with it. Copies share one state. Every function may be called from any
-/// thread, before the call, while it runs and after it.
+/// caller's own along with it. Copies share one state. Every function may be called from any thread,
+/// before the call, while it runs and after it.
 class Control {
  public:
   Control();
 
-  /// Ends what it controls, for good. A run that has not begun never begins. The first reason
-  /// stays.
+  /// Ends what it controls, for good. A run that has not begun never begins. The first reason stays.
   void cancel(std::string reason = "cancelled");
   [[nodiscard]] bool is_cancelled() const;
   /// Empty: not cancelled.

@@ -203,8 +203,7 @@ Async<Status> Supervisor::at_end(run::Draft& draft, const reeve::Run& run, Endin
       auto task = co_await draft.get<reeve::Task>(*run.task);
       if (!task) co_return fail(task.error());
       if (!is_ended(task->state)) {
-        auto done =
-            co_await draft.add(fact::TaskCompleted{*run.task, *run.agent, run.id, end.text});
+        auto done = co_await draft.add(fact::TaskCompleted{*run.task, *run.agent, run.id, end.text});
         if (!done) co_return done;
       }
     }
