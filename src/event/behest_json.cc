@@ -326,8 +326,8 @@ std::optional<json::object> project(const AgentEvent& event, const Context& cont
   if (!tagged) return std::nullopt;
   auto& members = tagged->members;
   if (const auto* told = foreign::kept(event, kProject)) foreign::overlay(members, *told);
-  const auto default_to = [&](const char* name, std::string value) {
-    if (!members.contains(name)) members[name] = std::move(value);
+  const auto default_to = [&](const char* name, const std::string& value) {
+    if (!members.contains(name)) members[name] = value;
   };
   default_to("run_id", context.run.str());
   if (tagged->name == "RunStarted") default_to("session_id", context.session.str());

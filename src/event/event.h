@@ -99,8 +99,8 @@ Status from_json(const json::value& value, Event& out);
 std::string event_json(const Event& event);
 
 /// Refuses what no store may take: a blank kind or origin, a blank correlation or causation where
-/// there is one, schema 0, no id, too many or doubled scopes or the town's own, a payload that is
-/// no JSON object (by its first and last byte) or over its limit.
+/// there is one, schema 0, no id, too many or doubled scopes or the town's own, a payload over its
+/// limit. That the payload is an object is the writer's affair: nobody parses it here.
 Status check(const NewEvent& event);
 
 /// An opaque text that a client hands back to go on from there.

@@ -73,9 +73,7 @@ TEST(EventsDraft, RejectsDuplicateScopes) {
   }));
 }
 
-TEST(EventsDraft, RefusesAPayloadThatIsNoObjectOrTooLarge) {
-  for (const char* bad : {"", "7", "[1]", R"("x")", "{"})
-    EXPECT_TRUE(refused([&](NewEvent& e) { e.payload = bad; })) << bad;
+TEST(EventsDraft, RefusesAPayloadOverItsLimit) {
   NewEvent event = sample();
   event.payload = R"({"x":")" + std::string(limits::kEventPayload, 'x') + R"("})";
   EXPECT_EQ(check(event).error().code(), Errc::too_large);
