@@ -88,10 +88,12 @@ class Daemon {
       group_.spawn("watch rounds", drive(spawner));
     group_.spawn("signals", watch_signals());
     auto status = co_await serve();
-    co_await serving_.join();
-    supervisor_.hold();
     co_await supervisor_.close();
     co_await runs_.close();
+    // Whoever waits or follows would hold up the end: all that is to be told has been told.
+    log_.close(Error(Errc::unavailable, "the daemon is stopping"));
+    server_.stop();
+    co_await serving_.join();
     group_.cancel();
     co_await group_.join();
     co_return status;
@@ -156,7 +158,6 @@ class Daemon {
     if (*stop_ != api::StopMode::daemon) co_await runs_.wait_idle();
     static_cast<void>(
         co_await tell(fact::DaemonStopped{std::string(enum_name(*stop_)) + ": " + reason_}));
-    server_.stop();
     co_return Status();
   }
 

@@ -49,6 +49,11 @@ void Log::publish(Delta delta) {
   for (auto* subscription : live_) subscription->take_delta(shared);
 }
 
+void Log::close(Error why) {
+  closed_ = std::move(why);
+  for (auto* subscription : subscriptions_) subscription->changed_.notify();
+}
+
 void Log::receive(const std::vector<EventPtr>& events) {
   for (const auto& event : events) {
     REEVE_CHECK(event->position == next(head_));

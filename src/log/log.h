@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "aio/signal.h"
@@ -83,6 +84,10 @@ class Log {
   /// Delivers a delta to whoever follows now. Nothing is kept. `after` is filled in.
   void publish(Delta delta);
 
+  /// Ends all following: every next() that has nothing at hand answers `why`, from here on and at
+  /// once. Commits go on.
+  void close(Error why);
+
  private:
   friend class Subscription;
   void receive(const std::vector<EventPtr>& events);
@@ -96,6 +101,7 @@ class Log {
   std::size_t tail_bytes_ = 0;
   std::vector<Subscription*> subscriptions_;
   std::vector<Subscription*> live_;  // those of them that want deltas
+  std::optional<Error> closed_;
 };
 
 /// One reader's place in the log. Destroying it ends it; no next() may be under way then.
@@ -108,7 +114,7 @@ class Subscription {
   /// Waits for something to deliver and answers it, in order, never empty. One call at a time.
   /// Cancelled or failed, it has lost nothing: the next call goes on. cursor_expired: retention
   /// removed what comes next. invalid_argument: it was to begin beyond the head, or its filter has
-  /// too many terms. Otherwise what Store::read fails with.
+  /// too many terms. Otherwise what Store::read fails with, or Log::close() said.
   Async<Result<std::vector<Frame>>> next();
   /// Everything up to here has been delivered, or was not for this reader.
   [[nodiscard]] Position position() const { return position_; }

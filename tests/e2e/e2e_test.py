@@ -6,15 +6,18 @@ Nothing here sleeps to let something happen: agents wait at a gate (a FIFO) that
 commands return when what they were asked for is so.
 """
 
+import http.client
 import json
 import os
 import pathlib
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 REEVE = ""
@@ -30,6 +33,25 @@ case "$prompt" in
   *) echo "done: $REEVE_AGENT" ;;
 esac
 """
+
+
+class Door(http.client.HTTPConnection):
+    """A connection to a town's daemon."""
+
+    def __init__(self, root):
+        super().__init__("town", timeout=PATIENCE)
+        self.path = str(root / ".reeve" / "daemon.sock")
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(PATIENCE)
+        self.sock.connect(self.path)
+
+    def ask(self, method, target, body=None):
+        """The answer's status and its JSON."""
+        self.request(method, target, None if body is None else json.dumps(body))
+        response = self.getresponse()
+        return response.status, json.loads(response.read())
 
 
 class Town(unittest.TestCase):
@@ -67,6 +89,11 @@ class Town(unittest.TestCase):
 
     def json(self, *words, **more):
         return json.loads(self.reeve("--json", *words, **more))
+
+    def door(self):
+        door = Door(self.root)
+        self.addCleanup(door.close)
+        return door
 
     def spawn(self, name, *more):
         return self.json("spawn", name, "--cli", str(self.agent), *more)
@@ -338,6 +365,28 @@ class Daemon(Town):
         kinds = self.kinds()
         self.assertLess(kinds.index("RunCompleted"), kinds.index("DaemonStopped"))
         self.assertEqual(self.json("task", "show", task)["task"]["state"], "completed")
+
+    def test_a_stop_answers_whoever_waits_and_is_not_held_up(self):
+        self.make_town()
+        task = self.at_the_gate()
+        waiting, following = self.door(), self.door()
+        self.assertEqual(waiting.ask("GET", "/v1/version")[0], 200)
+        waiting.request("GET", f"/v1/tasks/{task}/wait")
+        following.request("GET", "/v1/events?from=now", headers={"Accept": "text/event-stream"})
+        stream = following.getresponse()
+        self.assertTrue(stream.readline())
+        # What came after it is answered, so it is being answered too.
+        for _ in range(2):
+            self.assertEqual(self.door().ask("GET", "/v1/version")[0], 200)
+        began = time.monotonic()
+        self.reeve("stop", "--daemon")
+        self.assertLess(time.monotonic() - began, 4)
+        answer = waiting.getresponse()
+        problem = json.loads(answer.read())
+        self.assertEqual((answer.status, problem["code"], problem["detail"]),
+                         (503, "unavailable", "the daemon is stopping"))
+        self.assertIn(b'"the daemon is stopping"', stream.read())
+        self.open_gate()
 
     def test_rounds_go_on_without_the_daemon(self):
         self.make_town()
