@@ -10,6 +10,7 @@ import http.client
 import json
 import os
 import pathlib
+import select
 import shutil
 import signal
 import socket
@@ -365,6 +366,45 @@ class Daemon(Town):
         kinds = self.kinds()
         self.assertLess(kinds.index("RunCompleted"), kinds.index("DaemonStopped"))
         self.assertEqual(self.json("task", "show", task)["task"]["state"], "completed")
+
+    def drain(self):
+        """Asks the daemon to stop when its rounds have finished; answers a descriptor that is readable when it has."""
+        ended = os.pidfd_open(self.pid())
+        self.addCleanup(os.close, ended)
+        self.assertEqual(self.door().ask("POST", "/v1/daemon/stop", {"mode": "drain"})[0], 202)
+        return ended
+
+    def assert_cut_short(self, ended):
+        self.assertTrue(select.select([ended], [], [], PATIENCE)[0])
+        self.opened.close()
+        kinds = self.kinds()
+        self.assertLess(kinds.index("RunCancelled"), kinds.index("DaemonStopped"))
+        self.assertNotIn("RunCompleted", kinds[:kinds.index("DaemonStopped")])
+
+    def test_a_drain_is_cut_short_by_a_stop(self):
+        self.make_town()
+        self.at_the_gate()
+        ended = self.drain()
+        self.reeve("stop")
+        self.assert_cut_short(ended)
+
+    def test_a_drain_is_cut_short_by_a_signal_and_more_of_them_are_harmless(self):
+        self.make_town()
+        self.at_the_gate()
+        pid = self.pid()
+        ended = self.drain()
+        for _ in range(3):
+            os.kill(pid, signal.SIGTERM)
+        self.assert_cut_short(ended)
+
+    def test_a_drain_can_leave_rounds_to_the_next_daemon(self):
+        self.make_town()
+        task = self.at_the_gate()
+        self.drain()
+        self.reeve("stop", "--daemon")
+        self.open_gate()
+        self.assertEqual(self.json("wait", "--task", task)["state"], "completed")
+        self.assertEqual(self.kinds().count("RunStarted"), 1)
 
     def test_a_stop_answers_whoever_waits_and_is_not_held_up(self):
         self.make_town()
