@@ -232,6 +232,17 @@ class Work(Town):
         self.assertIn("codex", failed["payload"]["error"])
         self.assertEqual(self.json("list")[0]["agent"]["rounds_failed"], 1)
 
+    def test_the_doctor_tells_what_root_is_refused(self):
+        self.make_town()
+        self.reeve("spawn", "ada", "--cli", "claude", "--permissions", "bypass")
+        self.reeve("spawn", "bob", "--cli", "claude", "--permissions", "bypass", "--env", "IS_SANDBOX=1")
+        self.reeve("spawn", "cyd", "--cli", "claude")
+        findings = json.loads(self.run_reeve("--json", "doctor").stdout)
+        told = {f["subject"]: f for f in findings if "IS_SANDBOX" in f["text"]}
+        self.assertEqual(list(told), ["ada"] if os.getuid() == 0 else [])
+        for finding in told.values():
+            self.assertEqual(finding["verdict"], "bad")
+
     def test_a_failure_is_tried_again_later(self):
         self.make_town()
         self.spawn("ada")
