@@ -514,6 +514,69 @@ class Daemon(Town):
         self.assertIn("RunCancelled", self.kinds())
 
 
+class FullDisk(Town):
+    """A daemon for which the disk is full while a file is there (full_disk.cc)."""
+
+    def setUp(self):
+        super().setUp()
+        library = pathlib.Path(REEVE).parent / "libreeve_full_disk.so"
+        self.assertTrue(library.exists(), f"build it: {library}")
+        self.full = self.base / "full"
+        self.make_town(durability="disk")
+        self.env.update(LD_PRELOAD=str(library), REEVE_FULL_DISK=str(self.root / ".reeve"),
+                        REEVE_FULL_DISK_WHILE=str(self.full))
+        self.addCleanup(self.full.unlink, missing_ok=True)
+
+    def test_a_command_is_told_and_nothing_is_half_done(self):
+        self.spawn("ada")
+        pid, before = self.json("status")["pid"], self.events()
+        self.full.touch()
+        for words in (("assign", "ada", "paint"), ("send", "ada", "hello"), ("spawn", "bob", "--cli", "cat"),
+                      ("kill", "ada")):
+            error = json.loads(self.reeve("--json", *words, exit_code=1))
+            self.assertEqual(error["code"], "storage_full", words)
+            self.assertIn("full", error["detail"])
+        # What was there can be read, and is all that there is.
+        self.assertEqual(self.events(), before)
+        self.assertEqual(self.json("task", "list")["tasks"], [])
+        self.assertEqual(self.json("inbox", "ada")["messages"], [])
+        self.assertEqual([view["agent"]["state"] for view in self.json("list")], ["idle"])
+        self.full.unlink()
+        self.reeve("spawn", "bob", "--cli", str(self.agent))  # its name was not taken
+        self.assertEqual(self.json("wait", "--task", self.assign("ada", "paint"))["state"], "completed")
+        events = self.events()
+        self.assertEqual([event["position"] for event in events], list(range(1, len(events) + 1)))
+        self.assertEqual(events[:len(before)], before)
+        self.assertEqual(self.json("status")["pid"], pid, "the daemon has died of it")
+
+    def test_a_round_that_ends_meanwhile_loses_nothing(self):
+        task = self.at_the_gate()
+        pid = self.json("status")["pid"]
+        self.full.touch()
+        self.open_gate()
+        run = self.events("--kind", "RunStarted")[0]["payload"]["run"]["id"]
+        deadline = time.monotonic() + PATIENCE
+        while not (self.root / ".reeve" / "rounds" / run / "exit.json").exists():
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.01)
+        self.assertNotIn("RunCompleted", self.kinds())
+        self.assertEqual(self.json("task", "show", task)["task"]["state"], "running")
+        self.full.unlink()
+        self.assertEqual(self.json("wait", "--task", task), {"state": "completed", "result": "begun\nthrough the gate\n"})
+        self.assertEqual([self.kinds().count(kind) for kind in ("RunStarted", "RunCompleted")], [1, 1])
+        self.assertEqual(self.json("status")["pid"], pid, "the daemon has died of it")
+
+    def test_a_daemon_that_starts_on_it_says_why_it_cannot(self):
+        self.spawn("ada")
+        self.reeve("stop")
+        self.full.touch()
+        done = self.run_reeve("--json", "list")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertEqual(json.loads(done.stderr)["code"], "storage_full")
+        self.full.unlink()
+        self.assertEqual([view["agent"]["name"] for view in self.json("list")], ["ada"])
+
+
 if __name__ == "__main__":
     REEVE = os.path.abspath(sys.argv[1])
     unittest.main(argv=sys.argv[:1] + sys.argv[2:])
