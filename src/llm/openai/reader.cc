@@ -67,15 +67,27 @@ std::expected<void, ProviderError> Reader::feed(std::string_view bytes) {
 void Reader::take_bytes(std::string_view bytes) {
   begun_ = true;
   if (!plain_) {
-    // No line of a stream begins with a brace.
+    // No line of a stream begins with a brace. Blanks before the first word are kept until it says
+    // what this is.
     const auto first = bytes.find_first_not_of(" \t\r\n");
-    if (first == bytes.npos) return;
+    if (first == bytes.npos) {
+      if (count(bytes.size())) body_ += bytes;
+      return;
+    }
     plain_ = bytes[first] == '{';
+    if (!*plain_) {
+      const auto blanks = std::move(body_);
+      if (!blanks.empty()) take_stream(blanks);
+    }
   }
   if (*plain_) {
     if (count(bytes.size())) body_ += bytes;
-    return;
+  } else {
+    take_stream(bytes);
   }
+}
+
+void Reader::take_stream(std::string_view bytes) {
   const auto messages = decoder_.feed(bytes);
   if (!messages) {
     return fail_with(Trouble::answer_too_large, messages.error().message());

@@ -52,6 +52,7 @@ class Reader {
   };
 
   void take_bytes(std::string_view bytes);
+  void take_stream(std::string_view bytes);
   void take_message(const wire::SseMessage& message);
   void take_chunk(const json::value& chunk);
   void take_choice(const json::object& choice);
@@ -72,7 +73,7 @@ class Reader {
   Secret key_;
   wire::SseDecoder decoder_;
   std::optional<bool> plain_;  // a JSON body, not a stream; empty: not known yet
-  std::string body_;           // the plain one
+  std::string body_;           // the plain one, or the blanks before anything
   std::optional<ProviderError> error_;
   bool begun_ = false;
   bool told_ = false;

@@ -197,6 +197,16 @@ TEST(LlmOpenAiReader, AnEndWithoutAReasonIsACutToo) {
             Trouble::truncated_stream);
 }
 
+TEST(LlmOpenAiReader, BlanksBeforeEverythingBelongToIt) {
+  const auto bytes = transcript("text");
+  for (const auto* blanks : {"\n\n", "\r\n", " ", " \n\t\n"}) {
+    Reading whole;
+    const auto answer = told(whole.read(std::string(blanks) + bytes));
+    EXPECT_EQ(told(Reading().read(std::string(blanks) + bytes, 1)), answer)
+        << "\"" << blanks << "\"";
+  }
+}
+
 TEST(LlmOpenAiReader, WhatFollowsTheEndIsNotLookedAt) {
   Reading reading;
   const auto bytes = transcript("text");
