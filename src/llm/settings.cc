@@ -1,5 +1,7 @@
 #include "llm/settings.h"
 
+#include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -43,6 +45,13 @@ struct ScriptedForm {
 };
 BOOST_DESCRIBE_STRUCT(ScriptedForm, (), (kind, script, turns, by, repeat, model))
 
+/// A path as a person writes it: "~/" is the home folder.
+fs::path path_of(const fs::path& root, const std::string& written) {
+  const char* home = std::getenv("HOME");
+  if (written.starts_with("~/") && home != nullptr) return fs::path(home) / written.substr(2);
+  return root / written;
+}
+
 std::unexpected<Error> wrong(std::string text) {
   return fail(Errc::invalid_argument, std::move(text));
 }
@@ -66,7 +75,7 @@ Result<Form> read_form(const json::value& table) {
 
 Result<Secret> read_key(const OpenAiForm& form, const fs::path& root) {
   if (form.api_key_env) return secret_from_variable(*form.api_key_env);
-  if (form.api_key_file) return secret_from_file(root / *form.api_key_file);
+  if (form.api_key_file) return secret_from_file(path_of(root, *form.api_key_file));
   // Nobody else's server gets the variable that everybody has.
   if (!form.base_url) return secret_from_variable("OPENAI_API_KEY");
   return Secret();
@@ -108,7 +117,7 @@ Result<ProviderPlan> read_openai(std::string_view name, const json::value& table
   if (form->timeout_s < 1 || form->timeout_s > kDay)
     return wrong("timeout_s is from 1 to " + std::to_string(kDay));
   settings.timeout = std::chrono::seconds(form->timeout_s);
-  if (!form->ca_file.empty()) plan.ca_file = (root / form->ca_file).string();
+  if (!form->ca_file.empty()) plan.ca_file = path_of(root, form->ca_file).string();
   return plan;
 }
 
@@ -135,7 +144,7 @@ Result<ProviderPlan> read_scripted(const json::value& table, const fs::path& roo
   }
   if (form->turns || form->by || form->repeat || form->model)
     return wrong("the script's file says all of it: turns, by, repeat and model belong there");
-  const auto path = root / *form->script;
+  const auto path = path_of(root, *form->script);
   const auto value = read_script_file(path);
   if (!value) return fail(value.error());
   auto script = read_script(*value);

@@ -25,9 +25,10 @@ struct OpenAiPlan {
 };
 using ProviderPlan = std::variant<OpenAiPlan, Script>;
 
-/// One table. Relative paths in it begin at `root`. A key that cannot be read is no error here: it
-/// is the plan's, for the calls to answer. invalid_argument: no known kind, an unknown setting, a
-/// wrong one; the text names it. Other codes: a script's file cannot be read.
+/// One table. Relative paths in it begin at `root`, where the settings lie; "~/" is the home
+/// folder. A key that cannot be read is no error here: it is the plan's, for the calls to answer.
+/// invalid_argument: no known kind, an unknown setting, a wrong one; the text names it. Other
+/// codes: a script's file cannot be read.
 Result<ProviderPlan> read_provider(std::string_view name, const json::value& table,
                                    const std::filesystem::path& root);
 

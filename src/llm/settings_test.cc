@@ -65,6 +65,14 @@ TEST_F(LlmSettingsTest, AKeyThatCannotBeReadIsAnswerEnoughForTheCalls) {
             Errc::not_found);
 }
 
+TEST_F(LlmSettingsTest, AKeyMayLieInTheHomeFolder) {
+  write("key", "sk-home\n");
+  const std::string home = std::getenv("HOME") != nullptr ? std::getenv("HOME") : "";
+  ::setenv("HOME", root_.c_str(), 1);
+  EXPECT_EQ(openai(R"({"kind":"openai","api_key_file":"~/key"})").key.value().reveal(), "sk-home");
+  ::setenv("HOME", home.c_str(), 1);
+}
+
 TEST_F(LlmSettingsTest, OnlyOpenAiItselfGetsTheUsualVariable) {
   ::setenv("OPENAI_API_KEY", "sk-usual", 1);
   const auto own = openai(R"({"kind":"openai"})");
