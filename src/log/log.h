@@ -143,6 +143,8 @@ class Subscription {
   Async<Result<std::vector<Frame>>> next();
   /// Everything up to here has been delivered, or was not for this reader.
   [[nodiscard]] Position position() const { return position_; }
+  /// Where the log ends now.
+  [[nodiscard]] Position head() const { return log_.head(); }
 
  private:
   friend class Log;
