@@ -109,6 +109,8 @@ inline constexpr std::size_t kModelRequest = 64 << 20;
 inline constexpr std::size_t kModelAnswer = 8 << 20;
 /// One message of a model's stream: most hold a word, some the whole answer.
 inline constexpr std::size_t kModelMessage = kModelAnswer + (1 << 20);
+/// How often one call of a model may be tried: with the pauses between, some minutes.
+inline constexpr int kProviderTries = 10;
 /// What a model's server says of an error, as far as it is told on.
 inline constexpr std::size_t kModelComplaint = 1 << 10;
 /// A text that a schema's pattern is held against: std::regex recurses for each character, and the
