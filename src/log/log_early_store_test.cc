@@ -66,6 +66,19 @@ class EarlyStore final : public store::Store {
     info.head = told_;
     return info;
   }
+  Async<Result<store::Committed>> truncate(store::Truncation truncation) override {
+    return inner_->truncate(std::move(truncation));
+  }
+  Async<Result<store::Pruned>> prune(std::vector<Position> positions) override {
+    return inner_->prune(std::move(positions));
+  }
+  Async<Result<store::SnapshotPage>> snapshot(std::uint64_t after_rank,
+                                              std::size_t limit) override {
+    return inner_->snapshot(after_rank, limit);
+  }
+  Async<Result<store::SnapshotPage>> snapshot_of(std::vector<store::DocKey> keys) override {
+    return inner_->snapshot_of(std::move(keys));
+  }
   Async<Result<store::Lease>> acquire(std::string name, std::string holder, Duration ttl) override {
     return inner_->acquire(std::move(name), std::move(holder), ttl);
   }

@@ -157,6 +157,25 @@ class TroubledStore final : public store::Store {
     co_return co_await inner_->latest(std::move(filter), limit);
   }
   [[nodiscard]] store::LogInfo log() const override { return inner_->log(); }
+  Async<Result<store::Committed>> truncate(store::Truncation truncation) override {
+    const Call call(in_flight);
+    if (down) co_return away();
+    co_return co_await inner_->truncate(std::move(truncation));
+  }
+  Async<Result<store::Pruned>> prune(std::vector<Position> positions) override {
+    const Call call(in_flight);
+    if (down) co_return away();
+    co_return co_await inner_->prune(std::move(positions));
+  }
+  Async<Result<store::SnapshotPage>> snapshot(std::uint64_t after_rank,
+                                              std::size_t limit) override {
+    const Call call(in_flight);
+    co_return co_await inner_->snapshot(after_rank, limit);
+  }
+  Async<Result<store::SnapshotPage>> snapshot_of(std::vector<store::DocKey> keys) override {
+    const Call call(in_flight);
+    co_return co_await inner_->snapshot_of(std::move(keys));
+  }
   Async<Result<store::Lease>> acquire(std::string name, std::string holder, Duration ttl) override {
     co_return co_await inner_->acquire(std::move(name), std::move(holder), ttl);
   }
