@@ -9,7 +9,6 @@
 #include <spawn.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <array>
 #include <memory>
@@ -17,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "base/fd.h"
 #include "harness.h"
 
 extern char** environ;
@@ -100,20 +100,20 @@ std::optional<double> redis_events(const std::filesystem::path& folder, int clie
                                    bool sync_always) {
   const Server server(folder, sync_always);
   const std::string body(350, 'x');
-  const int poller = ::epoll_create1(EPOLL_CLOEXEC);
+  const Fd poller(::epoll_create1(EPOLL_CLOEXEC));
   std::vector<Client> all(static_cast<std::size_t>(clients));
   for (auto& client : all) {
     client.context = server.connect();
     if (client.context == nullptr) return std::nullopt;
     epoll_event event{.events = EPOLLIN, .data = {.ptr = &client}};
-    ::epoll_ctl(poller, EPOLL_CTL_ADD, client.context->fd, &event);
+    ::epoll_ctl(poller.get(), EPOLL_CTL_ADD, client.context->fd, &event);
   }
   std::uint64_t number = 0, events = 0;
   const auto start = Clock::now();
   for (auto& client : all) send(client, ++number, body);
   std::array<epoll_event, 64> ready{};
   while (Clock::now() - start < kWindow) {
-    const int n = ::epoll_wait(poller, ready.data(), static_cast<int>(ready.size()), 100);
+    const int n = ::epoll_wait(poller.get(), ready.data(), static_cast<int>(ready.size()), 100);
     for (int i = 0; i < n; ++i) {
       auto& client = *static_cast<Client*>(ready[static_cast<std::size_t>(i)].data.ptr);
       if (redisBufferRead(client.context) != REDIS_OK)
@@ -134,7 +134,6 @@ std::optional<double> redis_events(const std::filesystem::path& folder, int clie
   }
   const auto took = Seconds(Clock::now() - start).count();
   for (auto& client : all) redisFree(client.context);
-  ::close(poller);
   return static_cast<double>(events) / took;
 }
 

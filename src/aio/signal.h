@@ -25,6 +25,7 @@ class Signal {
  private:
   asio::steady_timer timer_;
   std::uint64_t generation_ = 0;
+  std::size_t waiting_ = 0;  // most notifications find nobody: they cost nothing
 };
 
 }  // namespace reeve::aio

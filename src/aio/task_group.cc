@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "aio/settled.h"
 #include "base/logging.h"
 
 namespace reeve::aio {
@@ -38,37 +39,38 @@ TaskGroup::TaskGroup(asio::any_io_executor executor, OnFailure on_failure)
 
 TaskGroup::~TaskGroup() {
   if (children_.empty()) return;
-  for (const auto& child : children_) logging::error("task {} outlives its group", child.name);
+  for (const auto& child : children_) logging::error("task {} outlives its group", child->name);
   std::abort();
 }
 
-void TaskGroup::spawn(std::string name, Async<> work) {
-  const auto child = children_.emplace(children_.end());
+TaskGroup::Stopper TaskGroup::spawn(std::string name, Async<> work) {
+  const auto child = std::make_shared<Child>();
   child->name = std::move(name);
-  auto done = [this, child](const std::exception_ptr& thrown) {
+  const auto place = children_.insert(children_.end(), child);
+  auto done = [this, place](const std::exception_ptr& thrown) {
     if (thrown && !is_cancellation(thrown)) {
       if (on_failure_) {
-        on_failure_(child->name, thrown);
+        on_failure_((*place)->name, thrown);
       } else {
-        logging::error("task {} failed: {}", child->name, what(thrown));
+        logging::error("task {} failed: {}", (*place)->name, what(thrown));
       }
     }
-    children_.erase(child);
+    children_.erase(place);
     if (children_.empty()) emptied_.notify();
   };
-  asio::co_spawn(executor_, std::move(work),
+  asio::co_spawn(executor_, settled(std::move(work)),
                  asio::bind_cancellation_slot(child->stop.slot(), std::move(done)));
+  return Stopper(child);
 }
 
 void TaskGroup::cancel() {
-  // A child may end, and start others, while it is being cancelled: walk over a copy of who is
-  // there now.
-  std::vector<std::list<Child>::iterator> now;
-  for (auto child = children_.begin(); child != children_.end(); ++child) now.push_back(child);
-  for (const auto child : now) {
-    // Ending is posted, never inline, so the iterators stay good.
-    child->stop.emit(asio::cancellation_type::terminal);
-  }
+  // A child may end, and start others, while it is being cancelled: walk over who is there now.
+  const std::vector<std::shared_ptr<Child>> now(children_.begin(), children_.end());
+  for (const auto& child : now) child->stop.emit(asio::cancellation_type::terminal);
+}
+
+void TaskGroup::Stopper::operator()() const {
+  if (const auto child = child_.lock()) child->stop.emit(asio::cancellation_type::terminal);
 }
 
 Async<> TaskGroup::join() {

@@ -6,6 +6,7 @@
 #include <exception>
 #include <functional>
 #include <list>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -30,8 +31,10 @@ class TaskGroup {
   TaskGroup& operator=(const TaskGroup&) = delete;
   ~TaskGroup();
 
+  /// Asks one child to end, as cancel() asks all of them. Nothing happens once it has ended.
+  class Stopper;
   /// Starts `work` soon. The coroutine takes its parameters by value. `name` appears in failures.
-  void spawn(std::string name, Async<> work);
+  Stopper spawn(std::string name, Async<> work);
   /// Asks every child to end: its current wait throws operation_aborted.
   void cancel();
   /// Returns when no child is left. Waits on even if the caller is cancelled.
@@ -47,8 +50,19 @@ class TaskGroup {
   };
   asio::any_io_executor executor_;
   OnFailure on_failure_;
-  std::list<Child> children_;
+  std::list<std::shared_ptr<Child>> children_;
   Signal emptied_;
+};
+
+class TaskGroup::Stopper {
+ public:
+  Stopper() = default;
+  void operator()() const;
+
+ private:
+  friend class TaskGroup;
+  explicit Stopper(std::weak_ptr<Child> child) : child_(std::move(child)) {}
+  std::weak_ptr<Child> child_;
 };
 
 /// What an exception says, for logs.

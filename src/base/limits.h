@@ -86,6 +86,11 @@ inline constexpr std::size_t kName = 64;
 /// An HTTP request's line and headers: tokens and cookies are a few KB; this is what a stranger may
 /// make us keep before we know who it is.
 inline constexpr std::size_t kHttpHead = 32 << 10;
+/// A URL that our own client asks for: what servers commonly take in a request's line.
+inline constexpr std::size_t kUrl = 8 << 10;
+/// Unused connections that our own client keeps to one origin: as many as are asked at a time in
+/// quiet moments.
+inline constexpr std::size_t kKeptConnections = 4;
 /// Connections that one server holds at a time: below the usual 1024 descriptors of a process, with
 /// room for the store and for children.
 inline constexpr std::size_t kConnections = 768;
@@ -96,6 +101,26 @@ inline constexpr std::size_t kResponseBody = 64 << 20;
 inline constexpr std::size_t kSseMessage = kEventPayload + (1 << 20);
 /// How often a message is tried before it goes to the dead letters.
 inline constexpr int kMessageAttempts = 3;
+/// A tool call, where the tool does not say: a test suite runs this long.
+inline constexpr auto kToolTimeout = 120s;
+/// What a model is shown of a tool's result, where the tool does not say: some 16,000 tokens.
+inline constexpr std::size_t kToolOutput = 64 << 10;
+/// A key or token from a variable or a file: tokens with claims in them reach a few KB.
+inline constexpr std::size_t kSecret = 16 << 10;
+/// What is sent to a model: beyond the longest context of any, images in it included.
+inline constexpr std::size_t kModelRequest = 64 << 20;
+/// What a model answers, with its reasoning and the arguments of its calls: the longest outputs are
+/// some 128,000 tokens.
+inline constexpr std::size_t kModelAnswer = 8 << 20;
+/// One message of a model's stream: most hold a word, some the whole answer.
+inline constexpr std::size_t kModelMessage = kModelAnswer + (1 << 20);
+/// What a model's server says of an error, as far as it is told on.
+inline constexpr std::size_t kModelComplaint = 1 << 10;
+/// A text that a schema's pattern is held against: std::regex recurses for each character, and the
+/// stack is 8 MB.
+inline constexpr std::size_t kPatternText = 4 << 10;
+/// What one tool call may tell while it runs; the rest is in its result.
+inline constexpr std::size_t kToolDeltas = 4 << 20;
 /// JSON nesting: deep enough for tool schemas, shallow enough for the stack.
 inline constexpr std::size_t kJsonDepth = 128;
 

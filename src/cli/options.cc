@@ -8,10 +8,20 @@ namespace reeve::cli {
 
 struct Options::State {
   CLI::App app;
-  std::vector<std::pair<std::string*, std::unique_ptr<std::vector<std::string>>>> texts;
+  std::string* text = nullptr;     ///< its target, where the command takes a text
+  std::vector<std::string> words;  ///< ... as they came
+  std::size_t positionals = 0;     ///< declared; with a text: those before it
+
+  [[nodiscard]] bool takes_value(const std::string& option) const;
+  [[nodiscard]] bool marks_text(std::vector<std::string>& args) const;
 };
 
 namespace {
+
+/// "-x", "--x" and "--", but neither "-" nor "-5".
+bool looks_like_option(std::string_view word) {
+  return word.size() > 1 && word[0] == '-' && (word[1] < '0' || word[1] > '9');
+}
 
 /// Empty: it is a number of seconds that a clock can count (some thirty years at most).
 std::string seconds_or_why_not(const std::string& text) {
@@ -22,6 +32,29 @@ std::string seconds_or_why_not(const std::string& text) {
 }
 
 }  // namespace
+
+/// Of an option without "=": whether the next word is its value.
+bool Options::State::takes_value(const std::string& option) const {
+  const auto* known = app.get_option_no_throw(option);
+  return known != nullptr && known->get_items_expected_max() > 0;
+}
+
+/// Puts "--" before a text of several words, so that no word of it is an option. False: the text
+/// can only be the one argument, since an option follows it.
+bool Options::State::marks_text(std::vector<std::string>& args) const {
+  std::size_t seen = 0;
+  for (std::size_t at = 0; at < args.size() && args[at] != "--"; ++at) {
+    if (looks_like_option(args[at])) {
+      if (takes_value(args[at])) ++at;
+    } else if (seen++ == positionals) {
+      if (at + 1 == args.size()) return true;
+      if (looks_like_option(args[at + 1])) return false;
+      args.insert(args.begin() + static_cast<std::ptrdiff_t>(at), "--");
+      return true;
+    }
+  }
+  return true;
+}
 
 Options::Options(std::string_view name, std::string_view summary, std::string_view examples)
     : state_(std::make_unique<State>()) {
@@ -35,12 +68,16 @@ Options::Options(std::string_view name, std::string_view summary, std::string_vi
 Options::~Options() = default;
 
 void Options::positional(const char* name, std::string& target, const char* help, bool required) {
+  ++state_->positionals;
   state_->app.add_option(name, target, help)->required(required);
 }
 void Options::text(const char* name, std::string& target, const char* help, bool required) {
-  auto& [to, words] =
-      state_->texts.emplace_back(&target, std::make_unique<std::vector<std::string>>());
-  state_->app.add_option(name, *words, help)
+  state_->text = &target;
+  state_->app
+      .add_option(name, state_->words,
+                  std::string(help) +
+                      ". One argument in quotes, or every word up to the end of the line: then "
+                      "options stand before it")
       ->required(required)
       ->expected(required ? 1 : 0, 1 << 20)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
@@ -78,19 +115,30 @@ void Options::choice(const char* name, std::string& target, std::vector<std::str
       ->capture_default_str();
 }
 
+void Options::section(const char* heading) { state_->app.option_defaults()->group(heading); }
+
 Result<std::optional<std::string>> Options::parse(std::span<const std::string> args) {
-  std::vector<std::string> reversed(args.rbegin(), args.rend());
+  std::vector<std::string> line(args.begin(), args.end());
+  const bool many_words = state_->text == nullptr || state_->marks_text(line);
+  std::ranges::reverse(line);
+  const auto refuse = [&](const std::string& why) {
+    return fail(Errc::invalid_argument,
+                why + (many_words ? "" : "\n(put a text with dashes in quotes)") + "\n(" +
+                    state_->app.get_name() + " --help says more)");
+  };
   try {
-    state_->app.parse(reversed);
+    state_->app.parse(line);
   } catch (const CLI::CallForHelp&) {
     return std::optional(help());
   } catch (const CLI::ParseError& error) {
-    return fail(Errc::invalid_argument,
-                std::string(error.what()) + "\n(" + state_->app.get_name() + " --help says more)");
+    return refuse(error.what());
   }
-  for (auto& [target, words] : state_->texts) {
-    for (const auto& word : *words) *target += (target->empty() ? "" : " ") + word;
+  const auto& words = state_->words;
+  if (!many_words && words.size() > 1) {
+    return refuse("an option stands between \"" + words[0] + "\" and \"" + words[1] +
+                  "\": is it a part of the text?");
   }
+  for (const auto& word : words) *state_->text += (state_->text->empty() ? "" : " ") + word;
   return std::optional<std::string>();
 }
 

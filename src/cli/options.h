@@ -21,7 +21,8 @@ class Options {
   ~Options();
 
   void positional(const char* name, std::string& target, const char* help, bool required = true);
-  /// All words that are left, joined by blanks where a text is wanted.
+  /// What a person says, the last positional: one argument, behind which options may follow, or
+  /// every word up to the end of the line, whatever it looks like, joined by blanks.
   void text(const char* name, std::string& target, const char* help, bool required = true);
   void rest(const char* name, std::vector<std::string>& target, const char* help);
   /// `name`: "--role", or "-n,--name".
@@ -33,6 +34,8 @@ class Options {
   void flag(const char* name, bool& target, const char* help);
   void choice(const char* name, std::string& target, std::vector<std::string> choices,
               const char* help);
+  /// What is declared from here on stands below this heading in the help.
+  void section(const char* heading);
 
   /// Sets the targets. Empty: go on. A text: print it and end with 0 (help). invalid_argument: what
   /// is wrong with `args`.

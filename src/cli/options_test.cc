@@ -38,27 +38,62 @@ TEST_F(OptionsTest, WhatIsRequiredMustBeThereAndWhatIsTooMuchMustNot) {
   EXPECT_TRUE(parse({"a", "--nonsense"}).error().message().contains("reeve paint --help"));
 }
 
-TEST_F(OptionsTest, ATextIsAllWordsThatAreLeftJoined) {
-  std::string to;
-  std::string text;
-  bool urgent = false;
-  options_.positional("TO", to, "...");
-  options_.text("TEXT", text, "...");
-  options_.flag("--urgent", urgent, "...");
-  ASSERT_TRUE(parse({"ada", "paint", "the  red", "--urgent", "door"}));
-  EXPECT_EQ(to, "ada");
-  EXPECT_EQ(text, "paint the  red door");
-  EXPECT_TRUE(urgent);
+class TextTest : public OptionsTest {
+ protected:
+  TextTest() {
+    options_.positional("TO", to_, "...");
+    options_.text("TEXT", text_, "...");
+    options_.flag("-u,--urgent", urgent_, "...");
+    options_.value("--tag", tag_, "...");
+  }
+  std::string to_;
+  std::string text_;
+  bool urgent_ = false;
+  std::string tag_;
+};
+
+TEST_F(TextTest, IsEveryWordUpToTheEndWhateverItLooksLike) {
+  ASSERT_TRUE(parse({"ada", "use", "the  new", "--urgent", "flag", "--", "-x", "--nonsense"}));
+  EXPECT_EQ(to_, "ada");
+  EXPECT_EQ(text_, "use the  new --urgent flag -- -x --nonsense");
+  EXPECT_FALSE(urgent_);
 }
 
-TEST_F(OptionsTest, BehindTwoDashesNothingIsAnOption) {
-  std::string text;
-  bool urgent = false;
-  options_.text("TEXT", text, "...");
-  options_.flag("--urgent", urgent, "...");
-  ASSERT_TRUE(parse({"--", "use", "--urgent", "-x"}));
-  EXPECT_EQ(text, "use --urgent -x");
-  EXPECT_FALSE(urgent);
+TEST_F(TextTest, HasItsOptionsBeforeIt) {
+  ASSERT_TRUE(parse({"--tag", "door", "ada", "-u", "paint", "it", "--tag"}));
+  EXPECT_EQ(to_, "ada");
+  EXPECT_EQ(text_, "paint it --tag");
+  EXPECT_TRUE(urgent_);
+  EXPECT_EQ(tag_, "door");
+}
+
+TEST_F(TextTest, AsOneArgumentHasOptionsBehindItToo) {
+  ASSERT_TRUE(parse({"ada", "use the --tag flag", "--urgent", "--tag=door"}));
+  EXPECT_EQ(text_, "use the --tag flag");
+  EXPECT_TRUE(urgent_);
+  EXPECT_EQ(tag_, "door");
+}
+
+TEST_F(TextTest, WhereItEndsIsAskedWhenItCannotBeTold) {
+  // A wrong guess would take words away from the text, or an option from the command.
+  for (const auto& args : {Args{"ada", "use", "--urgent", "please"},
+                           {"ada", "use", "--nonsense"},
+                           {"ada", "use", "--", "please"}}) {
+    const auto refused = parse(args);
+    ASSERT_FALSE(refused);
+    EXPECT_TRUE(refused.error().message().contains("quotes")) << refused.error().message();
+  }
+}
+
+TEST_F(TextTest, BehindTwoDashesNothingIsAnOption) {
+  ASSERT_TRUE(parse({"ada", "--", "--urgent", "-x"}));
+  EXPECT_EQ(text_, "--urgent -x");
+  EXPECT_FALSE(urgent_);
+}
+
+TEST_F(TextTest, MayBeginWithANumberBelowZero) {
+  ASSERT_TRUE(parse({"ada", "-5", "degrees"}));
+  EXPECT_EQ(text_, "-5 degrees");
 }
 
 TEST_F(OptionsTest, ATextMayBeOneDashOrHaveLines) {
@@ -123,6 +158,13 @@ TEST_F(OptionsTest, AChoiceIsOneOfItsWords) {
   EXPECT_EQ(state, "closed");
   EXPECT_TRUE(refused({"--state", "ajar"}));
   EXPECT_TRUE(parse({"--state", "ajar"}).error().message().contains("closed"));
+}
+
+TEST_F(OptionsTest, ASectionHasItsHeading) {
+  std::string what;
+  options_.section("Everywhere");
+  options_.value("--what", what, "...");
+  EXPECT_TRUE(options_.help().contains("Everywhere:\n  --what"));
 }
 
 TEST_F(OptionsTest, HelpSaysWhatItDoesWhatItTakesAndExamples) {

@@ -8,62 +8,71 @@
 namespace reeve::cli {
 namespace {
 
-/// Options that stand before or behind any command.
-struct Global {
-  std::vector<std::string> rest;
+/// What stands before the command's name.
+struct Front {
   std::optional<std::string> town;
   bool json = false;
   bool help = false;
   bool version = false;
 };
 
-Result<Global> read_global(std::span<const std::string> args) {
-  Global global;
-  bool literal = false;
-  for (std::size_t i = 0; i < args.size(); ++i) {
-    const auto& arg = args[i];
-    if (literal || (arg != "--town" && arg != "-t" && arg != "--json" &&
-                    !arg.starts_with("--town=") && arg != "--")) {
-      const bool first = global.rest.empty();
-      if (first && (arg == "--help" || arg == "-h"))
-        global.help = true;
-      else if (first && arg == "--version")
-        global.version = true;
-      else
-        global.rest.push_back(arg);
-      continue;
-    }
-    if (arg == "--") {
-      literal = true;
-      global.rest.push_back(arg);
-    } else if (arg == "--json") {
-      global.json = true;
+/// Takes --json and --town away from the front of `args`. Behind a command's name they are options
+/// of the command, so that they can be words of its text.
+Status take_global(std::span<const std::string>& args, Front& front) {
+  for (; !args.empty(); args = args.subspan(1)) {
+    const auto& arg = args[0];
+    if (arg == "--json") {
+      front.json = true;
     } else if (arg.starts_with("--town=")) {
-      global.town = arg.substr(7);
-    } else if (i + 1 < args.size()) {
-      global.town = args[++i];
+      front.town = arg.substr(7);
+    } else if (arg == "--town" || arg == "-t") {
+      if (args.size() < 2) return fail(Errc::invalid_argument, arg + " wants a folder");
+      args = args.subspan(1);
+      front.town = args[0];
     } else {
-      return fail(Errc::invalid_argument, arg + " wants a folder");
+      return {};
     }
   }
-  return global;
+  return {};
 }
 
-/// The entry that the first one or two words name, and how many words that took.
-std::pair<const Entry*, std::size_t> find(std::span<const std::string> words,
-                                          std::span<const Entry* const> entries) {
-  const Entry* found = nullptr;
-  std::size_t used = 0;
-  for (const auto* entry : entries) {
-    const std::string one = words.empty() ? "" : words[0];
-    const std::string two = words.size() < 2 ? one : one + " " + words[1];
-    if (entry->name == two && two != one) return {entry, 2};
-    if (entry->name == one) {
-      found = entry;
-      used = 1;
+Result<Front> read_front(std::span<const std::string>& args) {
+  Front front;
+  for (;;) {
+    if (auto taken = take_global(args, front); !taken) return fail(taken.error());
+    if (args.empty()) return front;
+    const auto& arg = args[0];
+    if (arg == "--help" || arg == "-h")
+      front.help = true;
+    else if (arg == "--version")
+      front.version = true;
+    else
+      return front;
+    args = args.subspan(1);
+  }
+}
+
+/// The entry that the first one or two words name; takes them away from `args`, and what stands
+/// between them.
+const Entry* find(std::span<const std::string>& args, std::span<const Entry* const> entries,
+                  Front& front) {
+  const auto named = [&](const std::string& name) -> const Entry* {
+    const auto found = std::ranges::find(entries, name, [](const Entry* e) { return e->name; });
+    return found == entries.end() ? nullptr : *found;
+  };
+  if (args.empty()) return nullptr;
+  auto behind = args.subspan(1);
+  auto with_between = front;
+  if (take_global(behind, with_between) && !behind.empty()) {
+    if (const auto* entry = named(args[0] + " " + behind[0])) {
+      front = with_between;
+      args = behind.subspan(1);
+      return entry;
     }
   }
-  return {found, used};
+  const auto* entry = named(args[0]);
+  if (entry != nullptr) args = args.subspan(1);
+  return entry;
 }
 
 void print_overview(Session& session, std::span<const Entry* const> entries) {
@@ -114,26 +123,31 @@ Result<client::Client> Session::client() const {
 void Session::print(std::string_view line) { out << line << '\n' << std::flush; }
 
 int run_program(std::span<const std::string> args, std::span<const Entry> more, Session session) {
-  auto global = read_global(args);
-  if (!global) return report(session, global.error());
-  session.town = global->town;
-  session.json = global->json;
+  const auto refuse = [&](const Error& error) {
+    // It may stand behind what is wrong.
+    session.json = session.json || std::ranges::find(args, "--json") != args.end();
+    return report(session, error);
+  };
+  auto words = args;
+  auto front = read_front(words);
+  if (!front) return refuse(front.error());
   std::vector<const Entry*> entries;
   for (const auto& entry : commands()) entries.push_back(&entry);
   for (const auto& entry : more) entries.push_back(&entry);
 
-  auto words = std::span<const std::string>(global->rest);
-  if (global->version) {
+  if (front->version) {
     session.print("reeve " + session.version);
     return 0;
   }
-  const bool asks_help = global->help || (!words.empty() && words[0] == "help");
+  const bool asks_help = front->help || (!words.empty() && words[0] == "help");
   if (!words.empty() && words[0] == "help") words = words.subspan(1);
   if (words.empty()) {
     print_overview(session, entries);
     return asks_help ? 0 : describe(Errc::invalid_argument).exit_code;
   }
-  const auto [entry, used] = find(words, entries);
+  const auto* entry = find(words, entries, *front);
+  session.town = front->town;
+  session.json = front->json;
   if (entry == nullptr) {
     // A family of commands, or a slip.
     std::vector<std::string> names;
@@ -143,24 +157,26 @@ int run_program(std::span<const std::string> args, std::span<const Entry> more, 
       if (known->name.starts_with(words[0] + " "))
         family += "\n  reeve " + std::string(known->name) + "  " + std::string(known->summary);
     }
-    if (!family.empty())
-      return report(session, Error(Errc::invalid_argument, "one of these:" + family));
+    if (!family.empty()) return refuse(Error(Errc::invalid_argument, "one of these:" + family));
     std::string hint;
     for (const auto& near : near_names(words[0], names))
       hint += (hint.empty() ? ": did you mean " : " or ") + near;
-    return report(session, Error(Errc::invalid_argument,
-                                 "no command " + words[0] +
-                                     (hint.empty() ? " (reeve help lists them)" : hint + "?")));
+    return refuse(
+        Error(Errc::invalid_argument,
+              "no command " + words[0] + (hint.empty() ? " (reeve help lists them)" : hint + "?")));
   }
   const auto command = entry->make();
   Options options(entry->name, entry->summary, entry->examples);
   command->declare(options);
+  options.section("Everywhere");
+  options.value("-t,--town", session.town, "The town of that folder, instead of this one");
+  options.flag("--json", session.json, "The answer as JSON, for programs");
   if (asks_help) {
     session.out << options.help();
     return 0;
   }
-  auto parsed = options.parse(words.subspan(used));
-  if (!parsed) return report(session, parsed.error());
+  auto parsed = options.parse(words);
+  if (!parsed) return refuse(parsed.error());
   if (*parsed) {
     session.out << **parsed;
     return 0;

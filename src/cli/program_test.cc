@@ -31,7 +31,17 @@ class Probe final : public Command {
   std::vector<std::string> words_;
 };
 
+class Say final : public Command {
+  void declare(Options& options) override { options.text("TEXT", text_, "..."); }
+  Status run(Session& session) override {
+    seen = {"say", {text_}, session.town, session.json};
+    return {};
+  }
+  std::string text_;
+};
+
 constexpr std::array kProbes{
+    Entry{"say", "Says", "", make_command<Say>},
     Entry{"probe", "Probes", "  reeve probe x\n", make_command<Probe<1>>},
     Entry{"door open", "Opens", "", make_command<Probe<2>>},
     Entry{"door", "Shows", "", make_command<Probe<3>>},
@@ -81,6 +91,41 @@ TEST_F(ProgramTest, GlobalOptionsStandAnywhere) {
     EXPECT_EQ(seen.town, "/t");
     EXPECT_TRUE(seen.json);
     EXPECT_EQ(seen.words, std::vector<std::string>{"a"});
+  }
+}
+
+TEST_F(ProgramTest, GlobalOptionsMayStandBetweenTheWordsOfACommand) {
+  EXPECT_EQ(run({"door", "--json", "--town", "/t", "open", "x"}), 0) << err();
+  EXPECT_EQ(seen.name, "2");
+  EXPECT_EQ(seen.town, "/t");
+  EXPECT_TRUE(seen.json);
+  EXPECT_EQ(run({"door", "--json", "x"}), 0) << err();
+  EXPECT_EQ(seen.name, "3");
+  EXPECT_TRUE(seen.json);
+}
+
+TEST_F(ProgramTest, InATextTheyAreWords) {
+  EXPECT_EQ(run({"--json", "say", "mend", "the", "--json", "flag", "-t", "too"}), 0) << err();
+  EXPECT_EQ(seen.words, std::vector<std::string>{"mend the --json flag -t too"});
+  EXPECT_TRUE(seen.json);
+  EXPECT_EQ(seen.town, std::nullopt);
+  EXPECT_EQ(run({"say", "mend", "the", "--json", "flag"}), 0) << err();
+  EXPECT_FALSE(seen.json);
+  EXPECT_EQ(run({"say", "mend the --json flag", "--json", "-t", "/t"}), 0) << err();
+  EXPECT_EQ(seen.words, std::vector<std::string>{"mend the --json flag"});
+  EXPECT_TRUE(seen.json);
+  EXPECT_EQ(seen.town, "/t");
+  // One word, or the first one of a text that was not put in quotes?
+  EXPECT_EQ(run({"say", "mend", "--json", "flag"}), 2);
+  EXPECT_TRUE(err().contains("quotes")) << err();
+}
+
+TEST_F(ProgramTest, AnErrorOfUsageIsJsonWhereverThatIsAskedFor) {
+  for (const auto& args : {std::vector<std::string>{"probe", "--nonsense", "--json"},
+                           {"xyzzy", "--json"},
+                           {"gate", "--json"}}) {
+    EXPECT_EQ(run(args), 2);
+    EXPECT_TRUE(parse_json(err())) << err();
   }
 }
 

@@ -39,6 +39,17 @@ void print_task(Session& session, const api::TaskView& view) {
   if (task.result) session.out << "\nresult: " << printable(*task.result) << '\n';
 }
 
+/// What a command ends with whose answer is one task.
+Status answer(Session& session, const Result<api::TaskView>& task) {
+  if (!task) return fail(task.error());
+  if (session.json) {
+    session.print_json(*task);
+  } else {
+    print_task(session, *task);
+  }
+  return {};
+}
+
 class Assign final : public Command {
   void declare(Options& options) override {
     options.positional("AGENT", agent_, "Name, id, or the id's first digits");
@@ -74,14 +85,7 @@ class TaskShow final : public Command {
   Status run(Session& session) override {
     auto client = session.client();
     if (!client) return fail(client.error());
-    const auto task = client->task(id_);
-    if (!task) return fail(task.error());
-    if (session.json) {
-      session.print_json(*task);
-    } else {
-      print_task(session, *task);
-    }
-    return {};
+    return answer(session, client->task(id_));
   }
   std::string id_;
 };
@@ -99,14 +103,7 @@ class TaskCurrent final : public Command {
     }
     auto client = session.client();
     if (!client) return fail(client.error());
-    const auto task = client->current_task(agent_);
-    if (!task) return fail(task.error());
-    if (session.json) {
-      session.print_json(*task);
-    } else {
-      print_task(session, *task);
-    }
-    return {};
+    return answer(session, client->current_task(agent_));
   }
   std::string agent_;
 };

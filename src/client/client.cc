@@ -9,11 +9,11 @@
 #include <cstdlib>
 #include <thread>
 
+#include "base/fd.h"
 #include "base/ids.h"
 #include "base/json.h"
 #include "client/keeper_lock.h"
 #include "client/start_daemon.h"
-#include "net/fd.h"
 #include "wire/problem.h"
 
 namespace reeve::client {
@@ -239,11 +239,11 @@ namespace {
 
 /// A descriptor that is readable once the process has ended; nothing, if it has already, or if the
 /// kernel cannot tell.
-net::Fd watch_process(std::int64_t pid) {
-  return net::Fd(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0)));
+Fd watch_process(std::int64_t pid) {
+  return Fd(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0)));
 }
 
-Status wait_for_end(const net::Fd& process, std::optional<std::chrono::milliseconds> timeout) {
+Status wait_for_end(const Fd& process, std::optional<std::chrono::milliseconds> timeout) {
   if (!process) return {};
   const auto deadline = Clock::now() + timeout.value_or(kForEver);
   for (;;) {

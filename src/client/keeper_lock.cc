@@ -15,7 +15,7 @@ namespace reeve::client {
 namespace {
 
 /// The process that holds the lock. Only while it is held does the number name a keeper.
-std::optional<pid_t> holder(const net::Fd& file) {
+std::optional<pid_t> holder(const Fd& file) {
   if (::flock(file.get(), LOCK_SH | LOCK_NB) == 0) {
     ::flock(file.get(), LOCK_UN);
     return std::nullopt;
@@ -33,7 +33,7 @@ std::optional<pid_t> holder(const net::Fd& file) {
 
 Result<KeeperLock> KeeperLock::take(const TownFolder& folder) {
   const auto path = folder.keeper_lock().string();
-  net::Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!file) return fail(os_error(errno, path));
   if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return fail(os_error(errno, path));
@@ -51,7 +51,7 @@ Result<KeeperLock> KeeperLock::take(const TownFolder& folder) {
 }
 
 bool end_keeper(const TownFolder& folder) {
-  const net::Fd file(::open(folder.keeper_lock().c_str(), O_RDWR | O_CLOEXEC));
+  const Fd file(::open(folder.keeper_lock().c_str(), O_RDWR | O_CLOEXEC));
   if (!file) return false;
   const auto pid = holder(file);
   return pid && ::kill(*pid, SIGTERM) == 0;

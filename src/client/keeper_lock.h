@@ -1,8 +1,8 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "client/town_folder.h"
-#include "net/fd.h"
 
 namespace reeve::client {
 
@@ -17,8 +17,8 @@ class KeeperLock {
   void let_go() { file_.reset(); }
 
  private:
-  explicit KeeperLock(net::Fd file) : file_(std::move(file)) {}
-  net::Fd file_;
+  explicit KeeperLock(Fd file) : file_(std::move(file)) {}
+  Fd file_;
 };
 
 /// Asks a keeper, and through it its daemon, to end; also one that pauses between two daemons.

@@ -11,7 +11,7 @@
 #include <csignal>
 #include <string>
 
-#include "net/fd.h"
+#include "base/fd.h"
 #include "wire/problem.h"
 
 extern char** environ;  // NOLINT: POSIX' own name
@@ -48,8 +48,8 @@ Status start_daemon(const TownFolder& folder, std::chrono::milliseconds timeout,
                     const std::filesystem::path& path) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return fail(os_error(errno, "start the daemon"));
-  net::Fd ready(ends[0]);
-  net::Fd told(ends[1]);
+  Fd ready(ends[0]);
+  Fd told(ends[1]);
 
   posix_spawn_file_actions_t actions{};
   ::posix_spawn_file_actions_init(&actions);
@@ -78,7 +78,7 @@ Status start_daemon(const TownFolder& folder, std::chrono::milliseconds timeout,
   ::posix_spawnattr_destroy(&attributes);
   ::posix_spawn_file_actions_destroy(&actions);
   if (failed != 0) return fail(os_error(failed, "start the daemon"));
-  told = net::Fd();
+  told = Fd();
 
   // `serve --background` leaves at once; what stays is its child, the keeper.
   int status = 0;

@@ -49,6 +49,12 @@ class Scope {
 inline json::value to_json(const Scope& scope) { return json::value(scope.str()); }
 Status from_json(const json::value& value, Scope& out);
 
+/// Scopes that many values have in common. Never null.
+using SharedScopes = std::shared_ptr<const std::vector<Scope>>;
+inline SharedScopes share(std::vector<Scope> scopes) {
+  return std::make_shared<const std::vector<Scope>>(std::move(scopes));
+}
+
 /// How much an event matters, which is what a durability mode filters by (spec: awaken 2.2).
 enum class Fidelity : std::uint8_t {
   observed,   ///< token-level or display noise

@@ -6,19 +6,18 @@ namespace reeve {
 namespace {
 
 TEST(Normaliser, AToolCallsEndHasFourFaces) {
-  EXPECT_EQ(normalise(ToolCallDone{}).kind, "ToolCallDone");
-  EXPECT_EQ(normalise(ToolCallDone{.outcome = ToolOutcome::suspended}).kind, "ToolCallSuspended");
-  EXPECT_EQ(normalise(ToolCallDone{.outcome = ToolOutcome::failed}).kind, "ToolCallDone");
+  EXPECT_EQ(classify(ToolCallDone{}).kind, "ToolCallDone");
+  EXPECT_EQ(classify(ToolCallDone{.outcome = ToolOutcome::suspended}).kind, "ToolCallSuspended");
+  EXPECT_EQ(classify(ToolCallDone{.outcome = ToolOutcome::failed}).kind, "ToolCallDone");
   EXPECT_EQ(
-      normalise(ToolCallDone{.outcome = ToolOutcome::failed, .metadata = {{"rejected", "no"}}})
-          .kind,
+      classify(ToolCallDone{.outcome = ToolOutcome::failed, .metadata = {{"rejected", "no"}}}).kind,
       "ToolCallRejected");
   EXPECT_EQ(
-      normalise(ToolCallDone{.outcome = ToolOutcome::failed, .metadata = {{"timed_out", true}}})
+      classify(ToolCallDone{.outcome = ToolOutcome::failed, .metadata = {{"timed_out", true}}})
           .kind,
       "ToolCallTimedOut");
   EXPECT_EQ(
-      normalise(ToolCallDone{.outcome = ToolOutcome::failed, .metadata = {{"timed_out", "yes"}}})
+      classify(ToolCallDone{.outcome = ToolOutcome::failed, .metadata = {{"timed_out", "yes"}}})
           .kind,
       "ToolCallDone");
 }
@@ -26,7 +25,7 @@ TEST(Normaliser, AToolCallsEndHasFourFaces) {
 TEST(Normaliser, EveryDeltaIsObserved) {
   for (const AgentEvent& event : {AgentEvent(TextDelta{}), AgentEvent(ReasoningDelta{}),
                                   AgentEvent(ToolCallDelta{}), AgentEvent(ToolOutputDelta{})}) {
-    EXPECT_EQ(normalise(event).fidelity, Fidelity::observed) << type_name(event);
+    EXPECT_EQ(classify(event).fidelity, Fidelity::observed) << type_name(event);
   }
 }
 

@@ -16,7 +16,8 @@ Log::Log(Env& env, aio::asio::any_io_executor executor, store::Store& store, Opt
       executor_(std::move(executor)),
       store_(store),
       options_(options),
-      head_(store.log().head) {
+      head_(store.log().head),
+      room_(executor_) {
   store_.set_feed([this](const std::vector<EventPtr>& events) { receive(events); });
 }
 
@@ -60,10 +61,34 @@ void Log::forget(Position upto) {
 }
 
 void Log::publish(Delta delta) {
+  ++counters_.deltas;
   if (live_.empty()) return;
   delta.after = head_;
   const auto shared = std::make_shared<const Delta>(std::move(delta));
   for (auto* subscription : live_) subscription->take_delta(shared);
+}
+
+bool Log::crowded(const RunId& run) const {
+  return std::ranges::any_of(blocking_, [&](const auto* one) { return one->is_crowded_by(run); });
+}
+
+Async<> Log::room(RunId run) {
+  const auto since = env_.uptime();
+  while (crowded(run)) {
+    auto patience = std::chrono::nanoseconds::max();
+    for (auto* one : blocking_) {
+      if (!one->is_crowded_by(run)) continue;
+      const auto left = one->options_.patience - (env_.uptime() - since);
+      if (left <= std::chrono::nanoseconds::zero()) {
+        one->lose_patience(run);
+      } else {
+        patience = std::min(patience, left);
+      }
+    }
+    if (!crowded(run)) co_return;
+    const auto timer = env_.after(patience, [this] { room_.notify(); });
+    co_await room_.wait();
+  }
 }
 
 void Log::receive(const std::vector<EventPtr>& events) {

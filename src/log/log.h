@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "aio/signal.h"
@@ -39,11 +41,24 @@ struct SubscribeOptions {
   /// Retention waits for this reader, which is called so. Empty: it may fall behind the oldest
   /// event that is left, and is told (cursor_expired).
   std::string hold_as;
+  /// By choice, this reader slows a run down instead of missing its deltas: the run waits while
+  /// `delta_capacity` of its own deltas wait here (Log::room). After `patience` without room the
+  /// reader gets a gap after all, until it has caught up.
+  bool block = false;
+  std::chrono::nanoseconds patience = std::chrono::seconds(5);
   /// A reader who was told of no position for this long gets a progress mark, also where nothing
   /// has happened. From a tenth of a second to a day.
   std::optional<std::chrono::nanoseconds> heartbeat;
   /// Frames of one batch, from 1 to limits::kPage; a progress mark may come on top.
   std::size_t batch = 256;
+};
+
+/// What has happened since the daemon came up, for whoever watches it.
+struct Counters {
+  std::uint64_t deltas = 0;            ///< that runs produced
+  std::uint64_t deltas_dropped = 0;    ///< for slow subscribers, each counted for itself
+  std::uint64_t capture_failures = 0;  ///< events of runs that could not be kept (CaptureFailed)
+  std::uint64_t handler_failures = 0;  ///< of `on`: handlers that threw
 };
 
 /// The log as it is followed: the store's tail in memory, live deltas, and any number of
@@ -91,8 +106,15 @@ class Log {
   /// Events up to here have changed in the store: they are read from there.
   void forget(Position upto);
 
+  [[nodiscard]] Counters& counters() { return counters_; }
+  /// Whether anybody follows deltas now.
+  [[nodiscard]] bool has_live() const { return !live_.empty(); }
   /// Delivers a delta to whoever follows now. Nothing is kept. `after` is filled in.
   void publish(Delta delta);
+  /// Whether a reader that chose to block has no room for another delta of that run.
+  [[nodiscard]] bool crowded(const RunId& run) const;
+  /// Waits until nobody is crowded by that run, or has lost patience. Cancellable.
+  Async<> room(RunId run);
 
  private:
   friend class Subscription;
@@ -107,7 +129,10 @@ class Log {
   std::size_t tail_bytes_ = 0;
   Holds holds_;
   std::vector<Subscription*> subscriptions_;
-  std::vector<Subscription*> live_;  // those of them that want deltas
+  std::vector<Subscription*> live_;      // those of them that want deltas
+  std::vector<Subscription*> blocking_;  // those of these that would rather slow a run down
+  aio::Signal room_;
+  Counters counters_;
 };
 
 /// One reader's place in the log. Destroying it ends it; no next() may be under way then.
@@ -130,6 +155,10 @@ class Subscription {
   Subscription(Log& log, SubscribeOptions options);
 
   void take_delta(const DeltaPtr& delta);
+  void drop_delta(std::deque<DeltaPtr>::iterator which);
+  void let_go(const Delta& delta);
+  [[nodiscard]] bool is_crowded_by(const RunId& run) const;
+  void lose_patience(const RunId& run) { impatient_.insert(run); }
   void note_dropped(const Delta& delta);
   void deliver_deltas(std::vector<Frame>& out);
   [[nodiscard]] bool deliver_event(const EventPtr& event, std::vector<Frame>& out);
@@ -151,6 +180,8 @@ class Subscription {
   std::size_t delta_bytes_ = 0;
   std::deque<Gap> gaps_;  // of deltas that were published before those in deltas_
   std::unique_ptr<Holds::Hold> hold_;
+  std::map<RunId, std::size_t> waiting_;  // deltas_ by run; kept with `block` only
+  std::set<RunId> impatient_;             // runs that waited in vain, until there is room again
   aio::Signal changed_;
 };
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "log/testing.h"
+#include "store/forwarding_store.h"
 
 namespace reeve::log {
 namespace {
@@ -15,10 +16,10 @@ namespace {
 using ::testing::ElementsAre;
 
 /// Hands everything to the memory store, but keeps back what the feed has to tell until told().
-class EarlyStore final : public store::Store {
+class EarlyStore final : public store::ForwardingStore {
  public:
   EarlyStore(Env& env, boost::asio::any_io_executor executor)
-      : inner_(store::make_memory(env, std::move(executor))) {
+      : ForwardingStore(store::make_memory(env, std::move(executor))) {
     inner_->set_feed([this](const std::vector<EventPtr>& events) {
       held_.insert(held_.end(), events.begin(), events.end());
     });
@@ -30,68 +31,23 @@ class EarlyStore final : public store::Store {
     if (feed_) feed_(events);
   }
 
-  Async<Result<store::Committed>> commit(store::Commit commit) override {
-    return inner_->commit(std::move(commit));
-  }
-  Async<Result<std::optional<store::Doc>>> get(store::DocKey key) override {
-    return inner_->get(std::move(key));
-  }
-  Async<Result<std::vector<store::Doc>>> list(store::DocQuery query) override {
-    return inner_->list(std::move(query));
-  }
-  Async<Result<std::uint64_t>> count(std::string kind, std::string mark) override {
-    return inner_->count(std::move(kind), std::move(mark));
-  }
-  Async<Result<std::vector<store::QueueItem>>> ready(std::string queue, Time now,
-                                                     std::size_t limit) override {
-    return inner_->ready(std::move(queue), now, limit);
-  }
-  Async<Result<std::vector<store::QueueItem>>> items(std::string queue,
-                                                     std::size_t limit) override {
-    return inner_->items(std::move(queue), limit);
-  }
-  Async<Result<std::optional<std::uint64_t>>> run_epoch(RunId run) override {
-    return inner_->run_epoch(run);
-  }
   Async<Result<store::EventPage>> read(Position after, EventFilter filter,
                                        std::size_t limit) override {
     if (fails_) return failure();
     return inner_->read(after, std::move(filter), limit);
-  }
-  Async<Result<std::vector<EventPtr>>> latest(EventFilter filter, std::size_t limit) override {
-    return inner_->latest(std::move(filter), limit);
   }
   [[nodiscard]] store::LogInfo log() const override {
     auto info = inner_->log();
     info.head = told_;
     return info;
   }
-  Async<Result<store::Committed>> truncate(store::Truncation truncation) override {
-    return inner_->truncate(std::move(truncation));
-  }
-  Async<Result<store::Pruned>> prune(std::vector<Position> positions) override {
-    return inner_->prune(std::move(positions));
-  }
-  Async<Result<store::SnapshotPage>> snapshot(std::uint64_t after_rank,
-                                              std::size_t limit) override {
-    return inner_->snapshot(after_rank, limit);
-  }
-  Async<Result<store::SnapshotPage>> snapshot_of(std::vector<store::DocKey> keys) override {
-    return inner_->snapshot_of(std::move(keys));
-  }
-  Async<Result<store::Lease>> acquire(std::string name, std::string holder, Duration ttl) override {
-    return inner_->acquire(std::move(name), std::move(holder), ttl);
-  }
-  Async<Status> release(store::Lease lease) override { return inner_->release(std::move(lease)); }
   void set_feed(Feed feed) override { feed_ = std::move(feed); }
-  Async<> close() override { return inner_->close(); }
 
   bool fails_ = false;
 
  private:
   static Async<Result<store::EventPage>> failure() { co_return fail(Errc::unavailable, "away"); }
 
-  std::unique_ptr<Store> inner_;
   Feed feed_;
   std::vector<EventPtr> held_;
   Position told_;

@@ -128,7 +128,7 @@ class LogStress : public LogTest {
     for (auto n = reader.first_delta; n <= published_ && reader.deltas; ++n) {
       const auto probe = delta(run_id_, n, {"agent:" + std::to_string(n % 4), "agent:end"});
       NewEvent same;
-      same.scopes = probe.scopes;
+      same.scopes = *probe.scopes;
       if (make_filter_of_scopes(reader).matches(same)) wanted.insert(n);
     }
     Position at = reader.begin;

@@ -62,11 +62,13 @@ Subscription::Subscription(Log& log, SubscribeOptions options)
   if (!options_.hold_as.empty()) hold_ = log_.holds_.add(options_.hold_as, position_);
   log_.subscriptions_.push_back(this);
   if (options_.deltas) log_.live_.push_back(this);
+  if (options_.deltas && options_.block) log_.blocking_.push_back(this);
 }
 
 Subscription::~Subscription() {
   std::erase(log_.subscriptions_, this);
   std::erase(log_.live_, this);
+  if (std::erase(log_.blocking_, this) > 0) log_.room_.notify();
 }
 
 Async<Result<std::vector<Frame>>> Subscription::next() {
@@ -86,6 +88,7 @@ Async<Result<std::vector<Frame>>> Subscription::next() {
     deliver_deltas(out);
     mark_progress(out);
     if (!out.empty()) co_return out;
+    if (hold_) hold_->advance(position_);
     if (position_ == log_.head_) co_await wait();
   }
 }
@@ -148,25 +151,55 @@ void Subscription::deliver_deltas(std::vector<Frame>& out) {
     gaps_.pop_front();
   }
   while (!deltas_.empty() && deltas_.front()->after <= position_ && out.size() < options_.batch) {
-    delta_bytes_ -= deltas_.front()->payload.size();
+    let_go(*deltas_.front());
     out.emplace_back(std::move(deltas_.front()));
     deltas_.pop_front();
   }
 }
 
 void Subscription::take_delta(const DeltaPtr& delta) {
-  if (!shares_scope(options_.filter.scopes, delta->scopes)) return;
+  if (!shares_scope(options_.filter.scopes, *delta->scopes)) return;
   deltas_.push_back(delta);
   delta_bytes_ += delta->payload.size();
-  while (deltas_.size() > options_.delta_capacity || delta_bytes_ > options_.delta_bytes) {
-    note_dropped(*deltas_.front());
-    delta_bytes_ -= deltas_.front()->payload.size();
-    deltas_.pop_front();
+  if (options_.block && ++waiting_[delta->run] > options_.delta_capacity) {
+    // It has been waited for long enough, or its driver does not ask: the oldest of the same run.
+    drop_delta(std::ranges::find_if(
+        deltas_, [&](const DeltaPtr& held) { return held->run == delta->run; }));
+  }
+  while ((deltas_.size() > options_.delta_capacity && !options_.block) ||
+         delta_bytes_ > options_.delta_bytes) {
+    drop_delta(deltas_.begin());
   }
   changed_.notify();
 }
 
+void Subscription::drop_delta(std::deque<DeltaPtr>::iterator which) {
+  const auto delta = *which;
+  note_dropped(*delta);
+  deltas_.erase(which);
+  let_go(*delta);
+}
+
+/// It waits no longer: its run may go on.
+void Subscription::let_go(const Delta& delta) {
+  delta_bytes_ -= delta.payload.size();
+  if (!options_.block) return;
+  const auto waiting = waiting_.find(delta.run);
+  if (--waiting->second == 0) {
+    waiting_.erase(waiting);
+    impatient_.erase(delta.run);
+  }
+  log_.room_.notify();
+}
+
+bool Subscription::is_crowded_by(const RunId& run) const {
+  if (impatient_.contains(run)) return false;
+  const auto waiting = waiting_.find(run);
+  return waiting != waiting_.end() && waiting->second >= options_.delta_capacity;
+}
+
 void Subscription::note_dropped(const Delta& delta) {
+  ++log_.counters_.deltas_dropped;
   const auto of = [this](const RunId& run, std::uint64_t epoch) {
     return std::ranges::find_if(
         gaps_, [&](const Gap& gap) { return gap.run == run && gap.epoch == epoch; });

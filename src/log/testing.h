@@ -176,7 +176,9 @@ class LogTest : public ::testing::TestWithParam<Backend> {
     delta.run = of;
     delta.epoch = 1;
     delta.number = number;
-    for (auto& scope : scopes) delta.scopes.push_back(Scope::trusted(std::move(scope)));
+    std::vector<Scope> about;
+    for (auto& scope : scopes) about.push_back(Scope::trusted(std::move(scope)));
+    delta.scopes = share(std::move(about));
     delta.kind = "TextDelta";
     delta.payload = std::move(payload);
     return delta;

@@ -85,7 +85,7 @@ TEST(EventDocs, EachAgentEventHasItsRowWithItsMembers) {
     const auto type = "`" + std::string(type_name(event)) + "`";
     ASSERT_TRUE(told.contains(type)) << type;
     const auto& row = told[type];
-    const auto normal = normalise(event);
+    const auto normal = classify(event);
     EXPECT_EQ(row[0], "`" + std::string(normal.kind) + "`");
     EXPECT_EQ(row[3], enum_name(normal.fidelity)) << type;
     // Optional members are left out of the JSON of an empty one, so they are not checked here.

@@ -36,9 +36,11 @@ REEVE_NAME(TaskFailed);
 REEVE_NAME(TaskReturned);
 REEVE_NAME(MessageSent);
 REEVE_NAME(MessagesReturned);
+REEVE_NAME(MessagesHandled);
 REEVE_NAME(MessageDeadLettered);
 REEVE_NAME(ThreadStarted);
 REEVE_NAME(SessionStarted);
+REEVE_NAME(MessagesAppended);
 REEVE_NAME(RunStarted);
 REEVE_NAME(RunStopRequested);
 REEVE_NAME(RunSilent);
@@ -67,7 +69,7 @@ bool contains(const std::vector<MessageId>& messages, const MessageId& id) {
 Concerned concerned(const Fact& fact) {
   Concerned out;
   const auto end = [&](const fact::RunEnd& e) {
-    out.agents = {e.agent};
+    append(out.agents, e.agent);
     out.runs = {e.run};
     out.threads = {e.thread};
     out.messages = e.messages;
@@ -116,6 +118,10 @@ Concerned concerned(const Fact& fact) {
         out.agents = {f.agent};
         out.runs = {f.run};
       },
+      [&](const fact::MessagesHandled& f) {
+        out.messages = f.messages;
+        out.agents = {f.agent};
+      },
       [&](const fact::MessageDeadLettered& f) {
         out.messages = {f.message};
         out.agents = {f.agent};
@@ -123,7 +129,7 @@ Concerned concerned(const Fact& fact) {
       },
       [&](const fact::ThreadStarted& f) {
         out.threads = {f.thread.id};
-        out.agents = {f.thread.agent};
+        append(out.agents, f.thread.agent);
       },
       [&](const fact::SessionStarted& f) {
         out.threads = {f.thread};
@@ -132,14 +138,19 @@ Concerned concerned(const Fact& fact) {
       },
       [&](const fact::RunStarted& f) {
         out.runs = {f.run.id};
-        out.agents = {f.run.agent};
+        append(out.agents, f.run.agent);
         out.threads = {f.run.thread};
         out.messages = f.run.messages;
         append(out.tasks, f.run.task);
       },
+      [&](const fact::MessagesAppended& f) {
+        out.threads = {f.thread};
+        for (auto number = f.from; number < f.from + f.messages.size(); ++number)
+          out.thread_messages.push_back({f.thread, number});
+      },
       [&](const fact::RunStopRequested& f) {
         out.runs = {f.run};
-        out.agents = {f.agent};
+        append(out.agents, f.agent);
       },
       [&](const fact::RunSilent& f) {
         out.runs = {f.run};
@@ -158,7 +169,7 @@ void apply(std::optional<Agent>& agent, const Fact& fact, Time at) {
     return;
   }
   if (!agent) return;
-  const auto is_me = [&](const AgentId& id) { return id == agent->id; };
+  const auto is_me = [&](const std::optional<AgentId>& id) { return id == agent->id; };
   const auto ended = [&](const fact::RunEnd& e) {
     if (!is_me(e.agent)) return false;
     agent->current_run.reset();
@@ -192,12 +203,12 @@ void apply(std::optional<Agent>& agent, const Fact& fact, Time at) {
                           if (is_me(f.agent)) task_over(f);
                         },
                         [&](const fact::TaskCompleted& f) {
-                          if (!f.agent || !is_me(*f.agent)) return;
+                          if (!is_me(f.agent)) return;
                           ++agent->tasks_completed;
                           task_over(f);
                         },
                         [&](const fact::TaskFailed& f) {
-                          if (f.agent && is_me(*f.agent)) task_over(f);
+                          if (is_me(f.agent)) task_over(f);
                         },
                         [&](const fact::ThreadStarted& f) {
                           if (is_me(f.thread.agent)) agent->thread = f.thread.id;
@@ -288,6 +299,10 @@ void apply(std::optional<Message>& message, const Fact& fact, Time) {
                           message->state = MessageState::queued;
                           if (f.counted) ++message->attempt;
                         },
+                        [&](const fact::MessagesHandled& f) {
+                          if (contains(f.messages, message->id))
+                            message->state = MessageState::handled;
+                        },
                         [&](const fact::MessageDeadLettered& f) {
                           if (f.message != message->id) return;
                           message->state = MessageState::dead;
@@ -352,6 +367,11 @@ void apply(std::optional<Thread>& thread, const Fact& fact, Time at) {
                           thread->session = f.session;
                           thread->updated_at = at;
                         },
+                        [&](const fact::MessagesAppended& f) {
+                          if (f.thread != thread->id) return;
+                          thread->messages = f.from + f.messages.size() - 1;
+                          thread->updated_at = at;
+                        },
                         [&](const fact::RunCompleted& f) {
                           ended(f);
                           // A CLI that says nothing of its session has kept the one we named.
@@ -365,6 +385,14 @@ void apply(std::optional<Thread>& thread, const Fact& fact, Time at) {
                         },
                         [&](const fact::RunCancelled& f) { ended(f); }, [](const auto&) {}},
              fact);
+}
+
+void apply(std::optional<ThreadMessage>& message, ThreadMessageId id, const Fact& fact, Time at) {
+  const auto* appended = std::get_if<fact::MessagesAppended>(&fact);
+  if (message || appended == nullptr || appended->thread != id.thread) return;
+  const auto index = id.number - appended->from;
+  if (id.number < appended->from || index >= appended->messages.size()) return;
+  message = ThreadMessage{id.thread, id.number, appended->run, appended->messages[index], at};
 }
 
 std::string_view kind_of(const Fact& fact) {
@@ -401,6 +429,8 @@ NewEvent to_event(Env& env, const Fact& fact, std::string origin) {
   add(about.tasks);
   add(about.runs);
   add(about.threads);
+  if (const auto* appended = std::get_if<fact::MessagesAppended>(&fact))
+    event.scopes.push_back(Scope::of(appended->run));
   return event;
 }
 

@@ -143,6 +143,13 @@ struct MessagesReturned {
 };
 BOOST_DESCRIBE_STRUCT(MessagesReturned, (), (agent, run, messages, counted, not_before))
 
+/// Out of the inbox without a round: the tasks that they brought have ended meanwhile.
+struct MessagesHandled {
+  AgentId agent;
+  std::vector<MessageId> messages;
+};
+BOOST_DESCRIBE_STRUCT(MessagesHandled, (), (agent, messages))
+
 /// Tried too often: out of the inbox, in the dead letters.
 struct MessageDeadLettered {
   AgentId agent;
@@ -168,6 +175,15 @@ struct SessionStarted {
 };
 BOOST_DESCRIBE_STRUCT(SessionStarted, (), (thread, run, agent, session, model, permission_mode))
 
+/// A native conversation grew: by what the user said, or by a step of the model.
+struct MessagesAppended {
+  ThreadId thread;
+  RunId run;
+  std::uint64_t from = 1;  ///< the number of the first
+  std::vector<ChatMessage> messages;
+};
+BOOST_DESCRIBE_STRUCT(MessagesAppended, (), (thread, run, from, messages))
+
 /// Its messages leave the inbox, its agent works.
 struct RunStarted {
   Run run;
@@ -176,7 +192,7 @@ BOOST_DESCRIBE_STRUCT(RunStarted, (), (run))
 
 struct RunStopRequested {
   RunId run;
-  AgentId agent;
+  std::optional<AgentId> agent;
   std::string reason;
 };
 BOOST_DESCRIBE_STRUCT(RunStopRequested, (), (run, agent, reason))
@@ -192,7 +208,7 @@ BOOST_DESCRIBE_STRUCT(RunSilent, (), (run, agent, silent_ms))
 /// What the three terminal facts share. A run has exactly one of them (G7).
 struct RunEnd {
   RunId run;
-  AgentId agent;
+  std::optional<AgentId> agent;
   ThreadId thread;
   std::optional<TaskId> task;
   std::vector<MessageId> messages;  ///< those of its messages that are handled by it
@@ -224,9 +240,10 @@ using Fact =
                  fact::AgentNeedsAttention, fact::TaskCreated, fact::TaskAssigned,
                  fact::TaskStarted, fact::TaskProgressed, fact::TaskCompleted, fact::TaskFailed,
                  fact::TaskReturned, fact::MessageSent, fact::MessagesReturned,
-                 fact::MessageDeadLettered, fact::ThreadStarted, fact::SessionStarted,
-                 fact::RunStarted, fact::RunStopRequested, fact::RunSilent, fact::RunCompleted,
-                 fact::RunFailed, fact::RunCancelled>;
+                 fact::MessagesHandled, fact::MessageDeadLettered, fact::ThreadStarted,
+                 fact::SessionStarted, fact::MessagesAppended, fact::RunStarted,
+                 fact::RunStopRequested, fact::RunSilent, fact::RunCompleted, fact::RunFailed,
+                 fact::RunCancelled>;
 
 /// The documents that a fact concerns: exactly those that apply() may change.
 struct Concerned {
@@ -235,6 +252,7 @@ struct Concerned {
   std::vector<MessageId> messages;
   std::vector<RunId> runs;
   std::vector<ThreadId> threads;
+  std::vector<ThreadMessageId> thread_messages;
 };
 Concerned concerned(const Fact& fact);
 
@@ -245,6 +263,7 @@ void apply(std::optional<Task>& task, const Fact& fact, Time at);
 void apply(std::optional<Message>& message, const Fact& fact, Time at);
 void apply(std::optional<Run>& run, const Fact& fact, Time at);
 void apply(std::optional<Thread>& thread, const Fact& fact, Time at);
+void apply(std::optional<ThreadMessage>& message, ThreadMessageId id, const Fact& fact, Time at);
 
 /// "AgentSpawned": the event's kind.
 std::string_view kind_of(const Fact& fact);

@@ -10,7 +10,7 @@ namespace {
 
 template <class... D>
 struct Types {};
-using Folded = Types<Agent, Task, Message, Run, Thread>;
+using Folded = Types<Agent, Task, Message, Run, Thread, ThreadMessage>;
 
 template <class Visit, class... D>
 void for_each_type(Types<D...>, Visit visit) {
@@ -19,7 +19,7 @@ void for_each_type(Types<D...>, Visit visit) {
 
 /// The documents of a type that a fact concerns. The town's own mailbox has no agent behind it.
 template <class D>
-std::vector<decltype(D::id)> ids_of(const Fact& fact) {
+std::vector<DocId<D>> ids_of(const Fact& fact) {
   auto about = concerned(fact);
   if constexpr (std::same_as<D, Agent>) {
     std::erase(about.agents, supervisor_id());
@@ -30,9 +30,20 @@ std::vector<decltype(D::id)> ids_of(const Fact& fact) {
     return std::move(about.messages);
   } else if constexpr (std::same_as<D, Run>) {
     return std::move(about.runs);
-  } else {
-    static_assert(std::same_as<D, Thread>);
+  } else if constexpr (std::same_as<D, Thread>) {
     return std::move(about.threads);
+  } else {
+    static_assert(std::same_as<D, ThreadMessage>);
+    return std::move(about.thread_messages);
+  }
+}
+
+template <class D>
+void apply_to(std::optional<D>& doc, const DocId<D>& id, const Fact& fact, Time at) {
+  if constexpr (std::same_as<D, ThreadMessage>) {
+    apply(doc, id, fact, at);
+  } else {
+    apply(doc, fact, at);
   }
 }
 
@@ -52,7 +63,7 @@ Status Fold::put(const DocName& name, std::string_view body) {
     known = true;
     auto doc = parse_json_as<D>(body);
     if (doc) {
-      const auto id = doc->id;
+      const auto id = doc_id(*doc);
       std::get<Docs<D>>(docs_).insert_or_assign(id, std::move(*doc));
     } else {
       status = fail(doc.error().during(name.kind + " " + name.id));
@@ -95,10 +106,10 @@ void Fold::fold(const Fact& fact, Time at) {
     const auto found = docs.find(id);
     std::optional<D> doc;
     if (found != docs.end()) doc = std::move(found->second);
-    reeve::apply(doc, fact, at);
+    apply_to(doc, id, fact, at);
     if (!doc) continue;
     docs.insert_or_assign(id, std::move(*doc));
-    changed_.insert({kDocKind<D>, id.str()});
+    std::get<Changed<D>>(changed_).insert(id);
   }
 }
 
@@ -115,14 +126,12 @@ std::vector<FoldedDoc> Fold::documents() const {
 
 std::vector<FoldedDoc> Fold::take_changed() {
   std::vector<FoldedDoc> out;
-  out.reserve(changed_.size());
-  for (const auto& name : changed_) {
-    for_each_type(Folded(), [&]<class D>(std::type_identity<D>) {
-      if (name.kind == kDocKind<D>)
-        out.push_back({name, write_json_of(all<D>().at(decltype(D::id)::parse(name.id).value()))});
-    });
-  }
-  changed_.clear();
+  for_each_type(Folded(), [&]<class D>(std::type_identity<D>) {
+    auto& changed = std::get<Changed<D>>(changed_);
+    for (const auto& id : changed)
+      out.push_back({{kDocKind<D>, id.str()}, write_json_of(all<D>().at(id))});
+    changed.clear();
+  });
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "model/fact.h"
@@ -27,6 +28,8 @@ template <>
 inline constexpr const char* kDocKind<Run> = "run";
 template <>
 inline constexpr const char* kDocKind<Thread> = "thread";
+template <>
+inline constexpr const char* kDocKind<ThreadMessage> = "thread_message";
 
 /// A document of a store by its name.
 struct DocName {
@@ -40,10 +43,19 @@ struct FoldedDoc {
   std::string body;  ///< JSON text, byte for byte what a commit writes
 };
 
+/// What a document is called by within its kind.
+template <class D>
+auto doc_id(const D& doc) {
+  return doc.id;
+}
+inline ThreadMessageId doc_id(const ThreadMessage& message) { return message.id(); }
+template <class D>
+using DocId = decltype(doc_id(std::declval<const D&>()));
+
 class Fold {
  public:
   template <class D>
-  using Docs = std::map<decltype(D::id), D>;
+  using Docs = std::map<DocId<D>, D>;
 
   /// Begins with the documents as they were behind `at` (put() them); without any at the beginning
   /// of the log.
@@ -70,7 +82,7 @@ class Fold {
   }
   /// nullptr: there is none.
   template <class D>
-  [[nodiscard]] const D* find(const decltype(D::id)& id) const {
+  [[nodiscard]] const D* find(const DocId<D>& id) const {
     const auto found = all<D>().find(id);
     return found == all<D>().end() ? nullptr : &found->second;
   }
@@ -87,13 +99,19 @@ class Fold {
   static std::vector<std::string> kinds();
 
  private:
+  template <class... D>
+  using TablesOf = std::tuple<Docs<D>...>;
+  template <class D>
+  struct Changed : std::set<DocId<D>> {};  // a type of its own for each D
+  template <class... D>
+  using ChangesOf = std::tuple<Changed<D>...>;
   template <class D>
   void fold(const Fact& fact, Time at);
 
   Position position_;
-  std::tuple<Docs<Agent>, Docs<Task>, Docs<Message>, Docs<Run>, Docs<Thread>> docs_;
+  TablesOf<Agent, Task, Message, Run, Thread, ThreadMessage> docs_;
+  ChangesOf<Agent, Task, Message, Run, Thread, ThreadMessage> changed_;
   std::map<DocName, std::string> strangers_;  // of kinds that a newer program made
-  std::set<DocName> changed_;
 };
 
 }  // namespace reeve

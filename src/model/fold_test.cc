@@ -58,11 +58,11 @@ class EventsReplay : public ::testing::Test {
     thread.agent = run.agent;
     add(fact::AgentSpawned{agent(1, "ada")});
     add(fact::TaskCreated{task});
-    add(fact::TaskAssigned{task.id, run.agent});
+    add(fact::TaskAssigned{task.id, message.to});
     add(fact::MessageSent{message, {}});
     add(fact::ThreadStarted{thread});
     add(fact::RunStarted{run});
-    add(fact::TaskStarted{task.id, run.agent, run.id});
+    add(fact::TaskStarted{task.id, message.to, run.id});
     add(fact::TaskCompleted{task.id, run.agent, run.id, "done"});
     fact::RunCompleted end;
     end.run = run.id;
@@ -70,6 +70,11 @@ class EventsReplay : public ::testing::Test {
     end.thread = run.thread;
     end.messages = run.messages;
     end.cost_usd = 0.1;
+    fact::MessagesAppended said;
+    said.thread = run.thread;
+    said.run = run.id;
+    said.messages = {ChatMessage::user("paint"), ChatMessage::assistant("done")};
+    add(said);
     add(end);
     end.cost_usd = 0.2;
     add(end);  // a second one would add up
@@ -88,12 +93,14 @@ TEST_F(EventsReplay, TheStateOfEveryMomentFollowsFromTheEventsUpToIt) {
   EXPECT_EQ(at(6).find<Agent>(id<AgentId>(1))->state, AgentState::working);
   EXPECT_EQ(at(6).find<Message>(id<MessageId>(3))->state, MessageState::taken);
   EXPECT_EQ(at(6).find<reeve::Run>(id<RunId>(4))->state, RunState::running);
-  EXPECT_EQ(at(9).find<reeve::Run>(id<RunId>(4))->state, RunState::completed);
-  EXPECT_EQ(at(9).find<Agent>(id<AgentId>(1))->state, AgentState::idle);
-  EXPECT_EQ(at(9).find<Agent>(id<AgentId>(1))->tasks_completed, 1);
-  EXPECT_EQ(at(9).find<Thread>(id<ThreadId>(5))->runs, 1);
-  EXPECT_EQ(at(9).position().value, 9U);
-  EXPECT_EQ(at(9).find<Agent>(id<AgentId>(2)), nullptr);
+  EXPECT_EQ(at(10).find<reeve::Run>(id<RunId>(4))->state, RunState::completed);
+  EXPECT_EQ(at(10).find<Agent>(id<AgentId>(1))->state, AgentState::idle);
+  EXPECT_EQ(at(10).find<Agent>(id<AgentId>(1))->tasks_completed, 1);
+  EXPECT_EQ(at(10).find<Thread>(id<ThreadId>(5))->runs, 1);
+  EXPECT_EQ(at(8).all<ThreadMessage>().size(), 0U);
+  EXPECT_EQ(text_of(at(9).find<ThreadMessage>({id<ThreadId>(5), 2})->message), "done");
+  EXPECT_EQ(at(10).position().value, 10U);
+  EXPECT_EQ(at(10).find<Agent>(id<AgentId>(2)), nullptr);
 }
 
 TEST_F(EventsReplay, G11ASnapshotOfAnyMomentAndTheRestGiveTheSameAsAll) {
@@ -156,7 +163,7 @@ TEST_F(EventsReplay, WhatIsNoFactIsPassedOverAndWhatCannotBeReadIsSaid) {
   EXPECT_FALSE(folded.missing(other));
   EXPECT_FALSE(folded.put({"agent", "x"}, "[1]"));
   folded.reach(Position{9});
-  EXPECT_EQ(folded.position().value, 9U);
+  EXPECT_EQ(folded.position().value, 10U);
 }
 
 TEST_F(EventsReplay, ADocumentOfAKindFromTheFutureIsKept) {
@@ -184,7 +191,8 @@ TEST_F(EventsReplay, ADifferenceIsTold) {
 TEST(FactKinds, AreThoseOfTheFacts) {
   const auto kinds = fact_kinds();
   EXPECT_EQ(kinds.size(), std::variant_size_v<Fact>);
-  EXPECT_THAT(Fold::kinds(), ElementsAre("agent", "task", "message", "run", "thread"));
+  EXPECT_THAT(Fold::kinds(),
+              ElementsAre("agent", "task", "message", "run", "thread", "thread_message"));
   for (const auto& kind : kinds) EXPECT_TRUE(is_fact_kind(kind)) << kind;
   EXPECT_FALSE(is_fact_kind("AssistantMessage"));
   EXPECT_FALSE(is_fact_kind(""));

@@ -31,7 +31,7 @@ std::string frame_json(const Frame& frame) {
   if (const auto* progress = std::get_if<Progress>(&frame)) return write_json_of(*progress);
   const auto& delta = *std::get<DeltaPtr>(frame);
   auto text = write_json_of(
-      DeltaView{delta.run, delta.epoch, delta.number, delta.kind, delta.time, delta.scopes});
+      DeltaView{delta.run, delta.epoch, delta.number, delta.kind, delta.time, *delta.scopes});
   text.pop_back();
   text += ",\"payload\":";
   text += delta.payload;

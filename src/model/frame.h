@@ -19,9 +19,9 @@ namespace reeve {
 struct Delta {
   RunId run;
   std::uint64_t epoch = 0;
-  std::uint64_t number = 0;  ///< grows within (run, epoch); a CLI's is the byte offset behind its
-                             ///< line, so that reading again gives the same one
-  std::vector<Scope> scopes;
+  std::uint64_t number = 0;  ///< grows within (run, epoch); a CLI's follows from the byte offset of
+                             ///< its line, so that reading again gives the same one
+  SharedScopes scopes = share({});  ///< the run's: one list for all of its deltas
   Time time{};
   std::string kind;     ///< e.g. "TextDelta"
   std::string payload;  ///< the AgentEvent's JSON

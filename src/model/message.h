@@ -39,7 +39,7 @@ BOOST_DESCRIBE_ENUM(Priority, low, normal, high, urgent)
 enum class MessageState {
   queued,   ///< waits in the inbox
   taken,    ///< a run has it
-  handled,  ///< a run that had it succeeded
+  handled,  ///< a run that had it succeeded, or its task ended before there was one
   dead,     ///< tried too often: in the dead letters
 };
 BOOST_DESCRIBE_ENUM(MessageState, queued, taken, handled, dead)

@@ -8,7 +8,7 @@
 #include <variant>
 
 #include "base/error.h"
-#include "net/fd.h"
+#include "base/fd.h"
 
 /// Where a server listens and a client connects.
 namespace reeve::net {

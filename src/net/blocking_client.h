@@ -5,9 +5,9 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/limits.h"
 #include "net/address.h"
-#include "net/fd.h"
 #include "net/http.h"
 #include "wire/sse.h"
 

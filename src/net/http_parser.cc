@@ -204,7 +204,7 @@ Response ResponseParser::head() const {
 std::string ResponseParser::take_body() { return std::exchange(impl_->parser->get().body(), {}); }
 
 bool ResponseParser::keep_alive() const {
-  return impl_->parser->is_done() && impl_->parser->get().keep_alive();
+  return impl_->parser->is_done() && impl_->parser->get().keep_alive() && impl_->kept.empty();
 }
 
 }  // namespace reeve::net

@@ -76,6 +76,8 @@ class ResponseParser {
   [[nodiscard]] Response head() const;
   /// The body's bytes since the last call.
   std::string take_body();
+  /// The connection may serve another request: the server keeps it, and has said no more than it
+  /// was asked.
   [[nodiscard]] bool keep_alive() const;
 
  private:

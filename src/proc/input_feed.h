@@ -3,7 +3,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
-#include "proc/fd.h"
+#include "base/fd.h"
 #include "proc/round_files.h"
 
 namespace reeve::proc {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "proc/fd.h"
+#include "base/fd.h"
 #include "proc/round_files.h"
 
 namespace reeve::proc {

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/limits.h"
-#include "proc/fd.h"
 
 namespace reeve::proc {
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "proc/fd.h"
+#include "base/fd.h"
 
 /// Processes as Linux shows them under /proc. A number alone names nobody, for numbers are used
 /// again: a process is its number, its start time and the boot it lives in.

@@ -53,14 +53,18 @@ Result<json::value> parse_bytes(std::string_view text, const char* name) {
   return value;
 }
 
-template <class T>
-Result<T> read_note(const RoundFolder& folder, const char* name,
-                    std::size_t limit = limits::kRoundNote) {
+Result<json::value> read_value(const RoundFolder& folder, const char* name, std::size_t limit) {
   const auto file = folder.open_file(name, O_RDONLY);
   if (!file) return fail(file.error());
   const auto text = read_all(file->get(), limit, name);
   if (!text) return fail(text.error());
-  const auto value = parse_bytes(*text, name);
+  return parse_bytes(*text, name);
+}
+
+template <class T>
+Result<T> read_note(const RoundFolder& folder, const char* name,
+                    std::size_t limit = limits::kRoundNote) {
+  const auto value = read_value(folder, name, limit);
   if (!value) return fail(value.error());
   // The version first: what follows may mean something else in a newer one.
   int version = 0;
@@ -152,6 +156,14 @@ Result<Fd> RoundFolder::open_file(const char* name, int flags) const {
 
 Result<RoundSpec> RoundFolder::spec() const {
   return read_note<RoundSpec>(*this, "spec.json", limits::kRoundSpec);
+}
+
+Result<std::string> RoundFolder::mark() const {
+  const auto value = read_value(*this, "spec.json", limits::kRoundSpec);
+  if (!value) return fail(value.error());
+  const auto* mark = value->is_object() ? value->get_object().if_contains("mark") : nullptr;
+  if (mark == nullptr || !mark->is_string()) return fail(Errc::corrupt, "spec.json has no mark");
+  return std::string(mark->get_string());
 }
 
 Status RoundFolder::write_spec(const RoundSpec& spec) const {

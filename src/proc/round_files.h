@@ -10,11 +10,11 @@
 #include <string_view>
 #include <vector>
 
+#include "base/fd.h"
 #include "base/ids.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/time.h"
-#include "proc/fd.h"
 #include "proc/process.h"
 
 /// A round on disk: one folder, 0700, in which the daemon and the shim tell each other everything
@@ -161,6 +161,8 @@ class RoundFolder {
   [[nodiscard]] Result<Fd> open_file(const char* name, int flags) const;
 
   [[nodiscard]] Result<RoundSpec> spec() const;
+  /// The spec's mark, also where the rest of it is of a newer version or makes no sense.
+  [[nodiscard]] Result<std::string> mark() const;
   [[nodiscard]] Status write_spec(const RoundSpec& spec) const;
   /// Replaces the standard input.
   [[nodiscard]] Status write_stdin(std::string_view text) const;

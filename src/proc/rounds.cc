@@ -188,15 +188,15 @@ Result<Fd> watch_shim(const Claim& claim) {
 Result<Hunted> hunt_round(const std::filesystem::path& dir) {
   const auto folder = RoundFolder::open(dir);
   if (!folder) return fail(folder.error());
-  const auto spec = folder->spec();
-  if (!spec && spec.error().is(Errc::not_found)) return Hunted{};  // nothing can have run
-  if (!spec) return fail(spec.error());
+  const auto mark = folder->mark();
+  if (!mark && mark.error().is(Errc::not_found)) return Hunted{};  // nothing can have run
+  if (!mark) return fail(mark.error());
   std::vector<ProcessRef> known;
   const auto claim = folder->claim();
   if (claim && claim->by == "shim" && claim->boot_id == boot_id() && claim->child) {
     known.push_back(*claim->child);
   }
-  return hunt(spec->mark, known);
+  return hunt(*mark, known);
 }
 
 Status remove_round(const std::filesystem::path& dir) {

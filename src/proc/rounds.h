@@ -68,7 +68,7 @@ Status end_input(const std::filesystem::path& dir);
 /// A pidfd of the round's shim: readable when it has ended. not_found: it has.
 Result<Fd> watch_shim(const Claim& claim);
 /// Kills what a lost round left running: by its mark, and by its claim where that is of this boot.
-/// Never call it for a round that is alive.
+/// Never call it for a round that is alive, but where nobody can tell and its end is wanted.
 Result<Hunted> hunt_round(const std::filesystem::path& dir);
 
 /// Removes the folder of a round that is over. conflict: it is not.

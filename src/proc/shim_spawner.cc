@@ -165,7 +165,13 @@ class ShimRound : public Round {
       // either.
       if (!state) state = RoundState{.phase = RoundPhase::lost};
     }
-    if (!state) return fail(state.error());
+    if (!state && state.error().is(Errc::not_found)) return fail(state.error());
+    if (!state) {
+      logging::warn("round {}: {}: it is ended", dir_.string(), state.error().message());
+      // Should its shim still have to start the CLI.
+      static_cast<void>(request_stop(dir_, {.reason = "unreadable", .urgency = Urgency::now}));
+      state = RoundState{.phase = RoundPhase::lost};
+    }
     if (state->phase == RoundPhase::alive && state->claim) watch_holder(*state->claim);
     settle(std::move(*state));
     notify();

@@ -221,6 +221,30 @@ TEST_F(ShimSpawnerTest, G7_AKilledShimIsNoticedAndNothingOfItsRoundStaysAlive) {
   EXPECT_FALSE(read_process(static_cast<pid_t>(shim.pid))) << "its zombie was not reaped";
 }
 
+TEST_F(ShimSpawnerTest, G7_ARoundThatCannotBeUnderstoodIsLostAndNothingOfItStaysAlive) {
+  using Files = std::vector<std::string>;
+  for (const auto& files : {Files{"claim"}, {"claim", "spec.json"}, {"exit.json"}}) {
+    SCOPED_TRACE(files.back());
+    // A process that has left its group and session, too.
+    const auto spec = script("setsid sleep 1000 & echo ready; exec sleep 1000");
+    const auto shim = start(spec);
+    ASSERT_TRUE(says("ready"));
+    ASSERT_GE(processes_of(spec), 2U);
+    for (const auto& file : files)
+      std::ofstream(dir() / file) << R"({"version":99,"mark":")" + spec.mark + "\"}";
+    const auto spawner = this->spawner();
+    const auto followed = attach(*spawner);
+    ASSERT_TRUE(followed->round) << followed->error->message();
+    ASSERT_TRUE(ends(followed));
+    EXPECT_EQ(followed->round->state().phase, RoundPhase::lost);
+    EXPECT_EQ(followed->text(), "ready\n");
+    EXPECT_EQ(processes_of(spec), 0U);
+    join(shim);
+    followed->round.reset();
+    std::filesystem::remove_all(dir());
+  }
+}
+
 TEST_F(ShimSpawnerTest, AShimThatDiesBeforeItsClaimIsLost) {
   shim_.program = "/bin/false";
   auto source = spawner();

@@ -80,10 +80,11 @@ class Spawner {
     OutputOffsets offsets;  ///< from where to go on reading
     Notice notice;
   };
-  /// Takes up a round of an earlier daemon. One that nobody has claimed is forestalled, and one
-  /// whose shim is gone is hunted: it ends as `lost`. A notice follows in any case.
+  /// Takes up a round of an earlier daemon. One that nobody has claimed is forestalled. One whose
+  /// shim is gone, or whose folder cannot be understood (of a newer version, damaged), is hunted:
+  /// it ends as `lost`. A notice follows in any case.
   ///
-  /// not_found: no such folder; unsupported: of a newer version; corrupt.
+  /// not_found: no such folder.
   virtual Result<std::unique_ptr<Round>> attach(Attach attach) = 0;
 };
 

@@ -1,9 +1,9 @@
 #include "run/cli_round.h"
 
-#include <algorithm>
 #include <exception>
 
 #include "aio/real_env.h"
+#include "base/backoff.h"
 #include "base/limits.h"
 #include "base/logging.h"
 #include "base/utf8.h"
@@ -14,34 +14,14 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Events of one commit; far below limits::kCommitEvents, so that a chatty round is followed
-/// closely.
-constexpr std::size_t kBatchEvents = 512;
 constexpr std::size_t kKeptText = 64 << 10;
-constexpr auto kFirstRetry = 200ms;
-constexpr auto kLastRetry = 10s;
 
 std::string origin_of(const Agent& agent) { return "agent:" + agent.name; }
-
-/// What is kept of an event that is larger than the log takes.
-std::string oversized(const AgentEvent& event, const std::string& payload) {
-  json::object cut;
-  cut["type"] = type_name(event);
-  cut["too_large_bytes"] = payload.size();
-  cut["begins"] = std::string(head_of(payload, kKeptText));
-  return write_json(cut);
-}
 
 }  // namespace
 
 CliRound::CliRound(Runs& runs, Agent agent, reeve::Run run)
     : runs_(runs), agent_(std::move(agent)), run_(std::move(run)), noticed_(runs.executor_) {}
-
-std::vector<Scope> CliRound::scopes() const {
-  std::vector<Scope> scopes{Scope::of(run_.agent), Scope::of(run_.id), Scope::of(run_.thread)};
-  if (run_.task) scopes.push_back(Scope::of(*run_.task));
-  return scopes;
-}
 
 Status CliRound::prepare(Draft& draft, const std::string& dialect, bool resumes) {
   auto made = proc::make_dialect(dialect);
@@ -78,19 +58,31 @@ Async<Status> CliRound::launch(proc::RoundSpec spec, std::string stdin_text) {
   co_return Status();
 }
 
-Async<Status> CliRound::take_up() {
+/// not_found: there is none. Any other error: it cannot be read.
+Async<Status> CliRound::restore_progress() {
   store::DocKey key{kRoundKind, run_.id.str()};
   auto doc = co_await runs_.log_.store().get(std::move(key));
   if (!doc) co_return fail(doc.error());
   if (!*doc) co_return fail(Errc::not_found, "the round was never begun");
+  const auto unreadable = [](const Error& why) {
+    return fail(Error(Errc::corrupt, why.message()).during("its progress"));
+  };
   auto progress = parse_json_as<RoundProgress>((*doc)->body);
-  if (!progress) co_return fail(progress.error());
+  if (!progress) co_return unreadable(progress.error());
+  auto made = proc::make_dialect(progress->dialect);
+  if (!made) co_return unreadable(made.error());
+  const auto restored = (*made)->restore(progress->dialect_state);
+  if (!restored) co_return unreadable(restored.error());
   progress_ = std::move(*progress);
   progress_version_ = (*doc)->version;
-  auto made = proc::make_dialect(progress_.dialect);
-  if (!made) co_return fail(made.error());
   dialect_ = std::move(*made);
-  if (auto restored = dialect_->restore(progress_.dialect_state); !restored) co_return restored;
+  co_return Status();
+}
+
+Async<Status> CliRound::take_up() {
+  auto restored = co_await restore_progress();
+  if (!restored && restored.error().is(Errc::not_found)) co_return restored;
+  if (!restored) unreadable_ = restored.error();
   heard_ = runs_.env_.uptime();
 
   proc::Spawner::Attach attach;
@@ -98,8 +90,9 @@ Async<Status> CliRound::take_up() {
   attach.offsets = {.out = progress_.out, .err = progress_.err};
   attach.notice = [this] { noticed_.notify(); };
   auto attached = runs_.spawner_.attach(std::move(attach));
-  if (!attached) co_return fail(attached.error());
+  if (!attached) co_return fail(unreadable_.value_or(attached.error()));
   round_ = std::move(*attached);
+  if (unreadable_) co_return restored;
   if (run_.stopping) stop(proc::Urgency::gentle, *run_.stopping);
   co_return Status();
 }
@@ -115,7 +108,33 @@ void CliRound::stop(proc::Urgency urgency, std::string reason) {
   }
 }
 
+/// Nobody can say what its process does from here on: it must not go on when its run has ended.
+Async<> CliRound::abandon(Error why) {
+  logging::error("run {} cannot be gone on with: {}", run_.id.str(), why.message());
+  proc::StopRequest request;
+  request.reason = "lost";
+  request.urgency = proc::Urgency::now;
+  for (bool asked = false; !proc::is_over(round_->state().phase);) {
+    if (!asked) {
+      const auto status = round_->stop(request);
+      asked = status.has_value();
+      if (!asked) {
+        logging::warn("run {}: cannot ask it to stop: {}", run_.id.str(), status.error().message());
+        co_await aio::sleep(runs_.env_, Backoff::kLast);
+      }
+      continue;
+    }
+    co_await noticed_.wait();
+  }
+  RunFinished verdict;
+  verdict.ending = Ending::error;
+  verdict.code = "lost_result";
+  verdict.message = why.message();
+  co_await settle(std::move(verdict), true, round_->state().exit);
+}
+
 Async<> CliRound::pump() {
+  if (unreadable_) co_return co_await abandon(*unreadable_);
   for (;;) {
     const auto phase = round_->state().phase;
     if (co_await read_some()) continue;
@@ -138,7 +157,7 @@ Async<> CliRound::pump() {
   }
   std::vector<AgentEvent> rest;
   auto verdict = dialect_->finish(how_it_ended(), rest);
-  for (const auto& event : rest) digest(event, progress_.out, progress_.out);
+  for (const auto& event : rest) digest(event, progress_.out);
   const auto& claim = round_->state().claim;
   const bool started = exit.has_value() || (claim && claim->child);
   co_await settle(std::move(verdict), started, exit);
@@ -168,24 +187,24 @@ Async<bool> CliRound::read_stream(proc::OutputStream stream) {
   progress_.silence_told = false;
   std::vector<AgentEvent> events;
   for (const auto& line : read->lines) {
+    if (runs_.log_.crowded(run_.id)) co_await runs_.log_.room(run_.id);
     events.clear();
     dialect_->line(is_out ? proc::Channel::out : proc::Channel::err, line.text, events);
     std::uint64_t index = 0;
-    for (const auto& event : events) digest(event, line.begin + index++, line.end);
+    for (const auto& event : events) digest(event, line.begin + index++);
     (is_out ? progress_.out : progress_.err) = line.end;
-    if (events_.size() >= kBatchEvents && !co_await flush()) co_return false;
+    if (sink().full() && !co_await flush()) co_return false;
   }
   co_await flush();
   co_return !fenced_;
 }
 
-void CliRound::digest(const AgentEvent& event, std::uint64_t from, std::uint64_t to) {
-  const auto normal = normalise(event);
+void CliRound::digest(const AgentEvent& event, std::uint64_t number) {
   if (const auto* session = std::get_if<SessionStarted>(&event)) {
     // A session that goes on is no news. One that we named ourselves exists from here on.
     if (!progress_.resumes || run_.session != session->session || !session->model.empty()) {
       run_.session = session->session;
-      facts_.emplace_back(fact::SessionStarted{run_.thread, run_.id, run_.agent, session->session,
+      facts_.emplace_back(fact::SessionStarted{run_.thread, run_.id, agent_.id, session->session,
                                                session->model, session->permission_mode});
     }
     return;
@@ -194,59 +213,43 @@ void CliRound::digest(const AgentEvent& event, std::uint64_t from, std::uint64_t
     progress_.usage = progress_.usage + usage->usage;
     progress_.cost_usd += usage->cost_usd.value_or(0);
   }
-  const bool kept = keeps(run_.durability, normal.fidelity);
-  if (normal.fidelity == Fidelity::observed) {
-    Delta delta;
-    delta.run = run_.id;
-    delta.epoch = run_.epoch;
-    delta.number = from;
-    delta.scopes = scopes();
-    delta.time = runs_.env_.now();
-    delta.kind = type_name(event);
-    delta.payload = write_json(to_json(event));
-    if (!progress_.deltas_from) progress_.deltas_from = from;
-    runs_.log_.publish(std::move(delta));
-  }
-  if (kept) events_.push_back(make_event(event, normal, to));
+  // What cannot be captured is recorded in its place, and the round goes on.
+  static_cast<void>(sink().emit(event, number));
 }
 
-NewEvent CliRound::make_event(const AgentEvent& event, Normal normal, std::uint64_t to) {
-  NewEvent made;
-  made.id = EventId(runs_.env_.uuid7());
-  made.kind = normal.kind;
-  made.fidelity = normal.fidelity;
-  made.time = runs_.env_.now();
-  made.origin = origin_of(agent_);
-  made.scopes = scopes();
-  auto value = to_json(event).as_object();
-  if (std::holds_alternative<AssistantMessage>(event) && progress_.deltas_from) {
-    value["supersedes"] = {{"epoch", run_.epoch}, {"from", *progress_.deltas_from}, {"to", to}};
-    progress_.deltas_from.reset();
+log::DurableSink& CliRound::sink() {
+  if (!sink_) {
+    log::SinkOptions options;
+    options.context = {.run = run_.id,
+                       .thread = run_.thread,
+                       .scopes = {Scope::of(agent_.id), Scope::of(run_.id), Scope::of(run_.thread)},
+                       .origin = origin_of(agent_)};
+    if (run_.task) options.context.scopes.push_back(Scope::of(*run_.task));
+    options.epoch = run_.epoch;
+    options.durability = run_.durability;
+    options.watched = true;
+    sink_.emplace(runs_.env_, runs_.log_, std::move(options), progress_.sink);
   }
-  made.payload = write_json(value);
-  if (made.payload.size() > limits::kEventPayload) made.payload = oversized(event, made.payload);
-  return made;
+  return *sink_;
 }
 
 Async<Status> CliRound::add_digested(Draft& draft) {
   for (const auto& fact : facts_) {
     if (auto added = co_await draft.add(fact); !added) co_return added;
   }
-  for (const auto& event : events_) draft.add_event(event);
+  draft.add_staged(sink().staged());
   co_return Status();
 }
 
 /// Says in their place that no store takes them. False: something else is wrong.
 bool CliRound::give_up_digested(const Error& error) {
   if (!error.is(Errc::invalid_argument) && !error.is(Errc::too_large)) return false;
-  if (events_.empty() && facts_.empty()) return false;
-  logging::error("run {}: {} events were refused: {}", run_.id.str(), events_.size(),
-                 error.message());
-  events_.clear();
+  if (sink().empty() && facts_.empty()) return false;
+  logging::error("run {}: its events were refused: {}", run_.id.str(), error.message());
+  sink().discard();
   facts_.clear();
   if (std::exchange(gave_up_, true)) return true;
-  events_.push_back(make_event(ErrorRaised{.code = "events_refused", .message = error.message()},
-                               normalise(ErrorRaised{}), progress_.out));
+  sink().note_failure("commit", error);
   return true;
 }
 
@@ -254,6 +257,7 @@ Async<Result<store::Committed>> CliRound::try_flush() {
   Draft draft(runs_.env_, runs_.log_.store(), Caller{.origin = origin_of(agent_)});
   if (auto added = co_await add_digested(draft); !added) co_return fail(added.error());
   progress_.dialect_state = dialect_->save();
+  progress_.sink = sink().state();
   store::DocKey key{kRoundKind, run_.id.str()};
   draft.require(store::RunAt{run_.id, run_.epoch});
   draft.require(store::DocAt{key, progress_version_});
@@ -269,7 +273,7 @@ Async<bool> CliRound::was_committed() {
 
 Async<bool> CliRound::flush() {
   // What cannot be committed now stays in the round's files: waiting loses nothing.
-  auto pause = std::chrono::nanoseconds(kFirstRetry);
+  Backoff backoff;
   for (int races = 0;;) {
     const auto done = co_await try_flush();
     if (done) break;
@@ -285,12 +289,11 @@ Async<bool> CliRound::flush() {
     }
     if (give_up_digested(error)) continue;
     logging::warn("run {}: its events cannot be kept now: {}", run_.id.str(), error.message());
-    co_await aio::sleep(runs_.env_, pause);
-    pause = std::min(pause * 2, std::chrono::nanoseconds(kLastRetry));
+    co_await aio::sleep(runs_.env_, backoff.next());
   }
   ++progress_version_;
   gave_up_ = false;
-  events_.clear();
+  sink().committed();
   facts_.clear();
   co_return true;
 }
@@ -305,19 +308,24 @@ Async<bool> CliRound::watch_silence() {
     silence_ = runs_.env_.after(limit - silent, [this] { noticed_.notify(); });
     co_return false;
   }
+  if (agent_.limits.stop_on_silence && !run_.stopping) {
+    // Before it is told: a daemon that dies in between must not leave a round behind of which
+    // everybody knows that it is silent, and which nobody stops.
+    proc::StopRequest request;
+    request.reason = "silence";
+    if (auto asked = round_->stop(request); !asked) {
+      logging::warn("run {}: cannot ask it to stop: {}", run_.id.str(), asked.error().message());
+      silence_ = runs_.env_.after(Backoff::kLast, [this] { noticed_.notify(); });
+      co_return false;
+    }
+  }
   progress_.silence_told = true;
   const auto reason = "says nothing for " +
                       std::to_string(std::chrono::floor<std::chrono::seconds>(silent).count()) +
                       " s";
-  facts_.emplace_back(fact::RunSilent{run_.id, run_.agent, std::chrono::floor<Duration>(silent)});
-  facts_.emplace_back(fact::AgentNeedsAttention{run_.agent, reason});
-  if (!co_await flush()) co_return false;
-  if (agent_.limits.stop_on_silence && !run_.stopping) {
-    proc::StopRequest request;
-    request.reason = "silence";
-    static_cast<void>(round_->stop(request));
-  }
-  co_return true;
+  facts_.emplace_back(fact::RunSilent{run_.id, agent_.id, std::chrono::floor<Duration>(silent)});
+  facts_.emplace_back(fact::AgentNeedsAttention{agent_.id, reason});
+  co_return co_await flush();
 }
 
 proc::ProcessEnd CliRound::how_it_ended() const {
@@ -353,15 +361,14 @@ Async<> CliRound::give_up(std::string why) {
 }
 
 Async<> CliRound::settle(RunFinished verdict, bool started, std::optional<proc::Exit> exit) {
-  auto pause = std::chrono::nanoseconds(kFirstRetry);
+  Backoff backoff;
   for (int races = 0;;) {
     const auto done = co_await try_settle(verdict, started, exit);
     if (done || done.error().is(Errc::fenced)) co_return;
     if (done.error().is(Errc::conflict) && ++races < kAttempts) continue;
     if (give_up_digested(done.error())) continue;
     logging::warn("run {}: its end cannot be kept now: {}", run_.id.str(), done.error().message());
-    co_await aio::sleep(runs_.env_, pause);
-    pause = std::min(pause * 2, std::chrono::nanoseconds(kLastRetry));
+    co_await aio::sleep(runs_.env_, backoff.next());
   }
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "log/durable_sink.h"
 #include "proc/dialect/dialect.h"
 #include "proc/spawner.h"
 #include "run/runs.h"
@@ -20,13 +21,12 @@ struct RoundProgress {
   json::object dialect_state;
   Usage usage;
   double cost_usd = 0;
-  std::optional<std::uint64_t>
-      deltas_from;  ///< the first delta that no committed event supersedes yet
+  log::SinkState sink;
   bool silence_told = false;
   bool resumes = false;  ///< the vendor's session of an earlier run goes on
 };
 BOOST_DESCRIBE_STRUCT(RoundProgress, (),
-                      (out, err, dialect, dialect_state, usage, cost_usd, deltas_from, silence_told,
+                      (out, err, dialect, dialect_state, usage, cost_usd, sink, silence_told,
                        resumes))
 
 /// One CLI round: reads what its process says, commits it, and settles its end. Owned by Runs.
@@ -40,7 +40,8 @@ class CliRound {
   Status prepare(Draft& draft, const std::string& dialect, bool resumes);
   /// ... and begins the process, once that is committed.
   Async<Status> launch(proc::RoundSpec spec, std::string stdin_text);
-  /// A round of an earlier daemon. not_found: its process was never begun.
+  /// A round of an earlier daemon. not_found: its process was never begun. Any other error: it
+  /// cannot be gone on with; where it has a process, pump() ends that first.
   Async<Status> take_up();
 
   /// Pumps until the run is over and its terminal fact committed. Cancellable: the round goes on
@@ -56,12 +57,14 @@ class CliRound {
   [[nodiscard]] bool has_process() const { return round_ != nullptr; }
 
  private:
+  Async<Status> restore_progress();
+  Async<> abandon(Error why);
   Async<bool> read_some();
   Async<bool> read_stream(proc::OutputStream stream);
-  /// Sorts an event into what is committed next, or out to whoever follows live. `from` numbers it,
-  /// if it is a delta; `to` is behind its line.
-  void digest(const AgentEvent& event, std::uint64_t from, std::uint64_t to);
-  [[nodiscard]] NewEvent make_event(const AgentEvent& event, Normal normal, std::uint64_t to);
+  /// Takes what the dialect read: into what is committed next, or out to whoever follows live.
+  /// `number` is the event's place in the output, which numbers it if it is a delta.
+  void digest(const AgentEvent& event, std::uint64_t number);
+  [[nodiscard]] log::DurableSink& sink();
   /// Commits what was digested together with how far that is. False: this executor has been fenced
   /// off.
   Async<bool> flush();
@@ -73,7 +76,6 @@ class CliRound {
   Async<bool> watch_silence();
   Async<Status> try_settle(const RunFinished& verdict, bool started,
                            const std::optional<proc::Exit>& exit);
-  [[nodiscard]] std::vector<Scope> scopes() const;
   [[nodiscard]] proc::ProcessEnd how_it_ended() const;
 
   Runs& runs_;
@@ -83,9 +85,10 @@ class CliRound {
   std::unique_ptr<proc::Round> round_;
   RoundProgress progress_;              // as of the lines that were digested
   std::uint64_t progress_version_ = 0;  // of its document; 0: not written yet
-  std::vector<NewEvent> events_;        // digested, not committed yet
-  std::vector<Fact> facts_;
+  std::optional<log::DurableSink> sink_;
+  std::vector<Fact> facts_;  // digested, not committed yet
   std::chrono::nanoseconds heard_{};  // when it last said something
+  std::optional<Error> unreadable_;   // why it can only be ended
   bool fenced_ = false;
   bool gave_up_ = false;  // on events: what is said instead has not been committed yet
   bool out_ended_ = false;

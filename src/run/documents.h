@@ -29,11 +29,16 @@ REEVE_DOC(reeve::Task, TaskId);
 REEVE_DOC(reeve::Message, MessageId);
 REEVE_DOC(reeve::Run, RunId);
 REEVE_DOC(reeve::Thread, ThreadId);
+REEVE_DOC(reeve::ThreadMessage, ThreadMessageId);
 #undef REEVE_DOC
 
 /// A document's words to be listed by.
 inline constexpr std::string_view kOpen = "open";  ///< agents, tasks and runs that are not over
 std::string agent_mark(const AgentId& agent);
+std::string thread_mark(const ThreadId& thread);
+std::string run_mark(const RunId& run);
+/// Of messages that wait for the agent and are a reason for a round.
+std::string work_mark(const AgentId& agent);
 std::string state_mark(std::string_view state);
 
 template <class D>

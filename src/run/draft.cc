@@ -48,6 +48,26 @@ Async<Result<Draft::Held<D>*>> Draft::hold(typename DocOf<D>::Key id) {
   co_return &all.emplace(id, std::move(held)).first->second;
 }
 
+template <>
+Draft::Holding<reeve::ThreadMessage>& Draft::holding<reeve::ThreadMessage>() {
+  return thread_messages_;
+}
+
+template <class D>
+void Draft::adopt(std::uint64_t version, std::optional<D> document, typename DocOf<D>::Key id) {
+  holding<D>()[id] = Held<D>{version, {}, std::move(document), true};
+}
+template void Draft::adopt<reeve::Run>(std::uint64_t, std::optional<reeve::Run>, RunId);
+template void Draft::adopt<reeve::Thread>(std::uint64_t, std::optional<reeve::Thread>, ThreadId);
+
+template <class D>
+const std::optional<D>* Draft::held(const typename DocOf<D>::Key& id) {
+  const auto found = holding<D>().find(id);
+  return found == holding<D>().end() ? nullptr : &found->second.now;
+}
+template const std::optional<reeve::Run>* Draft::held<reeve::Run>(const RunId&);
+template const std::optional<reeve::Thread>* Draft::held<reeve::Thread>(const ThreadId&);
+
 template Async<Result<Draft::Held<reeve::Agent>*>> Draft::hold<reeve::Agent>(AgentId);
 template Async<Result<Draft::Held<reeve::Task>*>> Draft::hold<reeve::Task>(TaskId);
 template Async<Result<Draft::Held<reeve::Message>*>> Draft::hold<reeve::Message>(MessageId);
@@ -67,11 +87,15 @@ Async<Status> Draft::fold(std::vector<typename DocOf<D>::Key> ids, const Fact& f
 Async<Status> Draft::add(Fact fact) {
   auto event = to_event(env_, fact, caller_.origin);
   if (caller_.round) event.causation = caller_.round->run.str();
+  const auto at = event.time;
+  commit_.events.push_back(std::move(event));
+  co_return co_await fold_only(fact, at);
+}
+
+Async<Status> Draft::fold_only(const Fact& fact, Time at) {
   auto about = concerned(fact);
   // The town's own mailbox has no agent behind it.
   std::erase(about.agents, supervisor_id());
-  const auto at = event.time;
-  commit_.events.push_back(std::move(event));
   if (auto done = co_await fold<reeve::Agent>(std::move(about.agents), fact, at); !done)
     co_return done;
   if (auto done = co_await fold<reeve::Task>(std::move(about.tasks), fact, at); !done)
@@ -79,7 +103,20 @@ Async<Status> Draft::add(Fact fact) {
   if (auto done = co_await fold<reeve::Message>(std::move(about.messages), fact, at); !done)
     co_return done;
   if (auto done = co_await fold<reeve::Run>(std::move(about.runs), fact, at); !done) co_return done;
-  co_return co_await fold<reeve::Thread>(std::move(about.threads), fact, at);
+  if (auto done = co_await fold<reeve::Thread>(std::move(about.threads), fact, at); !done)
+    co_return done;
+  // Written once: nobody has them yet, and who says otherwise is told so at commit().
+  for (const auto& id : about.thread_messages) {
+    std::optional<reeve::ThreadMessage> message;
+    apply(message, id, fact, at);
+    thread_messages_[id] = {0, {}, std::move(message), true};
+  }
+  co_return Status();
+}
+
+void Draft::add_staged(const log::Staged& staged) {
+  commit_.events.insert(commit_.events.end(), staged.events.begin(), staged.events.end());
+  commit_.writes.insert(commit_.writes.end(), staged.blobs.begin(), staged.blobs.end());
 }
 
 template <class D>
@@ -87,13 +124,13 @@ void Draft::put_all() {
   for (const auto& [id, held] : holding<D>()) {
     auto key = key_of<D>(id);
     if (held.version == 0) {
-      if (held.now || !held.before.empty()) commit_.require.emplace_back(store::DocAbsent{key});
+      if (held.now) commit_.require.emplace_back(store::DocAbsent{key});
     } else {
       commit_.require.emplace_back(store::DocAt{key, held.version});
     }
     if (!held.now) continue;
     auto body = write_json_of(*held.now);
-    if (body == held.before) continue;
+    if (!held.adopted && body == held.before) continue;
     commit_.writes.emplace_back(
         store::PutDoc{std::move(key), std::move(body), DocOf<D>::marks(*held.now)});
   }
@@ -105,6 +142,7 @@ Async<Result<store::Committed>> Draft::commit() {
   put_all<reeve::Message>();
   put_all<reeve::Run>();
   put_all<reeve::Thread>();
+  put_all<reeve::ThreadMessage>();
   co_return co_await store_.commit(std::move(commit_));
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/env.h"
+#include "log/durable_sink.h"
 #include "model/fact.h"
 #include "run/documents.h"
 #include "store/store.h"
@@ -48,10 +49,17 @@ class Draft {
     co_return *(*held)->now;
   }
 
+  /// Holds a document as its caller knows it to be in the store, without reading it (version 0: it
+  /// is not there yet). A wrong guess is a conflict at commit().
+  template <class D>
+  void adopt(std::uint64_t version, std::optional<D> document, typename DocOf<D>::Key id);
   /// Adds the fact's event and folds it into what it concerns; documents not held yet are loaded.
   Async<Status> add(Fact fact);
+  /// Folds a fact whose event is not kept (Durability::disabled).
+  Async<Status> fold_only(const Fact& fact, Time at);
   /// Adds an event that changes no document: a run's AgentEvent.
   void add_event(NewEvent event) { commit_.events.push_back(std::move(event)); }
+  void add_staged(const log::Staged& staged);
   /// Preconditions and bookkeeping: queues, epochs, names.
   void require(store::Precondition precondition) {
     commit_.require.push_back(std::move(precondition));
@@ -59,6 +67,10 @@ class Draft {
   void write(store::Write write) { commit_.writes.push_back(std::move(write)); }
   /// What a repetition of the request is answered.
   void answer(std::string text) { commit_.answer = std::move(text); }
+
+  /// As it stands now, with the version that it has once this is committed; null: not held.
+  template <class D>
+  [[nodiscard]] const std::optional<D>* held(const typename DocOf<D>::Key& id);
 
   /// Once, last. conflict: somebody was faster, or a precondition of the caller's does not hold.
   Async<Result<store::Committed>> commit();
@@ -71,6 +83,7 @@ class Draft {
     std::uint64_t version = 0;  // 0: absent in the store
     std::string before;         // its body there
     std::optional<D> now;
+    bool adopted = false;  // its body in the store was not looked at
   };
   template <class D>
   using Holding = std::map<typename DocOf<D>::Key, Held<D>>;
@@ -93,6 +106,7 @@ class Draft {
   Holding<reeve::Message> messages_;
   Holding<reeve::Run> runs_;
   Holding<reeve::Thread> threads_;
+  Holding<reeve::ThreadMessage> thread_messages_;
 };
 
 /// How often a change that lost a race is drafted anew: each round somebody else got on, so this

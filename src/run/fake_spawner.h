@@ -31,6 +31,7 @@ class FakeSpawner final : public proc::Spawner {
     std::vector<proc::StopRequest> stops;
     int attached = 0;  ///< how often a later daemon took it up
     bool reading_throws = false;
+    std::optional<Error> stop_fails;
   };
 
   explicit FakeSpawner(Env& env) : env_(env) {}
@@ -135,6 +136,7 @@ class FakeSpawner final : public proc::Spawner {
       return tail.read(proc::is_over(me().state.phase), max_bytes);
     }
     Status stop(const proc::StopRequest& request) override {
+      if (me().stop_fails) return fail(*me().stop_fails);
       me().stops.push_back(request);
       return {};
     }

@@ -46,26 +46,19 @@ Runs::Runs(Env& env, aio::asio::any_io_executor executor, log::Log& log, proc::S
       options_(std::move(options)),
       changed_(executor),
       group_(std::move(executor)) {
-  group_.spawn("stop requests", follow_stops());
+  log::EventFilter stops;
+  stops.kinds = {"RunStopRequested"};
+  log::Follower requests(env_, log_, std::move(stops), "stop requests");
+  group_.spawn("stop requests", follow_stops(std::move(requests)));
 }
 
 Runs::~Runs() = default;
 
 /// Requests to stop are facts of the log, so it does not matter who made them.
-Async<> Runs::follow_stops() {
-  log::SubscribeOptions options;
-  options.filter.kinds = {"RunStopRequested"};
-  const auto requests = log_.subscribe(std::move(options));
+Async<> Runs::follow_stops(log::Follower requests) {
   for (;;) {
-    auto frames = co_await requests->next();
-    if (!frames) {
-      logging::error("stop requests cannot be followed: {}", frames.error().message());
-      co_return;
-    }
-    for (const auto& frame : *frames) {
-      const auto* event = std::get_if<EventPtr>(&frame);
-      if (event == nullptr) continue;
-      const auto request = parse_json_as<fact::RunStopRequested>((*event)->payload);
+    for (const auto& event : co_await requests.next()) {
+      const auto request = parse_json_as<fact::RunStopRequested>(event->payload);
       if (!request) continue;
       const auto round = rounds_.find(request->run);
       if (round != rounds_.end()) round->second->stop(proc::Urgency::gentle, request->reason);
@@ -79,7 +72,8 @@ Async<Result<std::size_t>> Runs::recover() {
   // All of them are known before the first one goes on, and is tidied up after.
   std::vector<std::shared_ptr<CliRound>> rounds;
   for (auto& run : *open) {
-    auto agent = co_await load<Agent>(log_.store(), run.agent);
+    if (!run.agent || !run.provider.empty()) continue;  // a native one
+    auto agent = co_await load<Agent>(log_.store(), *run.agent);
     if (!agent) co_return fail(agent.error());
     rounds.push_back(std::make_shared<CliRound>(*this, std::move(*agent), run));
     rounds_.emplace(run.id, rounds.back());
@@ -89,7 +83,7 @@ Async<Result<std::size_t>> Runs::recover() {
   for (auto& round : rounds) {
     const auto id = round->run().id;
     auto taken = co_await round->take_up();
-    if (!taken) {
+    if (!taken && !round->has_process()) {
       // not_found: committed, but its process was never begun; the daemon died in between.
       const bool begun = !taken.error().is(Errc::not_found);
       RunFinished verdict;
@@ -100,7 +94,7 @@ Async<Result<std::size_t>> Runs::recover() {
       ended(id);
       continue;
     }
-    ++found;
+    if (taken) ++found;
     group_.spawn("run " + id.str(), execute(std::move(round)));
   }
   co_return found;

@@ -10,6 +10,7 @@
 
 #include "aio/signal.h"
 #include "aio/task_group.h"
+#include "log/follower.h"
 #include "log/log.h"
 #include "model/agent.h"
 #include "model/run.h"
@@ -88,7 +89,7 @@ class Runs {
 
  private:
   friend class CliRound;
-  Async<> follow_stops();
+  Async<> follow_stops(log::Follower requests);
   Async<Result<std::map<std::string, std::string>>> variables_of(AgentId agent);
   Async<Result<RunId>> begin(RunRequest request);
   Async<Status> request_stop(RunId run, std::string reason);

@@ -16,6 +16,7 @@
 #include "run/documents.h"
 #include "run/draft.h"
 #include "run/fake_spawner.h"
+#include "store/forwarding_store.h"
 #include "store/memory/memory_store.h"
 #include "store/sqlite/sqlite_store.h"
 #include "store/testing.h"
@@ -76,9 +77,9 @@ class SimEnv final : public Env {
 };
 
 /// A store between the test and a real one: it counts what is committed, and fails when told to.
-class TroubledStore final : public store::Store {
+class TroubledStore final : public store::ForwardingStore {
  public:
-  explicit TroubledStore(std::unique_ptr<store::Store> inner) : inner_(std::move(inner)) {}
+  using ForwardingStore::ForwardingStore;
 
   struct Trouble {
     Errc code = Errc::unavailable;
@@ -94,6 +95,7 @@ class TroubledStore final : public store::Store {
   bool last_applied = false;
 
   bool ready_throws = false;  ///< the next look at a queue
+  bool unreadable = false;    ///< events cannot be read; a log that has them in its tail never asks
 
   int in_flight = 0;             ///< calls that are not answered yet
   int commits = 0;               ///< that were tried
@@ -128,35 +130,41 @@ class TroubledStore final : public store::Store {
   }
   Async<Result<std::uint64_t>> count(std::string kind, std::string mark) override {
     const Call call(in_flight);
+    if (down) co_return away();
     co_return co_await inner_->count(std::move(kind), std::move(mark));
   }
-  Async<Result<std::vector<store::QueueItem>>> ready(std::string queue, Time now,
-                                                     std::size_t limit) override {
+  using store::Store::ready;
+  Async<Result<std::vector<store::QueueItem>>> ready(std::string queue, Time now, std::size_t limit,
+                                                     store::QueuePlace after) override {
     const Call call(in_flight);
     if (down) co_return away();
     if (std::exchange(ready_throws, false)) throw BrokenInvariant("the test says so");
-    co_return co_await inner_->ready(std::move(queue), now, limit);
+    co_return co_await inner_->ready(std::move(queue), now, limit, after);
   }
-  Async<Result<std::vector<store::QueueItem>>> items(std::string queue,
-                                                     std::size_t limit) override {
+  using store::Store::items;
+  Async<Result<std::vector<store::QueueItem>>> items(std::string queue, std::size_t limit,
+                                                     store::QueuePlace after) override {
     const Call call(in_flight);
-    co_return co_await inner_->items(std::move(queue), limit);
+    if (down) co_return away();
+    co_return co_await inner_->items(std::move(queue), limit, after);
   }
   Async<Result<std::optional<std::uint64_t>>> run_epoch(RunId run) override {
     const Call call(in_flight);
+    if (down) co_return away();
     co_return co_await inner_->run_epoch(run);
   }
   Async<Result<store::EventPage>> read(Position after, store::EventFilter filter,
                                        std::size_t limit) override {
     const Call call(in_flight);
+    if (down || unreadable) co_return away();
     co_return co_await inner_->read(after, std::move(filter), limit);
   }
   Async<Result<std::vector<EventPtr>>> latest(store::EventFilter filter,
                                               std::size_t limit) override {
     const Call call(in_flight);
+    if (down) co_return away();
     co_return co_await inner_->latest(std::move(filter), limit);
   }
-  [[nodiscard]] store::LogInfo log() const override { return inner_->log(); }
   Async<Result<store::Committed>> truncate(store::Truncation truncation) override {
     const Call call(in_flight);
     if (down) co_return away();
@@ -170,17 +178,13 @@ class TroubledStore final : public store::Store {
   Async<Result<store::SnapshotPage>> snapshot(std::uint64_t after_rank,
                                               std::size_t limit) override {
     const Call call(in_flight);
+    if (down) co_return away();
     co_return co_await inner_->snapshot(after_rank, limit);
   }
   Async<Result<store::SnapshotPage>> snapshot_of(std::vector<store::DocKey> keys) override {
     const Call call(in_flight);
+    if (down) co_return away();
     co_return co_await inner_->snapshot_of(std::move(keys));
-  }
-  Async<Result<store::Lease>> acquire(std::string name, std::string holder, Duration ttl) override {
-    co_return co_await inner_->acquire(std::move(name), std::move(holder), ttl);
-  }
-  Async<Status> release(store::Lease lease) override {
-    co_return co_await inner_->release(std::move(lease));
   }
   void set_feed(Feed feed) override {
     if (!feed) return inner_->set_feed(nullptr);
@@ -189,7 +193,6 @@ class TroubledStore final : public store::Store {
       f(committed);
     });
   }
-  Async<> close() override { co_await inner_->close(); }
 
  private:
   struct Call {
@@ -198,7 +201,6 @@ class TroubledStore final : public store::Store {
     int& calls_;
   };
   static std::unexpected<Error> away() { return fail(Errc::unavailable, "the store is away"); }
-  std::unique_ptr<store::Store> inner_;
 };
 
 enum class Backend { memory, sqlite };
@@ -212,8 +214,8 @@ inline std::string name_of(const ::testing::TestParamInfo<Backend>& info) {
 /// A town's ground without a daemon: a store, its log, a machine, a clock.
 class World {
  public:
-  explicit World(Backend backend = Backend::memory)
-      : store(open(backend)), log(env, loop.get_executor(), store), machine(env) {}
+  explicit World(Backend backend = Backend::memory, log::Log::Options log_options = {})
+      : store(open(backend)), log(env, loop.get_executor(), store, log_options), machine(env) {}
   ~World() { aio::run(loop, store.close()); }
   World(const World&) = delete;
   World& operator=(const World&) = delete;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -76,12 +77,21 @@ struct Pruned {
   std::uint64_t bytes = 0;   ///< of those payloads
 };
 
+/// A place in a queue's serving order. By default: before every item.
+struct QueuePlace {
+  int priority = std::numeric_limits<int>::max();
+  std::uint64_t order = 0;  ///< of first pushing, among those of one priority
+};
+
 struct QueueItem {
   std::string item;
   int priority = 0;
   int attempt = 0;
   Time not_before{};
   std::string lease;  ///< who holds it; empty: nobody
+  std::uint64_t order = 0;
+
+  [[nodiscard]] QueuePlace place() const { return {priority, order}; }
 };
 
 /// A node's temporary right to something, e.g. to execute a town.
@@ -141,11 +151,19 @@ class Store {
   /// number.
   virtual Async<Result<std::uint64_t>> count(std::string kind, std::string mark) = 0;
 
-  /// Items that nobody holds and whose time has come, in serving order, at most `limit`.
+  /// Items behind `after` that nobody holds and whose time has come, in serving order, at most
+  /// `limit` (limits::kPage).
   virtual Async<Result<std::vector<QueueItem>>> ready(std::string queue, Time now,
-                                                      std::size_t limit) = 0;
-  /// All items in serving order, held ones too, at most `limit`.
-  virtual Async<Result<std::vector<QueueItem>>> items(std::string queue, std::size_t limit) = 0;
+                                                      std::size_t limit, QueuePlace after) = 0;
+  Async<Result<std::vector<QueueItem>>> ready(std::string queue, Time now, std::size_t limit) {
+    return ready(std::move(queue), now, limit, QueuePlace());
+  }
+  /// All items behind `after` in serving order, held ones too, at most `limit` (limits::kPage).
+  virtual Async<Result<std::vector<QueueItem>>> items(std::string queue, std::size_t limit,
+                                                      QueuePlace after) = 0;
+  Async<Result<std::vector<QueueItem>>> items(std::string queue, std::size_t limit) {
+    return items(std::move(queue), limit, QueuePlace());
+  }
   virtual Async<Result<std::optional<std::uint64_t>>> run_epoch(RunId run) = 0;
 
   /// Acknowledged events after `after` that the filter wants, oldest first, at most `limit`

@@ -575,6 +575,48 @@ TEST_P(StoreContract, QueuesServeByPriorityThenOrderOfFirstPush) {
   EXPECT_THAT(items("q"), ElementsAre("b", "a", "late"));
 }
 
+TEST_P(StoreContract, QueuesAreReadPageByPage) {
+  Commit commit;
+  std::vector<std::string> expected;
+  for (const int priority : {3, 0, -1}) {
+    for (int i = 0; i < 5; ++i) {
+      const auto item = std::to_string(priority) + "." + std::to_string(i);
+      commit.writes.emplace_back(QueuePush{.queue = "q", .item = item, .priority = priority});
+      expected.push_back(item);
+    }
+  }
+  // The order of pushing is not that of serving.
+  std::ranges::reverse(commit.writes);
+  std::ranges::for_each(std::array{0, 5, 10}, [&](int at) {
+    std::ranges::reverse(expected.begin() + at, expected.begin() + at + 5);
+  });
+  ASSERT_TRUE(this->commit(std::move(commit)));
+  for (const std::size_t page : {1U, 2U, 4U, 5U, 100U}) {
+    std::vector<std::string> all;
+    std::vector<std::string> due;
+    for (QueuePlace after;;) {
+      const auto items = run(store_->items("q", page, after)).value();
+      if (items.empty()) break;
+      for (const auto& item : items) all.push_back(item.item);
+      after = items.back().place();
+    }
+    for (QueuePlace after;;) {
+      const auto items = run(store_->ready("q", env_.now(), page, after)).value();
+      if (items.empty()) break;
+      for (const auto& item : items) due.push_back(item.item);
+      after = items.back().place();
+    }
+    EXPECT_EQ(all, expected) << page;
+    EXPECT_EQ(due, expected) << page;
+  }
+  // What is taken meanwhile moves nothing: a place is no number of items.
+  const auto second = run(store_->items("q", 2)).value().at(1);
+  ASSERT_TRUE(this->commit(writes({QueueTake{.queue = "q", .item = second.item, .lease = "run"}})));
+  const auto behind = run(store_->ready("q", env_.now(), 1, second.place())).value();
+  ASSERT_EQ(behind.size(), 1U);
+  EXPECT_EQ(behind[0].item, expected[2]);
+}
+
 TEST_P(StoreContract, AReturnedItemIsServedAtItsOldPlaceWhenItsTimeHasCome) {
   ASSERT_TRUE(
       commit(writes({QueuePush{.queue = "q", .item = "a"}, QueuePush{.queue = "q", .item = "b"},

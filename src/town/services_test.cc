@@ -305,7 +305,7 @@ TEST_F(ServicesTest, WhoWaitsIsAnsweredAtTheEvent) {
 
 TEST_F(ServicesTest, AnAgentWithMailThatStartsARoundIsNotDone) {
   ASSERT_TRUE(spawn("ada"));
-  for (int i = 0; i < 300; ++i) ASSERT_TRUE(send("ada", "fyi"));
+  for (std::size_t i = 0; i <= limits::kPage; ++i) ASSERT_TRUE(send("ada", "fyi"));
   const auto idle = world_.await(wait_agent(ground_, "ada")).value();
   EXPECT_EQ(idle.state, "idle");
   ASSERT_TRUE(send("ada", "do it", MessageType::task));

@@ -7,6 +7,7 @@
 #include "base/logging.h"
 #include "town/change.h"
 #include "town/directory.h"
+#include "town/mailbox.h"
 #include "town/prompt.h"
 
 namespace reeve::town {
@@ -30,11 +31,11 @@ Async<Status> Supervisor::start(run::Runs& runs) {
   runs_ = &runs;
   // Followed from before the agents are looked at, so that no reason to start a round falls in
   // between.
-  log::SubscribeOptions options;
-  options.filter.kinds = {"MessageSent",  "MessagesReturned",  "AgentStateChanged",
-                          "AgentSpawned", "RunCompleted",      "RunFailed",
-                          "RunCancelled", "AgentStopRequested"};
-  auto events = ground_.log.subscribe(std::move(options));
+  log::EventFilter filter;
+  filter.kinds = {"MessageSent",  "MessagesReturned", "AgentStateChanged", "AgentSpawned",
+                  "RunCompleted", "RunFailed",        "RunCancelled",      "AgentStopRequested",
+                  "TaskCompleted", "TaskFailed"};
+  log::Follower events(ground_.env, ground_.log, std::move(filter), "what gives agents work");
   auto agents = co_await all_agents(ground_.log.store());
   if (!agents) co_return fail(agents.error());
   for (const auto& agent : *agents) {
@@ -79,17 +80,10 @@ void Supervisor::look_later(AgentId agent, Time when) {
 }
 
 /// Whatever may give an agent something to do.
-Async<> Supervisor::follow(std::unique_ptr<log::Subscription> events) {
+Async<> Supervisor::follow(log::Follower events) {
   for (;;) {
-    auto frames = co_await events->next();
-    if (!frames) {
-      logging::error("the supervisor cannot follow the log: {}", frames.error().message());
-      co_return;
-    }
-    for (const auto& frame : *frames) {
-      const auto* event = std::get_if<EventPtr>(&frame);
-      if (event == nullptr) continue;
-      for (const auto& scope : (*event)->scopes) {
+    for (const auto& event : co_await events.next()) {
+      for (const auto& scope : event->scopes) {
         if (scope.family() != "agent") continue;
         if (const auto id = AgentId::parse(scope.id())) wanted_.insert(*id);
       }
@@ -126,27 +120,15 @@ Async<Status> Supervisor::try_start(AgentId id) {
   if (!agent) co_return fail(agent.error());
   if (agent->state != AgentState::idle || agent->current_run || agent->stopping) co_return Status();
 
-  const auto now = ground_.env.now();
-  auto ready = co_await store.ready(inbox_queue(id), now, limits::kPage);
-  if (!ready) co_return fail(ready.error());
-  std::vector<Message> waiting;
-  for (const auto& item : *ready) {
-    const auto message_id = MessageId::parse(item.item);
-    if (!message_id) continue;
-    auto message = co_await run::load<Message>(store, *message_id);
-    if (!message) co_return fail(message.error());
-    waiting.push_back(std::move(*message));
+  auto box = co_await open_mailbox(store, id, ground_.env.now());
+  if (!box) co_return fail(box.error());
+  if (!box->settled.empty()) {
+    auto done = co_await acknowledge(id, std::move(box->settled));
+    if (!done) co_return done;
   }
-  const auto chosen = choose_messages(waiting);
+  const auto chosen = choose_messages(box->ready);
   if (chosen.empty()) {
-    auto later = co_await store.items(inbox_queue(id), limits::kPage);
-    if (!later) co_return fail(later.error());
-    std::optional<Time> next;
-    for (const auto& item : *later) {
-      if (item.lease.empty() && item.not_before > now)
-        next = std::min(next.value_or(item.not_before), item.not_before);
-    }
-    if (next) look_later(id, *next);
+    if (box->later) look_later(id, *box->later);
     co_return Status();
   }
 
@@ -178,28 +160,50 @@ Async<Status> Supervisor::try_start(AgentId id) {
   co_return Status();
 }
 
+/// Messages of tasks that have ended while they waited would cost a round that has nothing to do.
+Async<Status> Supervisor::acknowledge(AgentId agent, std::vector<MessageId> settled) {
+  if (settled.size() > limits::kPage) {
+    settled.resize(limits::kPage);
+    look_soon(agent);  // for the rest
+  }
+  run::Draft draft(ground_.env, ground_.log.store(), run::Caller{.origin = "town"});
+  for (const auto& message : settled) {
+    draft.require(store::QueueHolds{inbox_queue(agent), message.str(), ""});
+    draft.write(store::QueueAck{inbox_queue(agent), message.str()});
+  }
+  auto added = co_await draft.add(fact::MessagesHandled{agent, std::move(settled)});
+  if (!added) co_return added;
+  const auto committed = co_await draft.commit();
+  if (!committed) co_return fail(committed.error());
+  co_return Status();
+}
+
 Async<Status> Supervisor::at_start(run::Draft& draft, const reeve::Run& run) {
   for (const auto& message : run.messages) {
-    draft.require(store::QueueHolds{inbox_queue(run.agent), message.str(), ""});
-    draft.write(store::QueueTake{inbox_queue(run.agent), message.str(), run.id.str()});
+    draft.require(store::QueueHolds{inbox_queue(*run.agent), message.str(), ""});
+    draft.write(store::QueueTake{inbox_queue(*run.agent), message.str(), run.id.str()});
   }
-  if (run.task) co_return co_await draft.add(fact::TaskStarted{*run.task, run.agent, run.id});
-  co_return Status();
+  if (!run.task) co_return Status();
+  auto task = co_await draft.get<reeve::Task>(*run.task);
+  if (!task) co_return fail(task.error());
+  if (is_ended(task->state))
+    co_return fail(Errc::conflict, "task " + run.task->short_str() + " has just ended");
+  co_return co_await draft.add(fact::TaskStarted{*run.task, *run.agent, run.id});
 }
 
 Async<Status> Supervisor::at_end(run::Draft& draft, const reeve::Run& run, Ending ending,
                                  bool started, fact::RunEnd& end) {
-  auto agent = co_await draft.get<Agent>(run.agent);
+  auto agent = co_await draft.get<Agent>(*run.agent);
   if (!agent) co_return fail(agent.error());
   if (ending == Ending::completed) {
     end.messages = run.messages;
     for (const auto& message : run.messages)
-      draft.write(store::QueueAck{inbox_queue(run.agent), message.str()});
+      draft.write(store::QueueAck{inbox_queue(*run.agent), message.str()});
     if (run.task && !run.reported && agent->completes == Completes::success) {
       auto task = co_await draft.get<reeve::Task>(*run.task);
       if (!task) co_return fail(task.error());
       if (!is_ended(task->state)) {
-        auto done = co_await draft.add(fact::TaskCompleted{*run.task, run.agent, run.id, end.text});
+        auto done = co_await draft.add(fact::TaskCompleted{*run.task, *run.agent, run.id, end.text});
         if (!done) co_return done;
       }
     }
@@ -207,7 +211,7 @@ Async<Status> Supervisor::at_end(run::Draft& draft, const reeve::Run& run, Endin
     if (auto given = co_await give_back(draft, run, ending, started, end); !given) co_return given;
   }
   if (agent->stopping) {
-    co_return co_await draft.add(fact::AgentStopped{run.agent, agent->state, *agent->stopping});
+    co_return co_await draft.add(fact::AgentStopped{*run.agent, agent->state, *agent->stopping});
   }
   co_return Status();
 }
@@ -217,8 +221,8 @@ Async<Status> Supervisor::at_end(run::Draft& draft, const reeve::Run& run, Endin
 Async<Status> Supervisor::give_back(run::Draft& draft, const reeve::Run& run, Ending ending,
                                     bool started, fact::RunEnd& end) {
   const bool counted = ending != Ending::cancelled && (started || end.code == "spawn_failed");
-  const auto queue = inbox_queue(run.agent);
-  fact::MessagesReturned returned{run.agent, run.id, {}, counted, {}};
+  const auto queue = inbox_queue(*run.agent);
+  fact::MessagesReturned returned{*run.agent, run.id, {}, counted, {}};
   bool task_waits = false;
   for (const auto& id : run.messages) {
     auto message = co_await draft.get<Message>(id);
@@ -226,7 +230,7 @@ Async<Status> Supervisor::give_back(run::Draft& draft, const reeve::Run& run, En
     if (message->task) {
       auto task = co_await draft.get<reeve::Task>(*message->task);
       if (!task) co_return fail(task.error());
-      if (is_ended(task->state)) {  // done or failed by report, whatever became of the round
+      if (is_settled(*message, *task)) {  // by report, whatever became of the round
         end.messages.push_back(id);
         draft.write(store::QueueAck{queue, id.str()});
         continue;
@@ -243,17 +247,17 @@ Async<Status> Supervisor::give_back(run::Draft& draft, const reeve::Run& run, En
     }
     draft.write(store::QueueAck{queue, id.str()});
     draft.write(store::QueuePush{
-        dead_queue(run.agent), id.str(), static_cast<int>(message->priority), {}, attempt});
+        dead_queue(*run.agent), id.str(), static_cast<int>(message->priority), {}, attempt});
     const auto reason = "failed " + std::to_string(attempt) + " times: " + end.code +
                         (end.error.empty() ? "" : ": " + end.error);
-    std::vector<Fact> facts{fact::MessageDeadLettered{run.agent, run.id, id, reason},
-                            fact::AgentNeedsAttention{run.agent, "a message " + reason}};
+    std::vector<Fact> facts{fact::MessageDeadLettered{*run.agent, run.id, id, reason},
+                            fact::AgentNeedsAttention{*run.agent, "a message " + reason}};
     if (message->task)
-      facts.emplace_back(fact::TaskFailed{*message->task, run.agent, run.id, reason});
+      facts.emplace_back(fact::TaskFailed{*message->task, *run.agent, run.id, reason});
     if (auto added = co_await add_all(draft, std::move(facts)); !added) co_return added;
   }
   if (run.task && task_waits) {
-    if (auto added = co_await draft.add(fact::TaskReturned{*run.task, run.agent, run.id}); !added)
+    if (auto added = co_await draft.add(fact::TaskReturned{*run.task, *run.agent, run.id}); !added)
       co_return added;
   }
   if (!returned.messages.empty()) co_return co_await draft.add(std::move(returned));

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "aio/task_group.h"
+#include "log/follower.h"
 #include "run/runs.h"
 #include "town/services.h"
 
@@ -41,10 +42,11 @@ class Supervisor final : public run::Participant {
                        fact::RunEnd& end) override;
 
  private:
-  Async<> follow(std::unique_ptr<log::Subscription> events);
+  Async<> follow(log::Follower events);
   Async<> start_rounds();
   Async<> consider(AgentId agent);
   Async<Status> try_start(AgentId agent);
+  Async<Status> acknowledge(AgentId agent, std::vector<MessageId> settled);
   Async<Status> give_back(run::Draft& draft, const reeve::Run& run, Ending ending, bool started,
                           fact::RunEnd& end);
   void look_later(AgentId agent, Time when);

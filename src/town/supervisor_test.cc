@@ -24,7 +24,9 @@ TEST(Backoff, DoublesUpToItsLimit) {
 
 class SupervisorTest : public ::testing::TestWithParam<Backend> {
  protected:
-  SupervisorTest() { start_daemon(); }
+  explicit SupervisorTest(log::Log::Options log_options = {}) : world_(GetParam(), log_options) {
+    start_daemon();
+  }
   ~SupervisorTest() override { stop_daemon(); }
 
   void start_daemon() {
@@ -68,6 +70,27 @@ class SupervisorTest : public ::testing::TestWithParam<Backend> {
     request.type = type;
     ASSERT_TRUE(world_.await(town::send(ground_, std::move(caller), std::move(request))));
   }
+  /// More than one page of what is for knowledge, in one commit.
+  void flood(const Agent& agent) {
+    const auto work = [](World& world, AgentId to) -> Async<Result<store::Committed>> {
+      run::Draft draft(world.env, world.store, Caller{});
+      for (std::size_t i = 0; i < limits::kPage + 100; ++i) {
+        Message message;
+        message.id = MessageId(world.env.uuid4());
+        message.from = kSupervisor;
+        message.to = to;
+        message.text = "fyi";
+        message.created_at = world.env.now();
+        if (auto added = co_await draft.add(fact::MessageSent{message, {}}); !added)
+          co_return fail(added.error());
+        draft.write(store::QueuePush{inbox_queue(to), message.id.str(),
+                                     static_cast<int>(message.priority)});
+      }
+      co_return co_await draft.commit();
+    };
+    ASSERT_TRUE(world_.await(work(world_, agent.id)));
+    world_.quiet();
+  }
   void report(const reeve::Task& task, Report what, std::string text, Caller caller = {}) {
     ASSERT_TRUE(world_.await(
         town::report(ground_, std::move(caller), task.id.str(), what, std::move(text))));
@@ -103,7 +126,7 @@ class SupervisorTest : public ::testing::TestWithParam<Backend> {
   }
   TaskState state_of(const reeve::Task& task) { return world_.get<reeve::Task>(task.id).state; }
 
-  World world_{GetParam()};
+  World world_;
   Ground ground_{world_.env, world_.log, "oak", "worker"};
   std::unique_ptr<Supervisor> supervisor_;
   std::unique_ptr<run::Runs> runs_;
@@ -231,6 +254,80 @@ TEST_P(SupervisorTest, ARoundCarriesOneTask) {
   EXPECT_EQ(state_of(first), TaskState::completed);
   EXPECT_TRUE(world_.machine.process().stdin_text.contains("roof"));
   EXPECT_FALSE(world_.machine.process().stdin_text.contains("door"));
+}
+
+TEST_P(SupervisorTest, ATaskThatEndedWhileItWaitedCostsNoRound) {
+  const auto ada = spawn("ada");
+  const auto first = assign(ada, "paint the door");
+  const auto second = assign(ada, "paint the roof");
+  ASSERT_TRUE(until_rounds(1));
+  report(second, Report::complete, "I did it myself");
+  end_round(0);
+  ASSERT_TRUE(world_.until_event("MessagesHandled"));
+  world_.quiet();
+  EXPECT_EQ(world_.machine.started(), 1U);
+  EXPECT_TRUE(queue(inbox_queue(ada.id)).empty());
+  const auto handled = world_.fact<fact::MessagesHandled>("MessagesHandled");
+  ASSERT_EQ(handled.messages.size(), 1U);
+  EXPECT_EQ(world_.get<Message>(handled.messages[0]).state, MessageState::handled);
+  EXPECT_EQ(world_.get<reeve::Task>(second.id).result, "I did it myself");
+  EXPECT_EQ(world_.await(wait_agent(ground_, "ada")).value().state, "idle");
+}
+
+TEST_P(SupervisorTest, WhatWaitsBesideATaskThatEndedHasItsRound) {
+  const auto ada = spawn("ada");
+  assign(ada, "paint the door");
+  const auto second = assign(ada, "paint the roof");
+  const auto third = assign(ada, "paint the wall");
+  ASSERT_TRUE(until_rounds(1));
+  report(second, Report::fail, "no roof");
+  end_round(0);
+  ASSERT_TRUE(until_rounds(2));
+  EXPECT_EQ(state_of(third), TaskState::running);
+  EXPECT_FALSE(world_.machine.process().stdin_text.contains("roof"));
+  EXPECT_EQ(queue(inbox_queue(ada.id)).size(), 1U);
+}
+
+TEST_P(SupervisorTest, ATaskThatEndsWhileItsMessagePausesCostsNoRoundEither) {
+  const auto ada = spawn("ada");
+  const auto task = assign(ada, "paint");
+  ASSERT_TRUE(until_rounds(1));
+  end_round(1);
+  report(task, Report::complete, "I did it myself");
+  ASSERT_TRUE(world_.until([&] { return queue(inbox_queue(ada.id)).empty(); }));
+  world_.env.advance(60s);
+  world_.quiet();
+  EXPECT_EQ(world_.machine.started(), 1U);
+}
+
+TEST_P(SupervisorTest, ATaskThatEndsJustBeforeItsRoundBeginsIsNotBegunAgain) {
+  const auto ada = spawn("ada");
+  world_.quiet();
+  world_.store.ready_throws = true;  // the supervisor's own look comes to nothing
+  const auto task = assign(ada, "paint");
+  world_.quiet();
+  ASSERT_EQ(world_.machine.started(), 0U);
+  run::RunRequest request;
+  request.agent = world_.get<Agent>(ada.id);
+  request.task = task.id;
+  request.prompt = "x";
+  report(task, Report::complete, "done");
+  EXPECT_EQ(code_of(world_.await(runs_->start(std::move(request)))), Errc::conflict);
+  EXPECT_EQ(state_of(task), TaskState::completed);
+}
+
+TEST_P(SupervisorTest, ATaskBehindManyMessagesHasItsRound) {
+  const auto ada = spawn("ada");
+  flood(ada);
+  EXPECT_EQ(world_.machine.started(), 0U);
+  const auto task = assign(ada, "paint");
+  ASSERT_TRUE(until_rounds(1));
+  EXPECT_EQ(state_of(task), TaskState::running);
+  EXPECT_TRUE(world_.machine.process().stdin_text.contains("fyi"));
+  end_round(1);
+  // Its pause ends behind all of them, too.
+  world_.env.advance(2s);
+  ASSERT_TRUE(until_rounds(2));
 }
 
 TEST_P(SupervisorTest, WhatIsForKnowledgeWaitsForARound) {
@@ -438,6 +535,27 @@ TEST_P(SupervisorTest, AStartThatTheStoreRefusesIsTriedAgainLater) {
   EXPECT_EQ(world_.machine.started(), 0U);
   world_.env.advance(2s);
   ASSERT_TRUE(until_rounds(1));
+}
+
+/// Without a tail: what is followed is read from the store.
+class SupervisorWithoutATail : public SupervisorTest {
+ protected:
+  SupervisorWithoutATail() : SupervisorTest({.tail_bytes = 0}) {}
+};
+INSTANTIATE_TEST_SUITE_P(, SupervisorWithoutATail,
+                         ::testing::Values(Backend::memory, Backend::sqlite),
+                         run::testing::name_of);
+
+TEST_P(SupervisorWithoutATail, WorkBeginsOnceTheLogCanBeReadAgain) {
+  const auto ada = spawn("ada");
+  world_.quiet();
+  world_.store.unreadable = true;
+  assign(ada, "paint");
+  world_.quiet();
+  EXPECT_EQ(world_.machine.started(), 0U);
+  world_.store.unreadable = false;
+  world_.env.advance(1s);
+  EXPECT_TRUE(until_rounds(1));
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
-#include "base/limits.h"
 #include "log/log.h"
 #include "town/directory.h"
+#include "town/mailbox.h"
 #include "town/services.h"
 
 namespace reeve::town {
@@ -39,14 +39,9 @@ Async<Result<api::WaitReply>> wait_agent(Ground ground, std::string reference) {
     };
     if (is_ended(agent->state)) co_return reply();
     if (agent->state != AgentState::idle || agent->current_run) co_return std::nullopt;
-    auto waiting = co_await store.items(inbox_queue(id), limits::kPage);
-    if (!waiting) co_return fail(waiting.error());
-    for (const auto& item : *waiting) {
-      const auto message_id = MessageId::parse(item.item);
-      if (!message_id) continue;
-      auto message = co_await run::load<Message>(store, *message_id);
-      if (message && starts_round(message->type)) co_return std::nullopt;
-    }
+    auto work = co_await has_work(store, id);
+    if (!work) co_return fail(work.error());
+    if (*work) co_return std::nullopt;
     co_return reply();
   };
   co_return co_await until<api::WaitReply>(ground, Scope::of(id), look);

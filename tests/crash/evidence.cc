@@ -57,7 +57,7 @@ void tell(Story& story, const Fact& told) {
                    [&](const fact::MessageDeadLettered& it) { ++story.dead[it.message.str()]; },
                    [&](const fact::RunStarted& it) {
                      auto& run = story.runs[it.run.id.str()];
-                     run.agent = it.run.agent.str();
+                     run.agent = it.run.agent ? it.run.agent->str() : "";
                      ++run.starts;
                    },
                    [&](const fact::RunCompleted& it) { end_run(story, "RunCompleted", it); },

@@ -7,7 +7,7 @@
 #include <array>
 #include <iterator>
 
-#include "proc/fd.h"
+#include "base/fd.h"
 
 namespace reeve::crash {
 namespace {
@@ -15,7 +15,7 @@ namespace {
 /// A file of /proc as it is, its NULs as spaces; empty for a process that is gone, also in between.
 std::string read_proc(std::int64_t pid, const char* name) {
   const auto path = "/proc/" + std::to_string(pid) + "/" + name;
-  const proc::Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   std::string text;
   std::array<char, 16 << 10> chunk{};
   for (ssize_t got = 0; file && (got = ::read(file.get(), chunk.data(), chunk.size())) > 0;)

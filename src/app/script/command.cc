@@ -11,13 +11,11 @@
 #include <array>
 #include <cerrno>
 
+#include "base/fd.h"
 #include "base/limits.h"
-#include "proc/fd.h"
 
 namespace reeve::app::script {
 namespace {
-
-using proc::Fd;
 
 struct Actions {
   posix_spawn_file_actions_t raw{};

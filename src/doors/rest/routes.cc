@@ -288,8 +288,10 @@ Async<Result<run::Caller>> identify(Rest& rest, const net::Request& request) {
     if (!run) co_return fail(Errc::fenced, "this round is not known to the town any more");
     caller.round = *round;
     caller.agent = run->agent;
-    caller.origin =
-        "agent:" + co_await town::display_name(rest.ground.log.store(), run->agent.str());
+    if (run->agent) {
+      caller.origin =
+          "agent:" + co_await town::display_name(rest.ground.log.store(), run->agent->str());
+    }
   }
   const auto key = net::header(request.headers, "idempotency-key");
   if (!key.empty()) {

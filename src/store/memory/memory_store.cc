@@ -67,17 +67,18 @@ class MemoryStore final : public Store {
     co_return state_->tables.count(kind, mark);
   }
 
-  Async<Result<std::vector<QueueItem>>> ready(std::string queue, Time now,
-                                              std::size_t limit) override {
+  Async<Result<std::vector<QueueItem>>> ready(std::string queue, Time now, std::size_t limit,
+                                              QueuePlace after) override {
     if (state_->closing) co_return closed();
     co_await turn();
-    co_return state_->tables.items(queue, limit, now);
+    co_return state_->tables.items(queue, limit, now, after);
   }
 
-  Async<Result<std::vector<QueueItem>>> items(std::string queue, std::size_t limit) override {
+  Async<Result<std::vector<QueueItem>>> items(std::string queue, std::size_t limit,
+                                              QueuePlace after) override {
     if (state_->closing) co_return closed();
     co_await turn();
-    co_return state_->tables.items(queue, limit, std::nullopt);
+    co_return state_->tables.items(queue, limit, std::nullopt, after);
   }
 
   Async<Result<std::optional<std::uint64_t>>> run_epoch(RunId run) override {

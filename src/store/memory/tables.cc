@@ -153,17 +153,16 @@ void Tables::write(const RemoveDoc& remove) {
 void Tables::write(const QueuePush& push) {
   auto& queue = queues_[push.queue];
   if (queue.contains(push.item)) return;
-  auto& queued = queue[push.item];
-  queued.item = {.item = push.item,
-                 .priority = push.priority,
-                 .attempt = push.attempt,
-                 .not_before = push.not_before,
-                 .lease = {}};
-  queued.order = ++last_order_;
+  queue[push.item] = {.item = push.item,
+                      .priority = push.priority,
+                      .attempt = push.attempt,
+                      .not_before = push.not_before,
+                      .lease = {},
+                      .order = ++last_order_};
 }
 
 void Tables::write(const QueueTake& take) {
-  queues_.at(take.queue).at(take.item).item.lease = take.lease;
+  queues_.at(take.queue).at(take.item).lease = take.lease;
 }
 
 void Tables::write(const QueueAck& ack) {
@@ -172,7 +171,7 @@ void Tables::write(const QueueAck& ack) {
 }
 
 void Tables::write(const QueueReturn& back) {
-  auto& item = queues_.at(back.queue).at(back.item).item;
+  auto& item = queues_.at(back.queue).at(back.item);
   item.lease.clear();
   item.attempt = back.attempt;
   item.not_before = back.not_before;
@@ -200,7 +199,7 @@ std::optional<std::string> Tables::held_by(std::string_view queue, std::string_v
   const auto in = queues_.find(queue);
   if (in == queues_.end()) return std::nullopt;
   const auto found = in->second.find(item);
-  return found == in->second.end() ? std::nullopt : std::optional(found->second.item.lease);
+  return found == in->second.end() ? std::nullopt : std::optional(found->second.lease);
 }
 
 std::optional<Lease> Tables::lease(std::string_view name) {
@@ -236,23 +235,20 @@ std::uint64_t Tables::count(const std::string& kind, const std::string& mark) co
 }
 
 std::vector<QueueItem> Tables::items(const std::string& queue, std::size_t limit,
-                                     std::optional<Time> ready_at) const {
-  std::vector<Queued> found;
+                                     std::optional<Time> ready_at, QueuePlace after) const {
+  const auto served = [](const QueuePlace& place) {
+    return std::tuple(-place.priority, place.order);
+  };
+  std::vector<QueueItem> found;
   if (const auto in = queues_.find(queue); in != queues_.end()) {
-    for (const auto& [name, queued] : in->second) {
-      const bool ready = queued.item.lease.empty() && queued.item.not_before <= ready_at;
-      if (!ready_at || ready) found.push_back(queued);
+    for (const auto& [name, item] : in->second) {
+      const bool ready = item.lease.empty() && item.not_before <= ready_at;
+      if ((!ready_at || ready) && served(item.place()) > served(after)) found.push_back(item);
     }
   }
-  std::ranges::sort(found, [](const Queued& a, const Queued& b) {
-    return std::tuple(-a.item.priority, a.order) < std::tuple(-b.item.priority, b.order);
-  });
-  std::vector<QueueItem> items;
-  for (auto& queued : found) {
-    if (items.size() == std::min(limit, limits::kPage)) break;
-    items.push_back(std::move(queued.item));
-  }
-  return items;
+  std::ranges::sort(found, {}, [&](const QueueItem& item) { return served(item.place()); });
+  if (found.size() > std::min(limit, limits::kPage)) found.resize(std::min(limit, limits::kPage));
+  return found;
 }
 
 }  // namespace reeve::store

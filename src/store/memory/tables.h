@@ -28,7 +28,8 @@ class Tables final : public Facts {
   [[nodiscard]] std::vector<Doc> list(const DocQuery& query) const;
   [[nodiscard]] std::uint64_t count(const std::string& kind, const std::string& mark) const;
   [[nodiscard]] std::vector<QueueItem> items(const std::string& queue, std::size_t limit,
-                                             std::optional<Time> ready_at) const;
+                                             std::optional<Time> ready_at,
+                                             QueuePlace after = {}) const;
   [[nodiscard]] std::vector<SnapshotDoc> snapshot(std::uint64_t after_rank,
                                                   std::size_t limit) const;
   [[nodiscard]] std::vector<SnapshotDoc> snapshot_of(const std::vector<DocKey>& keys) const;
@@ -51,16 +52,12 @@ class Tables final : public Facts {
     Doc doc;
     std::vector<std::string> marks;
   };
-  struct Queued {
-    QueueItem item;
-    std::uint64_t order = 0;
-  };
   struct Remembered {
     std::string digest;
     Committed answer;
     Time time{};
   };
-  using Queue = std::map<std::string, Queued, std::less<>>;
+  using Queue = std::map<std::string, QueueItem, std::less<>>;
 
   void append(std::vector<NewEvent> events);
   void write(const PutDoc& put);

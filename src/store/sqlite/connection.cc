@@ -2,11 +2,12 @@
 
 #include <fcntl.h>
 #include <sqlite3.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <mutex>
 #include <utility>
+
+#include "base/fd.h"
 
 namespace reeve::store::sqlite {
 namespace {
@@ -131,13 +132,12 @@ Result<std::unique_ptr<Connection>> Connection::open(Options options) {
   configure_once();
   if (!options.read_only) {
     // SQLite would make it readable for everybody; its other files take over these rights.
-    const int made = ::open(options.path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (made < 0 && errno != EACCES && errno != EROFS) return fail(os_error(errno, options.path));
-    if (made < 0) {
+    const Fd made(::open(options.path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (!made && errno != EACCES && errno != EROFS) return fail(os_error(errno, options.path));
+    if (!made) {
       return fail(errno == EROFS ? Errc::read_only : Errc::denied,
                   options.path + ": the store cannot be written: " + errno_text(errno));
     }
-    ::close(made);
   }
   sqlite3* db = nullptr;
   const int flags =

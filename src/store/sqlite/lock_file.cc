@@ -10,7 +10,6 @@
 #include <cerrno>
 #include <charconv>
 #include <string_view>
-#include <utility>
 
 namespace reeve::store::sqlite {
 namespace {
@@ -31,10 +30,9 @@ std::string read_all(int fd) {
 
 std::string started_at() {
   // Field 22 of /proc/self/stat: with the pid it names one process of this boot.
-  const int fd = ::open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return "?";
-  const auto text = read_all(fd);
-  ::close(fd);
+  const Fd fd(::open("/proc/self/stat", O_RDONLY | O_CLOEXEC));
+  if (!fd) return "?";
+  const auto text = read_all(fd.get());
   auto at = text.rfind(')');
   for (int field = 2; field < 22 && at != std::string::npos; ++field) at = text.find(' ', at + 1);
   if (at == std::string::npos) return "?";
@@ -46,20 +44,20 @@ constexpr std::size_t kHeadDigits = 20;
 }  // namespace
 
 Result<LockFile> LockFile::take(const std::string& path, Time now) {
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0 && errno == EROFS)
+  Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!fd && errno == EROFS)
     return fail(Errc::read_only, path + ": the store cannot be written: " + errno_text(errno));
-  if (fd < 0) return fail(os_error(errno, path));
-  LockFile lock(fd, now);
-  const bool held = ::flock(fd, LOCK_EX | LOCK_NB) != 0;
+  if (!fd) return fail(os_error(errno, path));
+  const bool held = ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0;
   if (held && errno != EWOULDBLOCK) return fail(os_error(errno, path));
-  const auto text = read_all(fd);
+  const auto text = read_all(fd.get());
   if (held) {
     return fail(Errc::conflict, "another daemon has this town's store open: process " +
                                     field(text, "pid") + ", since " + field(text, "since") + " (" +
                                     path + "); stop it first");
   }
   const auto head = field(text, "head");
+  LockFile lock(std::move(fd), now);
   Memory memory{.log = field(text, "log"), .file = field(text, "file")};
   const auto read = std::from_chars(head.data(), head.data() + head.size(), memory.head);
   if (!memory.log.empty() && read.ec == std::errc()) lock.last_ = std::move(memory);
@@ -68,30 +66,12 @@ Result<LockFile> LockFile::take(const std::string& path, Time now) {
   return lock;
 }
 
-LockFile::LockFile(LockFile&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)),
-      since_(other.since_),
-      last_(std::move(other.last_)),
-      front_(std::move(other.front_)) {}
-
-LockFile& LockFile::operator=(LockFile&& other) noexcept {
-  std::swap(fd_, other.fd_);
-  std::swap(since_, other.since_);
-  std::swap(last_, other.last_);
-  std::swap(front_, other.front_);
-  return *this;
-}
-
-LockFile::~LockFile() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
 Status LockFile::note(const Memory& memory) {
   front_ = fmt::format("pid={}\nstart={}\nsince={}\nlog={}\nfile={}\nhead=", ::getpid(),
                        started_at(), to_rfc3339(since_), memory.log, memory.file);
   const auto text = front_ + fmt::format("{:020}\n", memory.head);
-  if (::pwrite(fd_, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()) ||
-      ::ftruncate(fd_, static_cast<off_t>(text.size())) != 0)
+  if (::pwrite(fd_.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()) ||
+      ::ftruncate(fd_.get(), static_cast<off_t>(text.size())) != 0)
     return fail(os_error(errno, "writing the store's lock file"));
   return {};
 }
@@ -100,7 +80,8 @@ void LockFile::note_head(Position head) {
   std::array<char, kHeadDigits + 1> text{};
   fmt::format_to(text.data(), "{:020}", head.value);
   // A lost note is an older one: it says less, never something wrong.
-  static_cast<void>(!::pwrite(fd_, text.data(), kHeadDigits, static_cast<off_t>(front_.size())));
+  static_cast<void>(
+      !::pwrite(fd_.get(), text.data(), kHeadDigits, static_cast<off_t>(front_.size())));
 }
 
 std::string file_identity(const std::string& path) {

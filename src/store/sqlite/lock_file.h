@@ -3,8 +3,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/ids.h"
 #include "base/time.h"
 
@@ -18,9 +20,6 @@ class LockFile {
  public:
   /// conflict: another process (or another store of this one) holds it; the text names it.
   static Result<LockFile> take(const std::string& path, Time now);
-  LockFile(LockFile&& other) noexcept;
-  LockFile& operator=(LockFile&& other) noexcept;
-  ~LockFile();
 
   /// Which file, and up to where its log went.
   struct Memory {
@@ -36,8 +35,8 @@ class LockFile {
   void note_head(Position head);
 
  private:
-  LockFile(int fd, Time since) : fd_(fd), since_(since) {}
-  int fd_ = -1;
+  LockFile(Fd fd, Time since) : fd_(std::move(fd)), since_(since) {}
+  Fd fd_;
   Time since_{};
   std::optional<Memory> last_;
   std::string front_;

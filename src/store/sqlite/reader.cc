@@ -28,6 +28,18 @@ bool names_scopes(const EventFilter& filter) {
   return !filter.scopes.empty() && std::ranges::none_of(filter.scopes, &Scope::is_town);
 }
 
+/// A queue behind a place: what is left of that priority, then the lower ones. Each half is read in
+/// the order of the index, so that a page costs its rows and no more.
+std::string select_items(const std::string& condition) {
+  const auto half = [&](const char* where) {
+    return "SELECT item, priority, attempt, not_before, lease, seq FROM queue_items "
+           "WHERE queue=?1 AND " +
+           std::string(where) + " " + condition;
+  };
+  return half("priority=?2 AND seq>?3") + " UNION ALL " + half("priority<?2") +
+         " ORDER BY priority DESC, seq LIMIT ?4";
+}
+
 std::int64_t sql_limit(std::size_t limit) {
   return static_cast<std::int64_t>(std::min(limit, limits::kPage));
 }
@@ -160,11 +172,8 @@ Reader::Reader(std::unique_ptr<Connection> db)
           "SELECT d.rank, d.version, d.body, d.id FROM marks m JOIN docs d ON d.rank=m.rank "
           "WHERE m.kind=? AND m.mark=? AND m.rank<? ORDER BY m.rank DESC LIMIT ?")),
       count_(db_->prepare("SELECT number FROM counts WHERE kind=? AND mark=?")),
-      ready_(db_->prepare("SELECT item, priority, attempt, not_before, lease FROM queue_items "
-                          "WHERE queue=? AND lease='' AND not_before<=? "
-                          "ORDER BY priority DESC, seq LIMIT ?")),
-      items_(db_->prepare("SELECT item, priority, attempt, not_before, lease FROM queue_items "
-                          "WHERE queue=? ORDER BY priority DESC, seq LIMIT ?")),
+      ready_(db_->prepare(select_items("AND lease='' AND not_before<=?5"))),
+      items_(db_->prepare(select_items(""))),
       run_(db_->prepare("SELECT epoch FROM run_epochs WHERE run=?")),
       scan_up_(db_->prepare(select_events("WHERE position>? AND position<=? ORDER BY position"))),
       scan_down_(db_->prepare(select_events("WHERE position<=? ORDER BY position DESC"))),
@@ -229,11 +238,11 @@ Result<std::uint64_t> Reader::count(const std::string& kind, const std::string& 
 }
 
 Result<std::vector<QueueItem>> Reader::items(const std::string& queue, std::optional<Time> ready_at,
-                                             std::size_t limit) {
+                                             std::size_t limit, QueuePlace after) {
   if (ready_at) {
-    ready_.with(queue, to_ms(*ready_at), sql_limit(limit));
+    ready_.with(queue, after.priority, after.order, sql_limit(limit), to_ms(*ready_at));
   } else {
-    items_.with(queue, sql_limit(limit));
+    items_.with(queue, after.priority, after.order, sql_limit(limit));
   }
   auto& rows = ready_at ? ready_ : items_;
   std::vector<QueueItem> found;
@@ -242,7 +251,8 @@ Result<std::vector<QueueItem>> Reader::items(const std::string& queue, std::opti
                               .priority = static_cast<int>(rows.number(1)),
                               .attempt = static_cast<int>(rows.number(2)),
                               .not_before = from_ms(rows.number(3)),
-                              .lease = std::string(rows.text(4))});
+                              .lease = std::string(rows.text(4)),
+                              .order = rows.unsigned_number(5)});
   }
   if (auto done = finished(); !done) return fail(done.error());
   return found;

@@ -34,7 +34,7 @@ class Reader {
   Result<std::uint64_t> count(const std::string& kind, const std::string& mark);
   /// Of what nobody holds and whose time has come, with `ready_at`; of all without.
   Result<std::vector<QueueItem>> items(const std::string& queue, std::optional<Time> ready_at,
-                                       std::size_t limit);
+                                       std::size_t limit, QueuePlace after);
   Result<std::optional<std::uint64_t>> run_epoch(const RunId& run);
   /// cursor_expired: retention removed what follows `after`.
   Result<EventPage> read(const LogQuery& query);

@@ -102,17 +102,18 @@ class SqliteStore final : public Store {
     co_return co_await ask<std::uint64_t>(std::move(work));
   }
 
-  Async<Result<std::vector<QueueItem>>> ready(std::string queue, Time now,
-                                              std::size_t limit) override {
-    auto work = [q = std::move(queue), now, limit](Reader& reader) {
-      return reader.items(q, now, limit);
+  Async<Result<std::vector<QueueItem>>> ready(std::string queue, Time now, std::size_t limit,
+                                              QueuePlace after) override {
+    auto work = [q = std::move(queue), now, limit, after](Reader& reader) {
+      return reader.items(q, now, limit, after);
     };
     co_return co_await ask<std::vector<QueueItem>>(std::move(work));
   }
 
-  Async<Result<std::vector<QueueItem>>> items(std::string queue, std::size_t limit) override {
-    auto work = [q = std::move(queue), limit](Reader& reader) {
-      return reader.items(q, std::nullopt, limit);
+  Async<Result<std::vector<QueueItem>>> items(std::string queue, std::size_t limit,
+                                              QueuePlace after) override {
+    auto work = [q = std::move(queue), limit, after](Reader& reader) {
+      return reader.items(q, std::nullopt, limit, after);
     };
     co_return co_await ask<std::vector<QueueItem>>(std::move(work));
   }

@@ -4,9 +4,9 @@
 
 #include <utility>
 
-namespace reeve::proc {
+namespace reeve {
 
-/// Owns one file descriptor.
+/// Owns one file descriptor, or none (-1), and closes it.
 class Fd {
  public:
   Fd() = default;
@@ -19,7 +19,8 @@ class Fd {
   ~Fd() { reset(); }
 
   [[nodiscard]] int get() const { return fd_; }
-  explicit operator bool() const { return fd_ >= 0; }
+  [[nodiscard]] explicit operator bool() const { return fd_ >= 0; }
+  [[nodiscard]] int release() { return std::exchange(fd_, -1); }
   void reset(int fd = -1) {
     if (fd_ >= 0) ::close(fd_);
     fd_ = fd;
@@ -29,4 +30,4 @@ class Fd {
   int fd_ = -1;
 };
 
-}  // namespace reeve::proc
+}  // namespace reeve

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "model/message.h"
+#include "model/task.h"
+#include "run/documents.h"
+
+/// An agent's inbox, as its next round sees it.
+namespace reeve::town {
+
+using aio::Async;
+
+/// Whether no round needs to read a message any more: it brings a task that has ended. Pure.
+bool is_settled(const Message& message, const reeve::Task& task);
+
+struct Mailbox {
+  /// In serving order. The first one that starts a round is among them, however many wait before
+  /// it; of the others, no more than a round could take.
+  std::vector<Message> ready;
+  /// These can go without a round.
+  std::vector<MessageId> settled;
+  /// When the first one that has a pause is ready; looked for where nothing ready starts a round.
+  std::optional<Time> later;
+};
+Async<Result<Mailbox>> open_mailbox(store::Store& store, AgentId agent, Time now);
+
+/// Whether there is a reason for a round in it, now or after a pause.
+Async<Result<bool>> has_work(store::Store& store, AgentId agent);
+
+}  // namespace reeve::town
