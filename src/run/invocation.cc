@@ -316,7 +316,8 @@ Async<Result<Conversation>> Invocation::open_conversation(const Active& active) 
 Async<Status> Invocation::begin(ActivePtr active) {
   auto& pending = *active->pending;
   auto& session = sessions_[pending.session];
-  if (session.kept) recent_.erase(session.recent);
+  if (session.recent) recent_.erase(*session.recent);
+  session.recent.reset();
   session.busy = true;
   auto talk = co_await open_conversation(*active);
   if (!talk) co_return fail(talk.error());

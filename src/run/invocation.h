@@ -138,7 +138,7 @@ class Invocation {
     std::optional<Conversation> kept;
     bool busy = false;
     std::deque<std::shared_ptr<aio::Signal>> waiting;
-    std::list<ThreadId>::iterator recent;
+    std::optional<std::list<ThreadId>::iterator> recent;  // its place there, while nobody is at it
   };
 
   Async<Result<RunHandle>> emit_native(EmitRequest request, Control control, bool with_events);
