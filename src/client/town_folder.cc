@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "base/limits.h"
+#include "client/retention_settings.h"
 #include "model/agent.h"
 
 namespace reeve::client {
@@ -50,6 +51,9 @@ Result<TownSettings> read_settings(const TownFolder& folder) {
   }
   if (auto named = check_name(settings.name); !named)
     return fail(named.error().during(path.string() + ": name"));
+  auto retention = read_retention(table);
+  if (!retention) return fail(retention.error().during(path.string()));
+  settings.retention = std::move(*retention);
   return settings;
 }
 
@@ -74,7 +78,8 @@ Status create_town(const TownFolder& folder, const TownSettings& settings) {
   std::ofstream file(partial, std::ios::trunc);
   file << "# This town's settings; a running daemon reads them when it is started anew (reeve "
           "stop).\n"
-       << table << '\n';
+       << table << "\n# What is kept of the log, by default all of it: docs/retention.md\n"
+       << "# [retention]\n# max_age = \"90d\"\n";
   file.close();
   if (!file) return fail(Errc::unavailable, "cannot write " + partial.string());
   fs::rename(partial, folder.settings(), error);
