@@ -1,6 +1,7 @@
 #include "base/json.h"
 
 #include <algorithm>
+#include <array>
 #include <boost/json/basic_parser_impl.hpp>
 #include <charconv>
 
@@ -71,6 +72,35 @@ Result<json::value> parse_json(std::string_view text) {
 }
 
 std::string write_json(const json::value& value) { return json::serialize(value); }
+
+void json_detail::append_text(std::string& out, std::string_view text) {
+  const auto plain = std::ranges::all_of(text, [](char c) {
+    return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\' && c != 0x7f;
+  });
+  if (!plain) {
+    out += json::serialize(json::string_view(text));
+    return;
+  }
+  out += '"';
+  out += text;
+  out += '"';
+}
+
+void json_detail::append_tree(std::string& out, const json::value& value) {
+  out += write_json(value);
+}
+
+void json_detail::append_whole(std::string& out, std::int64_t number) {
+  std::array<char, 24> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number);
+  out.append(digits.data(), end.ptr);
+}
+
+void json_detail::append_whole(std::string& out, std::uint64_t number) {
+  std::array<char, 24> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number);
+  out.append(digits.data(), end.ptr);
+}
 
 namespace {
 

@@ -70,6 +70,25 @@ TEST(Json, ADescribedStructIsItsMembersInOrder) {
   EXPECT_EQ(write_json_of(*outer), kOuter);
 }
 
+TEST(Json, TheTextIsTheSameWithTheTreeInBetweenAndWithout) {
+  const auto same = [](const auto& value) {
+    EXPECT_EQ(write_json_of(value), write_json(to_json_value(value)));
+  };
+  same(parse_json_as<Outer>(kOuter).value());
+  same(std::vector<Inner>(3));
+  same(std::vector<Inner>());
+  same(std::map<std::string, std::int64_t>{{"a\"b", -1}, {"", INT64_MIN}});
+  same(std::map<std::string, bool>{});
+  same(std::optional<double>());
+  same(std::optional<double>(0.1));
+  same(UINT64_MAX);
+  same(Position{7});
+  same(from_ms(1'700'000'000'123));
+  same(Duration(-5));
+  same(json::object{{"a", {1, 2.5, nullptr}}});
+  for (int c = 0; c < 256; ++c) same(std::string("x") + static_cast<char>(c) + "y");
+}
+
 TEST(Json, MissingNullAndUnknownMembersAreTolerated) {
   EXPECT_EQ(parse_json_as<Inner>(R"({"note":null,"from":"the future"})").value(), Inner());
 }

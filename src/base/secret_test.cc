@@ -33,7 +33,7 @@ class SecretTest : public ::testing::Test {
 TEST_F(SecretTest, ComesFromAFileThatNobodyElseMayRead) {
   EXPECT_EQ(secret_from_file(file("sk-1\n")).value().reveal(), "sk-1");
   EXPECT_EQ(secret_from_file(file("sk-1", 0400)).value().reveal(), "sk-1");
-  for (const mode_t mode : {0640, 0604, 0666}) {
+  for (const mode_t mode : {0640U, 0604U, 0666U}) {
     const auto refused = secret_from_file(file("sk-1", mode)).error();
     EXPECT_EQ(refused.code(), Errc::denied);
     EXPECT_NE(refused.message().find("chmod 600"), std::string::npos);

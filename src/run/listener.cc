@@ -39,7 +39,7 @@ Heard heard_of(Frame frame, Position before) {
 
 Handler on_pool(Env& env, std::function<void(const Heard&, Control&)> handler) {
   const auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-  return [&env, shared](Heard heard, Control control) -> aio::Async<> {
+  return [&env, shared](Heard heard, Control control) -> Async<> {
     auto thrown = std::make_shared<std::exception_ptr>();
     auto begin = [&env, shared, thrown, h = std::move(heard),
                   c = std::move(control)](std::move_only_function<void(bool)> resume) mutable {
@@ -168,6 +168,8 @@ Async<> Listening::pump(StatePtr state) {
     Listening& self;
     const StatePtr& state;
     ~Ended() {
+      // It waited for the log: what was read was handed on, the rest was not for this listener.
+      if (state->reading) state->read = std::max(state->read, state->events->position());
       state->pumping = false;
       self.listeners_.erase(state);
       state->changed.notify();

@@ -18,6 +18,8 @@
 
 namespace reeve::run {
 
+using aio::Async;
+
 /// What a handler is told of: an event, a delta, or a gap where deltas are missing.
 struct Heard {
   Frame frame;                      ///< never Progress
@@ -53,7 +55,7 @@ struct ListenOptions {
 /// Called for each, in the order of its run; handlers of different runs at the same time, as many as
 /// the Control's concurrency limit says (1 where it says nothing). What it throws is counted and
 /// reported, and the next one is handled.
-using Handler = std::function<aio::Async<>(Heard heard, Control control)>;
+using Handler = std::function<Async<>(Heard heard, Control control)>;
 /// Told of a handler that threw.
 using OnHandlerFailure = std::function<void(const Heard& heard, const std::string& why)>;
 
