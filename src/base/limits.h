@@ -22,6 +22,11 @@ inline constexpr auto kIdempotencyTtl = 24h;
 inline constexpr std::size_t kIdempotencyKey = 256;
 /// One page of anything read from a store.
 inline constexpr std::size_t kPage = 1000;
+/// Bytes of payloads in a page of events, and of bodies in a page of a snapshot: large ones come in
+/// smaller pages, so that a few readers cannot fill the memory. A page has at least one.
+inline constexpr std::size_t kPageBytes = 8 << 20;
+/// Events that one step of retention removes, or prunes: a few milliseconds of the writer's time.
+inline constexpr std::size_t kRetentionStep = 500;
 /// Rows that one filtered read of the log looks at: some ten milliseconds of a reader's time.
 inline constexpr std::size_t kScanRows = 10'000;
 /// Scopes, and kinds, that one reader may ask for: each costs a look-up per read.

@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "base/limits.h"
+#include "client/retention_settings.h"
 #include "model/agent.h"
 
 namespace reeve::client {
@@ -81,6 +82,9 @@ Result<TownSettings> read_settings(const TownFolder& folder) {
       return fail(Errc::invalid_argument, path.string() + ": providers: expected tables");
     settings.providers = json_of(*providers).get_object();
   }
+  auto retention = read_retention(table);
+  if (!retention) return fail(retention.error().during(path.string()));
+  settings.retention = std::move(*retention);
   return settings;
 }
 
@@ -105,7 +109,8 @@ Status create_town(const TownFolder& folder, const TownSettings& settings) {
   std::ofstream file(partial, std::ios::trunc);
   file << "# This town's settings; a running daemon reads them when it is started anew (reeve "
           "stop).\n"
-       << table << '\n';
+       << table << "\n# What is kept of the log, by default all of it: docs/retention.md\n"
+       << "# [retention]\n# max_age = \"90d\"\n";
   file.close();
   if (!file) return fail(Errc::unavailable, "cannot write " + partial.string());
   fs::rename(partial, folder.settings(), error);

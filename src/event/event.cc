@@ -108,6 +108,12 @@ Status from_json(const json::value& value, Event& out) {
   return {};
 }
 
+std::uint64_t stored_bytes(const NewEvent& event) {
+  std::uint64_t bytes = kRowBytes + event.kind.size() + event.origin.size() + event.payload.size();
+  for (const auto& scope : event.scopes) bytes += scope.str().size() + 1;
+  return event.scopes.empty() ? bytes : bytes - 1;  // blanks between them
+}
+
 Status check(const NewEvent& event) {
   const auto refuse = [&](const std::string& why) {
     return fail(Errc::invalid_argument,
