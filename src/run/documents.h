@@ -30,10 +30,11 @@ REEVE_DOC(reeve::Message, MessageId, "message");
 REEVE_DOC(reeve::Run, RunId, "run");
 REEVE_DOC(reeve::Thread, ThreadId, "thread");
 REEVE_DOC(reeve::ThreadMessage, ThreadMessageId, "thread_message");
+REEVE_DOC(reeve::Webhook, WebhookId, "webhook");
 #undef REEVE_DOC
 
 /// A document's words to be listed by.
-inline constexpr std::string_view kOpen = "open";  ///< agents, tasks and runs that are not over
+inline constexpr std::string_view kOpen = "open";  ///< agents, tasks, runs and webhooks that are not over
 std::string agent_mark(const AgentId& agent);
 std::string thread_mark(const ThreadId& thread);
 std::string run_mark(const RunId& run);
