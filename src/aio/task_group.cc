@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "aio/settled.h"
 #include "base/logging.h"
 
 namespace reeve::aio {
@@ -57,7 +58,7 @@ TaskGroup::Stopper TaskGroup::spawn(std::string name, Async<> work) {
     children_.erase(place);
     if (children_.empty()) emptied_.notify();
   };
-  asio::co_spawn(executor_, std::move(work),
+  asio::co_spawn(executor_, settled(std::move(work)),
                  asio::bind_cancellation_slot(child->stop.slot(), std::move(done)));
   return Stopper(child);
 }

@@ -67,5 +67,27 @@ TEST(TaskGroup, AChildMayStartAnother) {
   EXPECT_EQ(count, 1);
 }
 
+// Before it has ever waited: Asio then waits for it, and that must not throw out of the loop.
+TEST(TaskGroup, AChildMayCancelItsGroupAndEnd) {
+  int told = 0;
+  run([](int& failures) -> Async<> {
+    TaskGroup group(co_await asio::this_coro::executor,
+                    [&failures](std::string_view, const std::exception_ptr&) { ++failures; });
+    const auto quiet = [](TaskGroup& g) -> Async<> {
+      g.cancel();
+      co_return;
+    };
+    const auto loud = [](TaskGroup& g) -> Async<> {
+      g.cancel();
+      throw std::runtime_error("broken");
+      co_return;
+    };
+    group.spawn("quiet", quiet(group));
+    group.spawn("loud", loud(group));
+    co_await group.join();
+  }(told));
+  EXPECT_EQ(told, 1);
+}
+
 }  // namespace
 }  // namespace reeve::aio

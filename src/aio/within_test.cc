@@ -5,6 +5,7 @@
 #include <boost/system/system_error.hpp>
 
 #include "aio/real_env.h"
+#include "aio/run.h"
 #include "aio/testing.h"
 
 namespace reeve::aio {
@@ -76,6 +77,23 @@ TEST(Within, CancellingTheCallerCancelsTheWork) {
   env.run(test(env, cancelled));
   EXPECT_TRUE(cancelled);
   EXPECT_EQ(env.uptime() - began, 1s);
+}
+
+TEST(Within, WorkMayPullItsOwnStop) {
+  VirtualEnv env;
+  const auto work = [](Stop& stop) -> Async<int> {
+    stop.pull();
+    co_await yield();  // it has been cancelled
+    co_return 1;
+  };
+  Stop stop;
+  EXPECT_EQ(env.run(until(stop, work(stop))), std::nullopt);
+  const auto quick = [](Stop& own) -> Async<int> {
+    own.pull();
+    co_return 2;
+  };
+  Stop second;
+  EXPECT_EQ(env.run(until(second, quick(second))), 2);
 }
 
 TEST(Within, ItsCallerCanBeCancelledAfterwards) {

@@ -13,6 +13,7 @@
 #include "aio/real_env.h"
 #include "aio/run.h"
 #include "aio/task_group.h"
+#include "app/stop_mode.h"
 #include "base/logging.h"
 #include "doors/rest/routes.h"
 #include "log/log.h"
@@ -88,10 +89,12 @@ class Daemon {
       group_.spawn("watch rounds", drive(spawner));
     group_.spawn("signals", watch_signals());
     auto status = co_await serve();
-    co_await serving_.join();
-    supervisor_.hold();
     co_await supervisor_.close();
     co_await runs_.close();
+    // Whoever waits or follows would hold up the end: all that is to be told has been told.
+    log_.close(Error(Errc::unavailable, "the daemon is stopping"));
+    server_.stop();
+    co_await serving_.join();
     group_.cancel();
     co_await group_.join();
     co_return status;
@@ -103,18 +106,19 @@ class Daemon {
   }
 
   void ask_to_stop(api::StopMode mode, std::string reason) {
-    if (stop_) return;
-    stop_ = mode;
+    const auto next = stop_ ? harder(*stop_, mode) : mode;
+    if (stop_ == next) return;
+    stop_ = next;
     reason_ = std::move(reason);
     asked_.notify();
   }
 
   Async<> watch_signals() {
     asio::signal_set signals(co_await asio::this_coro::executor, SIGTERM, SIGINT);
-    // A terminal tells the daemon and its keeper, who passes it on: the second one changes nothing.
+    // A terminal tells the daemon and its keeper, who passes it on: each comes twice.
     for (;;) {
       co_await signals.async_wait(asio::use_awaitable);
-      ask_to_stop(api::StopMode::daemon, "terminated");
+      ask_to_stop(by_signal(stop_), "terminated");
     }
   }
 
@@ -147,17 +151,34 @@ class Daemon {
     if (options_.ready) options_.ready();
 
     while (!stop_) co_await asked_.wait();
-    logging::info("stopping: {}", reason_);
     supervisor_.hold();
-    if (*stop_ == api::StopMode::stages) {
+    co_await end_rounds();
+    static_cast<void>(
+        co_await tell(fact::DaemonStopped{std::string(enum_name(*stop_)) + ": " + reason_}));
+    co_return Status();
+  }
+
+  /// Returns when there is no round to be waited for any more. Until then a drain may become
+  /// another stop.
+  Async<> end_rounds() {
+    logging::info("stopping ({}): {}", enum_name(*stop_), reason_);
+    group_.spawn("wait for rounds", tell_when_idle());
+    for (auto begun = api::StopMode::drain; *stop_ != api::StopMode::daemon && !idle_;) {
+      if (*stop_ == begun) {
+        co_await asked_.wait();
+        continue;
+      }
+      begun = *stop_;
+      logging::info("rounds are stopped: {}", reason_);
       auto stopping = co_await runs_.stop_all("the daemon stops");
       if (!stopping) logging::warn("rounds cannot be stopped: {}", stopping.error().message());
     }
-    if (*stop_ != api::StopMode::daemon) co_await runs_.wait_idle();
-    static_cast<void>(
-        co_await tell(fact::DaemonStopped{std::string(enum_name(*stop_)) + ": " + reason_}));
-    server_.stop();
-    co_return Status();
+  }
+
+  Async<> tell_when_idle() {
+    co_await runs_.wait_idle();
+    idle_ = true;
+    asked_.notify();
   }
 
   DaemonOptions options_;
@@ -172,7 +193,8 @@ class Daemon {
   net::Server server_;
   std::optional<api::StopMode> stop_;
   std::string reason_;
-  aio::Signal asked_;
+  bool idle_ = false;       // no round is left; looked at while it stops
+  aio::Signal asked_;       // to stop, or to look again while it does
   aio::TaskGroup serving_;  // ends by itself once the server was told to stop
   aio::TaskGroup group_;
 };

@@ -98,11 +98,22 @@ class Doctor final : public cli::Command {
     quiet.may_start_daemon = false;
     client::Client client(*folder, quiet);
     const auto town = client.town();
+    if (town) check_agents(*town);
     if (town) {
       add("daemon", town->version == session.version ? Verdict::good : Verdict::note,
           "pid " + std::to_string(town->pid) + ", version " + town->version);
     } else {
       add("daemon", Verdict::note, "does not run; the next command starts it");
+    }
+  }
+
+  void check_agents(const api::TownView& town) {
+    if (::geteuid() != 0) return;
+    for (const auto& view : town.agents) {
+      const auto& agent = view.agent;
+      if (is_ended(agent.state)) continue;
+      if (auto refused = proc::refused_as_root(agent.cli, agent.permissions, agent.env))
+        add(agent.name, Verdict::bad, std::move(*refused));
     }
   }
 

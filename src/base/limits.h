@@ -114,6 +114,17 @@ inline constexpr int kMessageAttempts = 3;
 inline constexpr auto kToolTimeout = 120s;
 /// What a model is shown of a tool's result, where the tool does not say: some 16,000 tokens.
 inline constexpr std::size_t kToolOutput = 64 << 10;
+/// A key or token from a variable or a file: tokens with claims in them reach a few KB.
+inline constexpr std::size_t kSecret = 16 << 10;
+/// What is sent to a model: beyond the longest context of any, images in it included.
+inline constexpr std::size_t kModelRequest = 64 << 20;
+/// What a model answers, with its reasoning and the arguments of its calls: the longest outputs are
+/// some 128,000 tokens.
+inline constexpr std::size_t kModelAnswer = 8 << 20;
+/// One message of a model's stream: most hold a word, some the whole answer.
+inline constexpr std::size_t kModelMessage = kModelAnswer + (1 << 20);
+/// What a model's server says of an error, as far as it is told on.
+inline constexpr std::size_t kModelComplaint = 1 << 10;
 /// A text that a schema's pattern is held against: std::regex recurses for each character, and the
 /// stack is 8 MB.
 inline constexpr std::size_t kPatternText = 4 << 10;

@@ -50,7 +50,7 @@ std::span<const Entry> commands() {
       Entry{"kill", "Stop an agent and its run", "  reeve kill ada\n", make_kill},
       Entry{"stop", "Stop the town's daemon",
             "  reeve stop            # rounds are ended in stages, their messages go back\n"
-            "  reeve stop --drain    # rounds finish first\n"
+            "  reeve stop --drain    # rounds finish first; another `reeve stop` waits no longer\n"
             "  reeve stop --daemon   # rounds go on without it\n",
             make_stop},
       Entry{"explain", "What an error's code means, and what to do",

@@ -79,6 +79,19 @@ bool worth_repeating(const Error& error) {
   return error.is(Errc::unavailable) || error.is(Errc::unknown_outcome);
 }
 
+/// The same of an answer.
+bool is_worth_repeating(const net::Response& response) {
+  return response.status >= 500 &&
+         worth_repeating(wire::read_problem(response.status, response.body));
+}
+
+/// Why there is no daemon, and none to come.
+Error gone(bool was_there) {
+  return {Errc::unavailable, was_there
+                                 ? "the town's daemon was stopped; any command starts it again"
+                                 : "the town's daemon does not run"};
+}
+
 std::string query_of(const Client::EventQuery& query) {
   std::string text;
   const auto add = [&](std::string_view name, std::string_view value) {
@@ -119,7 +132,7 @@ net::ClientOptions Client::options(std::chrono::milliseconds timeout) const {
 }
 
 Status Client::revive() {
-  if (!settings_.may_start_daemon) return fail(Errc::unavailable, "the town's daemon does not run");
+  if (!settings_.may_start_daemon) return fail(gone(false));
   Status started;
   // A daemon that ended while it was starting may have been killed: that says nothing of the next.
   for (int attempt = 0; attempt < kStarts; ++attempt) {
@@ -129,30 +142,37 @@ Status Client::revive() {
   return started;
 }
 
+bool Client::may_start() const { return settings_.may_start_daemon && !(lasting_ && reached_); }
+
 Result<net::Response> Client::send_until_answered(net::ClientRequest request,
                                                   std::chrono::milliseconds timeout) {
   request.headers.emplace_back("Reeve-Api", kApi);
-  if (!settings_.round_token.empty())
-    request.headers.emplace_back("Reeve-Token", settings_.round_token);
+  if (in_round()) request.headers.emplace_back("Reeve-Token", settings_.round_token);
   if (request.method != "GET") request.headers.emplace_back("Content-Type", "application/json");
   // A daemon that is away is on its way back, or is started; a cut answer is asked for again. It
   // may die any number of times meanwhile.
-  const bool waits = settings_.may_start_daemon || !settings_.round_token.empty();
+  const bool waits = settings_.may_start_daemon || in_round() || lasting_;
   auto deadline = Clock::now() + settings_.patience;
   auto pause = 0ms;
   for (;;) {
     const auto began = Clock::now();
     net::BlockingClient connection(net::UnixAddress{folder_.socket()}, options(timeout));
     auto response = connection.request(request);
-    if (response || !worth_repeating(response.error())) return response;
+    const bool there = connection.reached();
+    reached_ = reached_ || there;
+    // A round outlives the daemon that stops: the next one is for it, too.
+    const bool handed_on = in_round() && response && is_worth_repeating(*response);
+    if (!handed_on && (response || !worth_repeating(response.error()))) return response;
     // Patience is for a daemon that is away, not for one that took long to answer (a wait).
     if (Clock::now() - began > 1s) deadline = Clock::now() + settings_.patience;
     // Nobody is there, and nobody is on the way.
-    if (!waits && response.error().is(Errc::unavailable)) return response;
+    if (!waits && !response && response.error().is(Errc::unavailable)) return response;
+    if (lasting_ && !there && !may_start() && !in_round() && !is_kept(folder_))
+      return fail(gone(reached_));
     if (Clock::now() + pause > deadline) return response;
     std::this_thread::sleep_for(pause);
     pause = std::clamp(pause * 2, 5ms, 500ms);
-    if (!settings_.may_start_daemon) continue;
+    if (!may_start()) continue;
     if (auto revived = revive(); !revived) return fail(revived.error());
   }
 }
@@ -214,15 +234,18 @@ Result<Task> Client::report(const std::string& task, const std::string& report,
   return read<Task>(
       post("/v1/tasks/" + escape(task) + "/" + report, write_json_of(api::ReportRequest{text})));
 }
+Result<net::Response> Client::wait(const std::string& target,
+                                   std::optional<std::chrono::milliseconds> timeout) {
+  lasting_ = true;
+  return get(target, timeout.value_or(kForEver));
+}
 Result<api::WaitReply> Client::wait_agent(const std::string& agent,
                                           std::optional<std::chrono::milliseconds> timeout) {
-  return read<api::WaitReply>(
-      get("/v1/agents/" + escape(agent) + "/wait", timeout.value_or(kForEver)));
+  return read<api::WaitReply>(wait("/v1/agents/" + escape(agent) + "/wait", timeout));
 }
 Result<api::WaitReply> Client::wait_task(const std::string& task,
                                          std::optional<std::chrono::milliseconds> timeout) {
-  return read<api::WaitReply>(
-      get("/v1/tasks/" + escape(task) + "/wait", timeout.value_or(kForEver)));
+  return read<api::WaitReply>(wait("/v1/tasks/" + escape(task) + "/wait", timeout));
 }
 
 Result<std::string> Client::output(const std::string& agent, const std::string& run,
@@ -295,9 +318,11 @@ Result<Client::Events> Client::events(const EventQuery& query) {
 }
 
 Status Client::follow(EventQuery query, const OnFrame& on_frame) {
+  lasting_ = true;
   bool going = true;
   std::optional<Error> told;
   auto pause = 5ms;
+  auto deadline = Clock::now() + settings_.patience;
   while (going) {
     net::BlockingClient connection(net::UnixAddress{folder_.socket()}, options(kTimeout));
     net::ClientRequest request;
@@ -305,6 +330,7 @@ Status Client::follow(EventQuery query, const OnFrame& on_frame) {
     request.headers = {{"Accept", "text/event-stream"}, {"Reeve-Api", kApi}};
     auto response = connection.stream(request, [&](const wire::SseMessage& message) {
       pause = 5ms;
+      reached_ = true;  // already for what is asked while it is followed
       if (message.event == "error") {
         const auto problem = parse_json(message.data);
         const auto* object = problem ? problem->if_object() : nullptr;
@@ -325,9 +351,14 @@ Status Client::follow(EventQuery query, const OnFrame& on_frame) {
     if (!response && !worth_repeating(response.error()) && !response.error().is(Errc::timeout))
       return fail(response.error());
     if (!going) break;
-    // The daemon is gone for the moment: bring it back and go on behind the last cursor.
-    if (settings_.may_start_daemon) {
+    // The daemon is gone for the moment: go on behind the last cursor when it is back.
+    if (connection.reached()) {
+      reached_ = true;
+      deadline = Clock::now() + settings_.patience;
+    } else if (may_start()) {
       if (auto revived = revive(); !revived) return revived;
+    } else if (in_round() ? Clock::now() > deadline : !is_kept(folder_)) {
+      return fail(gone(reached_));
     }
     std::this_thread::sleep_for(pause);
     pause = std::min(pause * 2, 500ms);

@@ -31,6 +31,10 @@ ClientSettings settings_from_environment(std::string version);
 /// One request at a time. Every changing request carries an idempotency key of its own and is
 /// repeated after `unavailable` and `unknown_outcome`, so it takes effect once (G9). Errors: the
 /// daemon's, and those of the way to it.
+///
+/// A client that waits or follows starts a daemon once, to begin with. When that is gone it goes on
+/// with the one that a keeper brings back; without a keeper the town was stopped, and to start it
+/// again would be against somebody's will: unavailable.
 class Client {
  public:
   Client(TownFolder folder, ClientSettings settings);
@@ -79,8 +83,8 @@ class Client {
   /// One frame: its name, JSON text, and cursor where it has one. Answers whether to go on.
   using OnFrame = std::function<bool(const std::string& name, const std::string& data,
                                      const std::string& cursor)>;
-  /// Follows until told to stop; goes on behind the last cursor when the daemon is restarted in
-  /// between.
+  /// Follows until told to stop; goes on behind the last cursor when its keeper restarts the daemon
+  /// in between.
   Status follow(EventQuery query, const OnFrame& on_frame);
 
   [[nodiscard]] const TownFolder& folder() const { return folder_; }
@@ -91,11 +95,17 @@ class Client {
                              const std::string& key = {});
   Result<net::Response> send_until_answered(net::ClientRequest request,
                                             std::chrono::milliseconds timeout);
+  Result<net::Response> wait(const std::string& target,
+                             std::optional<std::chrono::milliseconds> timeout);
   net::ClientOptions options(std::chrono::milliseconds timeout) const;
+  [[nodiscard]] bool in_round() const { return !settings_.round_token.empty(); }
+  [[nodiscard]] bool may_start() const;
   Status revive();
 
   TownFolder folder_;
   ClientSettings settings_;
+  bool lasting_ = false;  // it waits or follows, or has done so
+  bool reached_ = false;  // there was a daemon
 };
 
 }  // namespace reeve::client

@@ -9,11 +9,13 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
 #include <filesystem>
+#include <fstream>
 #include <future>
 #include <mutex>
 #include <thread>
 
 #include "base/json.h"
+#include "client/keeper_lock.h"
 #include "net/server.h"
 
 namespace reeve::client {
@@ -34,7 +36,7 @@ class FakeDaemon {
         server_(
             loop_.get_executor(),
             [this](net::Request request) { return handle(std::move(request)); },
-            net::ServerOptions{.stop_grace = 1ms}) {
+            net::ServerOptions{.stop_grace = 1ms, .stream_grace = 1ms}) {
     std::filesystem::create_directories(folder.dir());
     EXPECT_TRUE(server_.listen(net::UnixAddress{folder.socket()}));
     ended_ = asio::co_spawn(loop_, server_.run(), asio::use_future);
@@ -236,6 +238,118 @@ TEST_F(ClientTest, FollowingEndsWithTheDaemonsError) {
       client().follow({}, [](const auto&, const auto&, const auto&) { return true; });
   ASSERT_FALSE(followed);
   EXPECT_EQ(followed.error(), Error(Errc::cursor_expired, "too old"));
+}
+
+/// Outside of a round, where a daemon may be started; starting one leaves a trace instead.
+class LastingTest : public ClientTest {
+ protected:
+  LastingTest() {
+    settings_.round_token.clear();
+    settings_.may_start_daemon = true;
+    settings_.program = root_ / "start.sh";
+    std::ofstream(settings_.program) << "#!/bin/sh\ntouch " << (root_ / "started").string() << "\n";
+    std::filesystem::permissions(settings_.program, std::filesystem::perms::owner_all);
+  }
+  [[nodiscard]] bool started() const { return std::filesystem::exists(root_ / "started"); }
+  std::unique_ptr<FakeDaemon> daemon(FakeDaemon::Answers answers) {
+    return std::make_unique<FakeDaemon>(folder(), std::move(answers));
+  }
+  /// A stream that is cut behind its first event.
+  static net::Answer one_event(const std::string& cursor) {
+    return net::event_stream([cursor](net::Writer& writer) -> asio::awaitable<void> {
+      const auto frame = "id: " + cursor + "\nevent: event\ndata: {}\n\n";
+      static_cast<void>(co_await writer.write(frame));
+      throw std::runtime_error("cut");
+    });
+  }
+  static void expect_stopped(const Error& error) {
+    EXPECT_EQ(error.code(), Errc::unavailable);
+    EXPECT_TRUE(error.message().contains("was stopped")) << error.message();
+  }
+};
+
+TEST_F(LastingTest, FollowingEndsWhenTheTownIsStoppedAndStartsItNotAgain) {
+  auto town = daemon([](auto, const auto&) { return one_event("c"); });
+  auto client = this->client();
+  const auto followed = client.follow({}, [&](const auto&, const auto&, const auto&) {
+    town.reset();
+    return true;
+  });
+  ASSERT_FALSE(followed);
+  expect_stopped(followed.error());
+  EXPECT_FALSE(started());
+  // Nor does what it asks on the side: a name that it does not know yet.
+  EXPECT_EQ(client.agent("ada").error().code(), Errc::unavailable);
+  EXPECT_FALSE(started());
+}
+
+TEST_F(LastingTest, FollowingWaitsForTheDaemonThatAKeeperBringsBack) {
+  std::filesystem::create_directories(folder().dir());
+  const auto keeper = KeeperLock::take(folder());
+  ASSERT_TRUE(keeper);
+  auto town = daemon([](auto, const auto&) { return one_event("c0"); });
+  std::vector<std::string> cursors;
+  std::thread later;
+  const auto followed =
+      client().follow({}, [&](const auto&, const auto&, const std::string& cursor) {
+        cursors.push_back(cursor);
+        if (cursors.size() == 1) {
+          town.reset();
+          later = std::thread([&] {
+            town = daemon([](auto, const net::Request& request) {
+              return one_event("behind " + std::string(request.param("after").value_or("")));
+            });
+          });
+        }
+        return cursors.size() < 2;
+      });
+  later.join();
+  EXPECT_TRUE(followed) << followed.error().message();
+  EXPECT_EQ(cursors, (std::vector<std::string>{"c0", "behind c0"}));
+  EXPECT_FALSE(started());
+}
+
+TEST_F(LastingTest, AWaitEndsWhenTheTownIsStopped) {
+  std::promise<void> asked;
+  auto town = daemon([&](std::size_t number, const auto&) {
+    if (number == 0) asked.set_value();
+    return cut_answer();
+  });
+  auto waited =
+      std::async(std::launch::async, [this] { return client().wait_task("t", std::nullopt); });
+  asked.get_future().wait();
+  town.reset();
+  const auto reply = waited.get();
+  ASSERT_FALSE(reply);
+  expect_stopped(reply.error());
+  EXPECT_FALSE(started());
+}
+
+TEST_F(LastingTest, AWaitEndsAtOnceWithADaemonThatSaysThatItStops) {
+  const auto town = daemon([](auto, const auto&) {
+    return net::problem_response(Error(Errc::unavailable, "the daemon is stopping"));
+  });
+  EXPECT_EQ(client().wait_agent("ada", std::nullopt).error(),
+            Error(Errc::unavailable, "the daemon is stopping"));
+}
+
+TEST_F(LastingTest, InsideARoundAWaitGoesOnWithTheNextDaemon) {
+  settings_.round_token = "token";
+  settings_.may_start_daemon = false;
+  const auto town = daemon([](std::size_t number, const auto&) {
+    return number == 0 ? net::problem_response(Error(Errc::unavailable, "the daemon is stopping"))
+                       : json_answer({{"state", "completed"}});
+  });
+  EXPECT_EQ(client().wait_task("t", std::nullopt).value().state, "completed");
+}
+
+TEST_F(LastingTest, ToBeginWithADaemonIsStarted) {
+  std::filesystem::create_directories(folder().dir());
+  EXPECT_FALSE(client().wait_task("t", std::nullopt));
+  EXPECT_TRUE(started());
+  std::filesystem::remove(root_ / "started");
+  EXPECT_FALSE(client().follow({}, [](const auto&, const auto&, const auto&) { return false; }));
+  EXPECT_TRUE(started());
 }
 
 TEST_F(ClientTest, AStopIsOverWhenTheDaemonsProcessIs) {

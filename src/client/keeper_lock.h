@@ -21,6 +21,9 @@ class KeeperLock {
   Fd file_;
 };
 
+/// Whether the town has a keeper: a daemon that is away comes back then.
+bool is_kept(const TownFolder& folder);
+
 /// Asks a keeper, and through it its daemon, to end; also one that pauses between two daemons.
 /// False: there is none.
 bool end_keeper(const TownFolder& folder);

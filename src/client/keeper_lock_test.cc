@@ -5,7 +5,10 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <csignal>
+#include <thread>
+#include <vector>
 
 namespace reeve::client {
 namespace {
@@ -65,6 +68,27 @@ TEST_F(KeeperLockTest, StopEndsAKeeperAndNobodyElse) {
   EXPECT_EQ(exit_code(keeper), SIGTERM);
   // The file still names it, but nobody holds the lock.
   EXPECT_FALSE(end_keeper(TownFolder(root_)));
+}
+
+TEST_F(KeeperLockTest, WhoeverLooksIsToldAndIsNotTakenForAKeeper) {
+  const TownFolder folder(root_);
+  EXPECT_FALSE(is_kept(folder));
+  const auto keeper = start_keeper();
+  EXPECT_TRUE(is_kept(folder));
+  EXPECT_TRUE(end_keeper(folder));
+  exit_code(keeper);
+  EXPECT_FALSE(is_kept(folder));
+  // Many who look do not keep a keeper out.
+  std::atomic<bool> over = false;
+  std::vector<std::thread> lookers;
+  for (int i = 0; i < 3; ++i) {
+    lookers.emplace_back([&] {
+      while (!over) is_kept(folder);
+    });
+  }
+  for (int i = 0; i < 200; ++i) EXPECT_TRUE(KeeperLock::take(folder)) << i;
+  over = true;
+  for (auto& looker : lookers) looker.join();
 }
 
 TEST_F(KeeperLockTest, StaysTheKeepersWhenItsDaemonLetsGo) {

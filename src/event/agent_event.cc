@@ -86,7 +86,65 @@ REEVE_NAME(CompactionCircuitOpened);
 REEVE_NAME(ErrorRaised);
 REEVE_NAME(Notice);
 REEVE_NAME(RawLine);
+REEVE_NAME(UnknownEvent);
 #undef REEVE_NAME
+
+template <class T>
+inline constexpr bool kNests = json_detail::DescribedStruct<T> && !json_detail::OwnJson<T>;
+template <class T>
+inline constexpr bool kNests<std::optional<T>> = kNests<T>;
+template <class T>
+struct Inner : std::type_identity<T> {};
+template <class T>
+struct Inner<std::optional<T>> : std::type_identity<T> {};
+
+/// Copies the members that T does not have into `more`, those of nested structs into objects of
+/// their members' names; `but` is not copied. False: an enumerator's name is unknown, so T is not
+/// what was meant.
+template <class T>
+bool set_aside(const json::object& in, json::object& more, std::string_view but = {}) {
+  bool understood = true;
+  for (const auto& item : in) {
+    bool known = item.key() == but;
+    boost::mp11::mp_for_each<json_detail::Members<T>>([&](auto member) {
+      if (known || json_detail::without_underscore(member.name) != item.key()) return;
+      known = true;
+      using Member = std::remove_cvref_t<decltype(std::declval<T>().*member.pointer)>;
+      using Held = typename Inner<Member>::type;
+      if constexpr (kNests<Member>) {
+        const auto* object = item.value().if_object();
+        json::object deeper;
+        if (object != nullptr && !set_aside<Held>(*object, deeper)) understood = false;
+        if (!deeper.empty()) more[item.key()] = std::move(deeper);
+      } else if constexpr (json_detail::DescribedEnum<Held>) {
+        const auto* text = item.value().if_string();
+        if (text != nullptr && !enum_from_name<Held>(*text)) understood = false;
+      }
+    });
+    if (!known) more[item.key()] = item.value();
+  }
+  return understood;
+}
+
+/// ... and back to their places. What stands there already stays.
+void add_unknown(const json::object& more, json::object& out) {
+  for (const auto& item : more) {
+    const auto [place, is_new] = out.emplace(item.key(), item.value());
+    if (is_new || !item.value().is_object() || !place->value().is_object()) continue;
+    add_unknown(item.value().get_object(), place->value().get_object());
+  }
+}
+
+template <class T>
+void write_members(const T& typed, json::object& out) {
+  boost::mp11::mp_for_each<json_detail::Members<T>>([&](auto member) {
+    const auto& field = typed.*member.pointer;
+    if constexpr (json_detail::kIsOptional<std::remove_cvref_t<decltype(field)>>) {
+      if (!field) return;
+    }
+    out.emplace(json_detail::without_underscore(member.name), to_json_value(field));
+  });
+}
 
 std::optional<std::int64_t> sum(std::optional<std::int64_t> a, std::optional<std::int64_t> b) {
   if (!a) return b;
@@ -125,13 +183,26 @@ bool is_delta(const AgentEvent& event) {
          std::holds_alternative<ToolOutputDelta>(event);
 }
 
+const json::object& more_of(const AgentEvent& event) {
+  return std::visit([](const auto& typed) -> const json::object& { return typed.more; }, event);
+}
+
+json::object& more_of(AgentEvent& event) {
+  return std::visit([](auto& typed) -> json::object& { return typed.more; }, event);
+}
+
 json::value to_json(const AgentEvent& event) {
   json::object object;
-  object["type"] = type_name(event);
   std::visit(
-      [&](const auto& typed) {
-        auto members = to_json_value(typed);
-        for (auto& member : members.as_object()) object[member.key()] = std::move(member.value());
+      [&]<class T>(const T& typed) {
+        if constexpr (std::same_as<T, UnknownEvent>) {
+          object["type"] = typed.type;
+        } else {
+          object.reserve(boost::mp11::mp_size<json_detail::Members<T>>::value + 1);
+          object["type"] = kName<T>;
+          write_members(typed, object);
+        }
+        add_unknown(typed.more, object);
       },
       event);
   return object;
@@ -142,15 +213,24 @@ Status from_json(const json::value& value, AgentEvent& out) {
   const auto* type = object != nullptr ? object->if_contains("type") : nullptr;
   if (type == nullptr || !type->is_string())
     return fail(Errc::invalid_argument, "expected an object with a type");
+  const std::string_view name = type->get_string();
   bool known = false;
   Status status;
-  boost::mp11::mp_for_each<boost::mp11::mp_transform<std::type_identity, AgentEvent>>(
+  using Known = boost::mp11::mp_remove<AgentEvent, UnknownEvent>;
+  boost::mp11::mp_for_each<boost::mp11::mp_transform<std::type_identity, Known>>(
       [&]<class T>(std::type_identity<T>) {
-        if (known || kName<T> != std::string_view(type->get_string())) return;
-        known = true;
-        status = read_json(value, out.emplace<T>());
+        if (known || kName<T> != name) return;
+        T typed;
+        known = set_aside<T>(*object, typed.more, "type");
+        if (!known) return;
+        status = read_json(value, typed);
+        if (status) out = std::move(typed);
       });
-  if (!known) out = RawLine{.line = write_json(value), .cut = false};
+  if (!known) {
+    UnknownEvent unknown{.type = std::string(name), .more = *object};
+    unknown.more.stable_erase(unknown.more.find("type"));
+    out = std::move(unknown);
+  }
   return status;
 }
 

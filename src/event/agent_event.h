@@ -18,7 +18,10 @@
 /// behest's 18 with its chat stream events, and of what coding CLIs say beside them. docs/events.md
 /// maps each to the names of its sources.
 ///
-/// Every member is a plain value. Its JSON is {"type":"TextDelta", ...members...}.
+/// Every member is a plain value. Its JSON is {"type":"TextDelta", ...members...}. What a reader
+/// does not know survives it: members stand in `more` (members of a member too, at their place in
+/// it) and are written again; an event of an unknown type, or with the name of an unknown
+/// enumerator, is an UnknownEvent.
 namespace reeve {
 
 /// Token counts of one or more model calls. Absent means not reported, which is not zero.
@@ -55,6 +58,7 @@ struct RunStarted {
   std::optional<RunId> parent_run;
   std::string provider;  ///< "" where a CLI does not say
   std::string model;
+  json::object more{};
 };
 /// The driver's last word about the run. What the run's end *is* (G7) is decided where it is
 /// committed.
@@ -65,63 +69,79 @@ struct RunFinished {
   std::string message;  ///< the error's or stop's text
   std::string text;     ///< the final answer
   std::optional<std::int64_t> steps;
+  json::object more{};
 };
 /// The vendor's own session: what a later run resumes.
 struct SessionStarted {
   std::string session;
   std::string model;
   std::string permission_mode;
+  json::object more{};
 };
 struct StepStarted {
   std::string message_id;
+  json::object more{};
 };
-struct StepEnded {};
+struct StepEnded {
+  json::object more{};
+};
 struct ContextBuilt {
   std::int64_t messages = 0;
+  json::object more{};
 };
 struct ModelStarted {
   std::string provider;
   std::string model;
   std::int64_t iteration = 0;  ///< from 1
+  json::object more{};
 };
 struct InferenceComplete {
   std::string model;
   std::optional<Usage> usage;
   std::optional<Duration> duration_ms;
   std::string finish_reason;
+  json::object more{};
 };
 struct TextDelta {
   std::string delta;
+  json::object more{};
 };
 struct ReasoningDelta {
   std::string delta;
+  json::object more{};
 };
 /// An opaque reasoning blob of the provider, to be handed back to it.
 struct ReasoningEncrypted {
   std::string value;
+  json::object more{};
 };
 struct ToolCallStarted {
   std::string id;
   std::string name;
+  json::object more{};
 };
 struct ToolCallDelta {
   std::string id;
   std::string args_delta;  ///< a fragment of JSON text
+  json::object more{};
 };
 /// The model's call is complete; it has not been executed yet.
 struct ToolCallReady {
   std::string id;
   std::string name;
   json::value arguments;
+  json::object more{};
 };
 struct ToolExecutionStarted {
   std::string id;
   std::string name;
+  json::object more{};
 };
 struct ToolOutputDelta {
   std::string id;
   std::string name;
   std::string delta;
+  json::object more{};
 };
 enum class ToolOutcome { succeeded, failed, suspended };
 BOOST_DESCRIBE_ENUM(ToolOutcome, succeeded, failed, suspended)
@@ -164,6 +184,7 @@ struct ToolCallDone {
   std::optional<Duration> duration_ms;
   std::optional<ToolStatus> status;  ///< absent: as the outcome says
   std::optional<SuspendTicket> suspension;
+  json::object more{};
 };
 /// The tool's own status, told or as the outcome says.
 ToolStatus status_of(const ToolCallDone& done);
@@ -185,11 +206,13 @@ struct ToolCallResumed {
   std::string id;
   json::value result;
   std::optional<Decision> decision;  ///< absent: it was resumed
+  json::object more{};
 };
 struct ToolCallCancelled {
   std::string id;
   std::string name;
   std::string reason;
+  json::object more{};
 };
 /// The tool would have needed a permission that nobody could give, so it was denied.
 struct PermissionDenied {
@@ -197,10 +220,12 @@ struct PermissionDenied {
   std::string tool;
   json::value input;
   std::string reason;
+  json::object more{};
 };
 /// What was streamed since the last committed message is void.
 struct StreamReset {
   std::string reason;
+  json::object more{};
 };
 /// A message of the assistant is complete.
 struct AssistantMessage {
@@ -208,40 +233,49 @@ struct AssistantMessage {
   std::string text;
   std::string reasoning;
   std::string parent_tool_call;  ///< set when a sub-agent inside the CLI said it
+  json::object more{};
 };
 /// A tool's result has become part of the conversation.
 struct ToolMessage {
   std::string message_id;
   std::string tool_call_id;
+  json::object more{};
 };
 struct UsageRecorded {
   Usage usage;
   std::optional<double> cost_usd;
+  json::object more{};
 };
 struct CacheMetrics {
   std::int64_t cache_creation_input_tokens = 0;
   std::int64_t cache_read_input_tokens = 0;
   std::int64_t cached_input_tokens = 0;
+  json::object more{};
 };
 struct MessagesSnapshot {
   json::array messages;
+  json::object more{};
 };
 struct ActivitySnapshot {
   std::string message_id;
   std::string activity_type;
   json::value content;
   std::optional<bool> replace;
+  json::object more{};
 };
 struct ActivityDelta {
   std::string message_id;
   std::string activity_type;
   json::array patch;  ///< JSON Patch, RFC 6902
+  json::object more{};
 };
 struct StateSnapshot {
   json::value snapshot;
+  json::object more{};
 };
 struct StateDelta {
   json::array delta;  ///< JSON Patch, RFC 6902
+  json::object more{};
 };
 /// The vendor limits the rate. `resets_at` is when it lets requests through again.
 struct RateLimited {
@@ -249,18 +283,22 @@ struct RateLimited {
   std::string window;  ///< which limit, e.g. "five_hour"; "" where unknown
   std::optional<Time> resets_at;
   std::string message;
+  json::object more{};
 };
 struct DoomLoopDetected {
   std::string description;
+  json::object more{};
 };
 struct CompactionCircuitOpened {
   std::int64_t consecutive_failures = 0;
+  json::object more{};
 };
 /// Something went wrong; the run may go on (a retry) or be about to end. Its end is RunFinished.
 struct ErrorRaised {
   std::string code;
   std::string message;
   bool retrying = false;
+  json::object more{};
 };
 /// Progress and remarks of a CLI that fit nothing else but that a person wants to see: a plan, a
 /// notice, a warning.
@@ -269,11 +307,18 @@ struct Notice {
   std::string topic;  ///< "plan", "file_change", "compaction", "stderr", ...
   std::string text;
   json::value detail;
+  json::object more{};
 };
 /// A line that the dialect does not know, verbatim (cut at 64 KiB); never an error.
 struct RawLine {
   std::string line;
   bool cut = false;
+  json::object more{};
+};
+/// An event of a type that this version does not know, whole.
+struct UnknownEvent {
+  std::string type;
+  json::object more{};
 };
 
 using AgentEvent =
@@ -284,17 +329,20 @@ using AgentEvent =
                  PermissionDenied, StreamReset, AssistantMessage, ToolMessage, UsageRecorded,
                  CacheMetrics, MessagesSnapshot, ActivitySnapshot, ActivityDelta, StateSnapshot,
                  StateDelta, RateLimited, DoomLoopDetected, CompactionCircuitOpened, ErrorRaised,
-                 Notice, RawLine>;
+                 Notice, RawLine, UnknownEvent>;
 
-/// The type's name, e.g. "TextDelta".
+/// The type's name, e.g. "TextDelta"; of an event of an unknown type "UnknownEvent".
 std::string_view type_name(const AgentEvent& event);
 /// A token-level event: seen live, superseded by a committed one, never needed to know what
 /// happened.
 bool is_delta(const AgentEvent& event);
 
+/// What the event's JSON had beside what this version knows.
+const json::object& more_of(const AgentEvent& event);
+json::object& more_of(AgentEvent& event);
+
 json::value to_json(const AgentEvent& event);
-/// An unknown type reads as RawLine of its own text. invalid_argument: no object, no type, a member
-/// of a wrong type.
+/// invalid_argument: no object, no type, a member of a wrong type.
 Status from_json(const json::value& value, AgentEvent& out);
 
 }  // namespace reeve

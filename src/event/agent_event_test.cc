@@ -34,10 +34,53 @@ TEST(AgentEvent, WireFormIsFixed) {  // a change here is a change of format: doc
       R"({"type":"UsageRecorded","usage":{"input_tokens":3}})");
 }
 
-TEST(AgentEvent, AnUnknownTypeIsKeptVerbatim) {
+std::string through(std::string_view text) {
   AgentEvent event;
-  ASSERT_TRUE(from_json(parse_json(R"({"type":"FromTheFuture","x":1})").value(), event));
-  EXPECT_EQ(std::get<RawLine>(event).line, R"({"type":"FromTheFuture","x":1})");
+  const auto read = from_json(parse_json(text).value(), event);
+  return read ? write_json(to_json(event)) : read.error().message();
+}
+
+TEST(EventsJson, UnknownMembersSurvive) {
+  const std::string text =
+      R"({"type":"UsageRecorded","usage":{"input_tokens":3,"tier":"fast"},"cost_usd":1.5E0,"later":{"a":[1]}})";
+  EXPECT_EQ(through(text), text);
+  AgentEvent event;
+  ASSERT_TRUE(from_json(parse_json(text).value(), event));
+  EXPECT_EQ(std::get<UsageRecorded>(event).usage.input_tokens, 3);
+  EXPECT_EQ(write_json(std::get<UsageRecorded>(event).more),
+            R"({"usage":{"tier":"fast"},"later":{"a":[1]}})");
+}
+
+TEST(EventsJson, WhatIsKnownWinsOverWhatWasUnknown) {
+  TextDelta delta{.delta = "x", .more = {{"delta", "y"}, {"type", "RunFinished"}, {"seen", 1}}};
+  EXPECT_EQ(write_json(to_json(AgentEvent(delta))), R"({"type":"TextDelta","delta":"x","seen":1})");
+}
+
+TEST(EventsJson, AnUnknownTypeSurvives) {
+  const std::string text = R"({"type":"FromTheFuture","x":1,"y":{"z":null}})";
+  EXPECT_EQ(through(text), text);
+  AgentEvent event;
+  ASSERT_TRUE(from_json(parse_json(text).value(), event));
+  EXPECT_EQ(std::get<UnknownEvent>(event).type, "FromTheFuture");
+  EXPECT_EQ(type_name(event), "UnknownEvent");
+}
+
+TEST(EventsJson, AnUnknownEnumeratorMakesTheEventUnknown) {
+  const std::string text = R"({"type":"RunFinished","ending":"paused","code":"c"})";
+  EXPECT_EQ(through(text), text);
+  AgentEvent event;
+  ASSERT_TRUE(from_json(parse_json(text).value(), event));
+  EXPECT_TRUE(std::holds_alternative<UnknownEvent>(event));
+}
+
+TEST(EventsJson, AWrongTypeIsRefusedAndLeavesTheEventAlone) {
+  AgentEvent event = TextDelta{.delta = "x"};
+  const auto read = from_json(parse_json(R"({"type":"RunFinished","code":7})").value(), event);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().message(), "code: expected a text");
+  EXPECT_TRUE(std::holds_alternative<TextDelta>(event));
+  for (const char* bad : {"7", "{}", R"({"type":1})", "[]", "null"})
+    EXPECT_EQ(through(bad), "expected an object with a type") << bad;
 }
 
 TEST(AgentEvent, OnlyTokenLevelEventsAreDeltas) {

@@ -38,7 +38,8 @@ struct CompactionSummary {
 BOOST_DESCRIBE_STRUCT(CompactionSummary, (), (in_flight, total, completed, failed, skipped))
 
 struct CompactionFact {
-  std::string_view kind;  ///< ContextCompactionCompleted, ...Failed, ...Skipped, ...Cancelled, ...Started
+  std::string_view
+      kind;  ///< ContextCompactionCompleted, ...Failed, ...Skipped, ...Cancelled, ...Started
   json::object payload;
 };
 

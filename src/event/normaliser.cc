@@ -57,13 +57,18 @@ Status check(const RunContext& context) {
   return {};
 }
 
+bool is_about(const std::vector<Scope>& scopes, std::string_view family, const Uuid& id) {
+  return std::ranges::any_of(scopes, [&](const Scope& scope) {
+    return scope.family() == family && Uuid::parse(scope.id()) == id;
+  });
+}
+
 std::vector<Scope> scopes_of(const RunContext& context) {
   std::vector<Scope> scopes;
   scopes.reserve(context.scopes.size() + 2);
   scopes = context.scopes;
-  for (auto own : {Scope::of(context.run), Scope::of(context.thread)}) {
-    if (std::ranges::find(scopes, own) == scopes.end()) scopes.push_back(std::move(own));
-  }
+  if (!is_about(scopes, "run", context.run.uuid)) scopes.push_back(Scope::of(context.run));
+  if (!is_about(scopes, "thread", context.thread.uuid)) scopes.push_back(Scope::of(context.thread));
   return scopes;
 }
 
@@ -253,6 +258,8 @@ Normal classify(const AgentEvent& event) {
     Normal operator()(const ErrorRaised&) { return {"ErrorRecorded", committed}; }
     Normal operator()(const Notice&) { return {"Notice", committed}; }
     Normal operator()(const RawLine&) { return {"RawLine", committed}; }
+    // Not by its own name, which might be that of a fact.
+    Normal operator()(const UnknownEvent&) { return {"UnknownEvent", committed}; }
   } table;
   return std::visit(table, event);
 }

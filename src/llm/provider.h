@@ -90,7 +90,8 @@ using ChatResult = std::expected<ChatResponse, ProviderError>;
 
 /// Told of the answer while it comes: TextDelta, ReasoningDelta, ToolCallStarted, ToolCallDelta,
 /// ToolCallReady; ErrorRaised{retrying} before a new try, and StreamReset when what has been told
-/// of this answer is void. Nothing else: who asked knows when the call begins and ends.
+/// of this answer is void. An error that is answered voids it too, without a StreamReset. Nothing
+/// else: who asked knows when the call begins and ends. May be empty.
 using OnEvent = std::function<void(AgentEvent)>;
 
 /// A model behind some protocol. Domain thread only; any number of calls at a time.

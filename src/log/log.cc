@@ -75,6 +75,11 @@ Async<> Log::room(RunId run) {
   }
 }
 
+void Log::close(Error why) {
+  closed_ = std::move(why);
+  for (auto* subscription : subscriptions_) subscription->changed_.notify();
+}
+
 void Log::receive(const std::vector<EventPtr>& events) {
   for (const auto& event : events) {
     REEVE_CHECK(event->position == next(head_));

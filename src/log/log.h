@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -105,6 +106,10 @@ class Log {
   /// Waits until nobody is crowded by that run, or has lost patience. Cancellable.
   Async<> room(RunId run);
 
+  /// Ends all following: every next() that has nothing at hand answers `why`, from here on and at
+  /// once. Commits go on.
+  void close(Error why);
+
  private:
   friend class Subscription;
   void receive(const std::vector<EventPtr>& events);
@@ -121,6 +126,7 @@ class Log {
   std::vector<Subscription*> blocking_;  // those of these that would rather slow a run down
   aio::Signal room_;
   Counters counters_;
+  std::optional<Error> closed_;
 };
 
 /// One reader's place in the log. Destroying it ends it; no next() may be under way then.
@@ -133,10 +139,12 @@ class Subscription {
   /// Waits for something to deliver and answers it, in order, never empty. One call at a time.
   /// Cancelled or failed, it has lost nothing: the next call goes on. cursor_expired: retention
   /// removed what comes next. invalid_argument: it was to begin beyond the head, or its filter has
-  /// too many terms. Otherwise what Store::read fails with.
+  /// too many terms. Otherwise what Store::read fails with, or Log::close() said.
   Async<Result<std::vector<Frame>>> next();
   /// Everything up to here has been delivered, or was not for this reader.
   [[nodiscard]] Position position() const { return position_; }
+  /// Where the log ends now.
+  [[nodiscard]] Position head() const { return log_.head(); }
 
  private:
   friend class Log;

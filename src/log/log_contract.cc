@@ -591,6 +591,24 @@ TEST_P(LogContract, AClosedStoreIsAnErrorAndNotTheEnd) {
   EXPECT_EQ(subscription->position().value, 0u);
 }
 
+TEST_P(LogContract, AClosedLogEndsAllFollowingAndTakesCommits) {
+  const auto waits = subscribe(From::now());
+  const auto has_something = subscribe(From::now());
+  const auto waiting = start(*waits);
+  EXPECT_FALSE(waiting->done());
+  log_->close(Error(Errc::unavailable, "enough"));
+  settle();
+  ASSERT_TRUE(waiting->done());
+  EXPECT_EQ(waiting->answer->error(), Error(Errc::unavailable, "enough"));
+  commit_many(1);
+  // What is at hand is delivered before the end is told.
+  if (GetParam().log.tail_bytes > 0) {
+    EXPECT_EQ(read(*has_something, 1), std::vector<std::string>{"1"});
+  }
+  EXPECT_EQ(code_of(run(has_something->next())), Errc::unavailable);
+  EXPECT_EQ(code_of(run(subscribe(From::now())->next())), Errc::unavailable);
+}
+
 INSTANTIATE_TEST_SUITE_P(, LogContract, ::testing::ValuesIn(backends()),
                          [](const auto& backend) { return backend.param.name; });
 

@@ -77,7 +77,7 @@ Async<Result<std::vector<Frame>>> Subscription::next() {
     deliver_deltas(out);
     if (tail_reaches()) {
       read_tail(out);
-    } else if (position_ < log_.head_ && out.empty()) {
+    } else if (position_ < log_.head_ && out.empty() && !log_.closed_) {
       // With empty hands only: a read that fails or is cancelled would lose what they hold.
       const auto read = co_await read_store(out);
       if (!read) co_return fail(read.error());
@@ -85,6 +85,7 @@ Async<Result<std::vector<Frame>>> Subscription::next() {
     deliver_deltas(out);
     mark_progress(out);
     if (!out.empty()) co_return out;
+    if (log_.closed_) co_return fail(*log_.closed_);
     if (position_ == log_.head_) co_await wait();
   }
 }

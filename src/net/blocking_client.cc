@@ -66,6 +66,7 @@ class BlockingClient::Exchange {
     auto connected = connect_to(client_.address_, deadline_);
     if (!connected) return fail(connected.error());
     connection = std::move(*connected);
+    client_.reached_ = true;
     return {};
   }
 

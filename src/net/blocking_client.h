@@ -55,12 +55,16 @@ class BlockingClient {
   /// GET stream that is cut is unavailable: resume after the last message's id.
   Result<Response> stream(const ClientRequest& request, const OnMessage& on_message);
 
+  /// Somebody has taken a connection of this client's, whatever became of it.
+  [[nodiscard]] bool reached() const { return reached_; }
+
  private:
   class Exchange;
 
   Address address_;
   ClientOptions options_;
   Fd connection_;
+  bool reached_ = false;
 };
 
 }  // namespace reeve::net

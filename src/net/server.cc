@@ -218,16 +218,22 @@ asio::awaitable<void> Server::run() {
   stop();
   co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
 
-  auto insist =
-      Clock::now() + (cancelled ? std::chrono::milliseconds(0) : state->options.stop_grace);
+  const auto began = Clock::now();
+  auto streams = cancelled ? began : began + state->options.stream_grace;
+  auto all = cancelled ? began : began + state->options.stop_grace;
   while (!state->sessions.empty() || state->accepting > 0) {
-    if (Clock::now() >= insist) {
-      // Emitting may end sessions at once: go over a copy.
-      const auto sessions = state->sessions;
-      for (const auto& [number, session] : sessions) session->cancel();
-      insist = Clock::now() + kInsist;
+    const auto now = Clock::now();
+    // Emitting may end sessions at once: go over a copy.
+    const auto sessions = state->sessions;
+    for (const auto& [number, session] : sessions) {
+      if (now >= all)
+        session->cancel();
+      else if (now >= streams)
+        session->cancel_stream();
     }
-    state->changed.expires_at(insist);
+    if (now >= all) all = now + kInsist;
+    if (now >= streams) streams = now + kInsist;
+    state->changed.expires_at(std::min(all, streams));
     co_await state->wait_for_change();
   }
   state->entrances.clear();

@@ -32,8 +32,10 @@ struct ServerOptions {
   std::chrono::milliseconds idle_timeout{60'000};
   /// A reader that takes not one byte for this long is given up. Streams too: they resume.
   std::chrono::milliseconds write_timeout{60'000};
-  /// What stop() leaves to requests that are being answered. Streams end at once.
+  /// What stop() leaves to requests that are being answered.
   std::chrono::milliseconds stop_grace{5'000};
+  /// What it leaves to streams, to say why they end.
+  std::chrono::milliseconds stream_grace{1'000};
 };
 
 /// Where a streaming answer puts its body. One write at a time.
@@ -88,8 +90,8 @@ class Server {
   /// grace.
   asio::awaitable<void> run();
 
-  /// Closes the listeners and idle connections and cancels streams; requests that are being
-  /// answered get `stop_grace`, then they are cancelled. Returns at once; run() returns when all is
+  /// Closes the listeners and idle connections; streams get `stream_grace`, requests that are being
+  /// answered `stop_grace`, then they are cancelled. Returns at once; run() returns when all is
   /// joined.
   void stop();
 

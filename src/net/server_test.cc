@@ -484,9 +484,9 @@ TEST_F(ServerTest, AnIdleConnectionIsClosed) {
   EXPECT_EQ(client.request({.method = "POST"})->status, 200);
 }
 
-TEST_F(ServerTest, StopEndsIdleConnectionsAndStreamsAtOnce) {
+TEST_F(ServerTest, StopEndsIdleConnectionsAndStreamsBeforeRequests) {
   Trace trace;
-  start(stuck(trace), {.stop_grace = 1h});
+  start(stuck(trace), {.stop_grace = 1h, .stream_grace = 20ms});
   auto idle = raw();
   auto stream = raw();
   stream.send("GET /stream HTTP/1.1\r\n\r\n");
@@ -498,6 +498,32 @@ TEST_F(ServerTest, StopEndsIdleConnectionsAndStreamsAtOnce) {
   EXPECT_FALSE(stream.read_all().ends_with("0\r\n\r\n"));  // cut, and seen to be
   EXPECT_FALSE(std::filesystem::exists(folder_ / "s"));
   EXPECT_EQ(client().request({}).error().code(), Errc::unavailable);
+}
+
+TEST_F(ServerTest, StopLetsAStreamSayWhyItEnds) {
+  asio::steady_timer go_on(context_);
+  go_on.expires_at(std::chrono::steady_clock::time_point::max());
+  start(
+      [&](Request) -> asio::awaitable<Answer> {
+        co_return event_stream([&](Writer& writer) -> asio::awaitable<void> {
+          const auto first = co_await writer.write("data: first\n\n");
+          EXPECT_TRUE(first);
+          boost::system::error_code error;
+          co_await go_on.async_wait(asio::redirect_error(asio::use_awaitable, error));
+          const auto last = co_await writer.write("data: last\n\n");
+          EXPECT_TRUE(last);
+        });
+      },
+      {.stop_grace = 1h, .stream_grace = 1h});
+  auto stream = raw();
+  stream.send("GET / HTTP/1.1\r\n\r\n");
+  stream.read_until("first");
+  begin_stop();
+  asio::post(context_, [&] { go_on.cancel(); });
+  const auto rest = stream.read_all();
+  EXPECT_TRUE(rest.contains("data: last")) << rest;
+  EXPECT_TRUE(rest.ends_with("0\r\n\r\n")) << rest;
+  EXPECT_TRUE(has_stopped_within(20s)) << "the connection waits for another request";
 }
 
 TEST_F(ServerTest, StopLetsARequestFinish) {

@@ -55,7 +55,11 @@ void Session::tick(Clock::time_point now) {
 
 void Session::stop() {
   stopping_ = true;
-  if (doing_ == Doing::waiting || doing_ == Doing::streaming || doing_ == Doing::closing) cancel();
+  if (doing_ == Doing::waiting || doing_ == Doing::closing) cancel();
+}
+
+void Session::cancel_stream() {
+  if (doing_ == Doing::streaming) cancel();
 }
 
 void Session::cancel() { signal_.emit(asio::cancellation_type::terminal); }
@@ -215,7 +219,6 @@ asio::awaitable<bool> Session::send_stream(Answer answer) {
   if (!sent || refused) co_return false;
   if (head_only_) co_return true;
   doing_ = Doing::streaming;
-  if (stopping_) co_return false;
   watch_peer();
   try {
     co_await answer.stream(*this);
@@ -232,7 +235,7 @@ asio::awaitable<bool> Session::send_stream(Answer answer) {
   if (state.cancelled() != asio::cancellation_type::none) co_return false;
   if (!chunks_) co_return false;
   const auto ended = co_await send_all("0\r\n\r\n");
-  co_return ended.has_value();
+  co_return ended.has_value() && !stopping_;
 }
 
 asio::awaitable<Status> Session::write(std::string_view chunk) {

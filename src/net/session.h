@@ -28,8 +28,10 @@ class Session final : public Writer, public std::enable_shared_from_this<Session
 
   /// Gives up what has taken too long.
   void tick(Clock::time_point now);
-  /// The server stops: an idle connection or a stream ends now, a request is answered first.
+  /// The server stops: an idle connection ends now, a request is answered first, a stream may say
+  /// why it ends.
   void stop();
+  void cancel_stream();
   /// Ends whatever it does.
   void cancel();
   /// Answers 503 without a coroutine, for the connection that is one too many.

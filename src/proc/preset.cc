@@ -32,6 +32,8 @@ std::string_view by(Permissions permissions, std::string_view ask, std::string_v
 // Each function adds the arguments, the environment and the way of the prompt. What a CLI reads on
 // stdin was tried with the version that is named in its recordings (tests/fixtures/cli).
 
+// As root it exits at once from `bypass`, unless IS_SANDBOX=1 is in its environment. To say so is
+// the user's: reeve spawn --env IS_SANDBOX=1 (refused_as_root).
 Status claude(const Launch& launch, Plan& plan) {
   add(plan.argv,
       {"-p", "--output-format", "stream-json", "--verbose", "--include-partial-messages"});
@@ -229,7 +231,8 @@ constexpr std::array kRows{
          .dialect = "claude",
          .resumes = true,
          .names_session = true,
-         .honours_permissions = true},
+         .honours_permissions = true,
+         .root_variable = "IS_SANDBOX"},
         claude},
     Row{{.name = "codex",
          .description = "OpenAI Codex",
@@ -424,6 +427,19 @@ std::span<const Preset> presets() { return kPresets; }
 const Preset* find_preset(std::string_view name) {
   const auto* found = std::ranges::find(kPresets, name, &Preset::name);
   return found == kPresets.end() ? nullptr : found;
+}
+
+std::optional<std::string> refused_as_root(std::string_view cli, Permissions permissions,
+                                           std::span<const std::string> variables) {
+  const auto* preset = find_preset(cli);
+  if (preset == nullptr || preset->root_variable.empty() || permissions != Permissions::bypass)
+    return std::nullopt;
+  if (std::ranges::find(variables, preset->root_variable) != variables.end()) return std::nullopt;
+  return fmt::format(
+      "{0} refuses to bypass permissions as root unless {1}=1. If this machine is a sandbox (a "
+      "container, a virtual machine), spawn the agent with --env {1}=1; if it is not, run the town "
+      "as another user",
+      preset->description, preset->root_variable);
 }
 
 Result<Plan> plan(std::string_view cli, const Launch& launch) {

@@ -44,11 +44,19 @@ struct Preset {
   bool resumes = false;              ///< its sessions can be resumed by id
   bool names_session = false;        ///< takes an id for a new session
   bool honours_permissions = false;  ///< false: it cannot be held to `ask` or `edits`
+  /// As root it refuses `bypass`, unless this variable is 1: the user's word that the machine is a
+  /// sandbox. It is never set by us.
+  std::string_view root_variable;
 };
 
 std::span<const Preset> presets();
 /// Null if there is none of that name.
 const Preset* find_preset(std::string_view name);
+
+/// What an agent that runs as root will be refused by its CLI, and what to do. `variables`: the
+/// names of those that the agent is given.
+std::optional<std::string> refused_as_root(std::string_view cli, Permissions permissions,
+                                           std::span<const std::string> variables);
 
 /// The process for a preset's name, or for any command line. A command line is split into words as
 /// a POSIX shell does (quotes, backslash) and nothing else of a shell; its words may hold

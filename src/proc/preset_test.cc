@@ -66,6 +66,22 @@ TEST(Preset, NothingIsBypassedUnlessTheUserSaysSo) {
   }
 }
 
+TEST(Preset, WhatRootIsRefusedIsSaidAndNeverMadeToWorkSilently) {
+  const std::vector<std::string> none;
+  const std::vector<std::string> sandbox{"PATH", "IS_SANDBOX"};
+  const auto refused = refused_as_root("claude", Permissions::bypass, none);
+  ASSERT_TRUE(refused);
+  EXPECT_TRUE(refused->contains("--env IS_SANDBOX=1")) << *refused;
+  EXPECT_FALSE(refused_as_root("claude", Permissions::bypass, sandbox));
+  EXPECT_FALSE(refused_as_root("claude", Permissions::edits, none));
+  EXPECT_FALSE(refused_as_root("codex", Permissions::bypass, none));
+  EXPECT_FALSE(refused_as_root("./claude", Permissions::bypass, none));
+  Launch launch;
+  launch.prompt = "do it";
+  launch.permissions = Permissions::bypass;
+  EXPECT_FALSE(plan("claude", launch)->env.contains("IS_SANDBOX"));
+}
+
 TEST(Preset, PromptsGoByStdinWhereTheCliReadsIt) {
   for (const auto* name : {"claude", "codex", "codex-mini", "gemini", "qwen", "opencode", "pi"}) {
     auto big = launch();

@@ -44,12 +44,7 @@ std::string unknown_tool(const Registry& tools, const std::string& name) {
   return text;
 }
 
-Async<bool> is_cancelled() {
-  const auto state = co_await aio::asio::this_coro::cancellation_state;
-  co_return state.cancelled() != aio::asio::cancellation_type::none;
-}
-
-/// The same, for UTF-8 and up to a limit; what is beyond is in the result.
+/// The same function for UTF-8 only, and up to a limit; what is beyond is in the result.
 std::function<void(std::string_view)> limited(std::function<void(std::string_view)> tell) {
   if (!tell) return nullptr;
   return [inner = std::move(tell), left = limits::kToolDeltas](std::string_view text) mutable {
@@ -69,7 +64,7 @@ Async<Output> run_guarded(std::shared_ptr<Tool> tool, Context context, json::obj
   } catch (...) {
     thrown = std::current_exception();
   }
-  if (co_await is_cancelled()) std::rethrow_exception(thrown);
+  if (co_await aio::is_cancelled()) std::rethrow_exception(thrown);
   auto output = Output::failed("The tool failed: " + to_utf8(aio::what(thrown)));
   output.metadata["code"] = "exception";
   co_return output;
@@ -119,7 +114,7 @@ Async<std::optional<ToolCallDone>> ask(Approver& approver, const RunId& run,
     thrown = std::current_exception();
   }
   if (thrown) {
-    if (co_await is_cancelled()) std::rethrow_exception(thrown);
+    if (co_await aio::is_cancelled()) std::rethrow_exception(thrown);
     decision = Deny{"nobody could decide: " + to_utf8(aio::what(thrown))};
   }
   const auto& name = admitted.tool->descriptor().name;

@@ -137,7 +137,10 @@ void Load::follow(std::uint64_t seed) {
           return see(data) && --left > 0;
         });
     if (done) continue;
-    breaks_.push_back("following failed: " + done.error().message());
+    // Without a keeper nobody brings the daemon back, as far as a follower can tell; here somebody
+    // does.
+    if (!done.error().is(Errc::unavailable))
+      breaks_.push_back("following failed: " + done.error().message());
     std::this_thread::sleep_for(50ms);
     if (breaks_.size() > 100) break;
   }

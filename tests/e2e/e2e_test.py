@@ -6,15 +6,19 @@ Nothing here sleeps to let something happen: agents wait at a gate (a FIFO) that
 commands return when what they were asked for is so.
 """
 
+import http.client
 import json
 import os
 import pathlib
+import select
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 REEVE = ""
@@ -32,6 +36,25 @@ esac
 """
 
 
+class Door(http.client.HTTPConnection):
+    """A connection to a town's daemon."""
+
+    def __init__(self, root):
+        super().__init__("town", timeout=PATIENCE)
+        self.path = str(root / ".reeve" / "daemon.sock")
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(PATIENCE)
+        self.sock.connect(self.path)
+
+    def ask(self, method, target, body=None):
+        """The answer's status and its JSON."""
+        self.request(method, target, None if body is None else json.dumps(body))
+        response = self.getresponse()
+        return response.status, json.loads(response.read())
+
+
 class Town(unittest.TestCase):
     def setUp(self):
         self.base = pathlib.Path(tempfile.mkdtemp(prefix="reeve_e2e_"))
@@ -46,10 +69,10 @@ class Town(unittest.TestCase):
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("REEVE_")}
         self.env.update(HOME=str(self.base))
 
-    def make_town(self, root=None):
+    def make_town(self, root=None, durability="os"):
         self.root = root or self.root
         self.addCleanup(self.end_daemon)
-        self.reeve("init", "--name", "oak", "--cli", str(self.agent), "--durability", "os")
+        self.reeve("init", "--name", "oak", "--cli", str(self.agent), "--durability", durability)
 
     def end_daemon(self):
         subprocess.run([REEVE, "--town", str(self.root), "stop"], env=self.env, timeout=PATIENCE,
@@ -68,6 +91,11 @@ class Town(unittest.TestCase):
     def json(self, *words, **more):
         return json.loads(self.reeve("--json", *words, **more))
 
+    def door(self):
+        door = Door(self.root)
+        self.addCleanup(door.close)
+        return door
+
     def spawn(self, name, *more):
         return self.json("spawn", name, "--cli", str(self.agent), *more)
 
@@ -82,16 +110,19 @@ class Town(unittest.TestCase):
 
     def follow(self, *words):
         """Events as they happen, until somebody has seen enough."""
-        process = subprocess.Popen([REEVE, "--town", str(self.root), "--json", "events", "--all", "--follow", *words],
-                                   env=self.env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        return self.begin("events", "--all", "--follow", *words).stdout
+
+    def begin(self, *words):
+        """A command that goes on for a while."""
+        process = subprocess.Popen([REEVE, "--town", str(self.root), "--json", *words], env=self.env, text=True,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
         def end():
             process.kill()
-            process.wait()
-            process.stdout.close()
+            process.communicate()
 
         self.addCleanup(end)
-        return process.stdout
+        return process
 
     def until(self, lines, kind):
         for line in lines:
@@ -200,6 +231,17 @@ class Work(Town):
         self.assertEqual(failed["payload"]["code"], "spawn_failed")
         self.assertIn("codex", failed["payload"]["error"])
         self.assertEqual(self.json("list")[0]["agent"]["rounds_failed"], 1)
+
+    def test_the_doctor_tells_what_root_is_refused(self):
+        self.make_town()
+        self.reeve("spawn", "ada", "--cli", "claude", "--permissions", "bypass")
+        self.reeve("spawn", "bob", "--cli", "claude", "--permissions", "bypass", "--env", "IS_SANDBOX=1")
+        self.reeve("spawn", "cyd", "--cli", "claude")
+        findings = json.loads(self.run_reeve("--json", "doctor").stdout)
+        told = {f["subject"]: f for f in findings if "IS_SANDBOX" in f["text"]}
+        self.assertEqual(list(told), ["ada"] if os.getuid() == 0 else [])
+        for finding in told.values():
+            self.assertEqual(finding["verdict"], "bad")
 
     def test_a_failure_is_tried_again_later(self):
         self.make_town()
@@ -339,6 +381,67 @@ class Daemon(Town):
         self.assertLess(kinds.index("RunCompleted"), kinds.index("DaemonStopped"))
         self.assertEqual(self.json("task", "show", task)["task"]["state"], "completed")
 
+    def drain(self):
+        """Asks the daemon to stop when its rounds have finished; answers a descriptor that is readable when it has."""
+        ended = os.pidfd_open(self.pid())
+        self.addCleanup(os.close, ended)
+        self.assertEqual(self.door().ask("POST", "/v1/daemon/stop", {"mode": "drain"})[0], 202)
+        return ended
+
+    def assert_cut_short(self, ended):
+        self.assertTrue(select.select([ended], [], [], PATIENCE)[0])
+        self.opened.close()
+        kinds = self.kinds()
+        self.assertLess(kinds.index("RunCancelled"), kinds.index("DaemonStopped"))
+        self.assertNotIn("RunCompleted", kinds[:kinds.index("DaemonStopped")])
+
+    def test_a_drain_is_cut_short_by_a_stop(self):
+        self.make_town()
+        self.at_the_gate()
+        ended = self.drain()
+        self.reeve("stop")
+        self.assert_cut_short(ended)
+
+    def test_a_drain_is_cut_short_by_a_signal_and_more_of_them_are_harmless(self):
+        self.make_town()
+        self.at_the_gate()
+        pid = self.pid()
+        ended = self.drain()
+        for _ in range(3):
+            os.kill(pid, signal.SIGTERM)
+        self.assert_cut_short(ended)
+
+    def test_a_drain_can_leave_rounds_to_the_next_daemon(self):
+        self.make_town()
+        task = self.at_the_gate()
+        self.drain()
+        self.reeve("stop", "--daemon")
+        self.open_gate()
+        self.assertEqual(self.json("wait", "--task", task)["state"], "completed")
+        self.assertEqual(self.kinds().count("RunStarted"), 1)
+
+    def test_a_stop_answers_whoever_waits_and_is_not_held_up(self):
+        self.make_town()
+        task = self.at_the_gate()
+        waiting, following = self.door(), self.door()
+        self.assertEqual(waiting.ask("GET", "/v1/version")[0], 200)
+        waiting.request("GET", f"/v1/tasks/{task}/wait")
+        following.request("GET", "/v1/events?from=now", headers={"Accept": "text/event-stream"})
+        stream = following.getresponse()
+        self.assertTrue(stream.readline())
+        # What came after it is answered, so it is being answered too.
+        for _ in range(2):
+            self.assertEqual(self.door().ask("GET", "/v1/version")[0], 200)
+        began = time.monotonic()
+        self.reeve("stop", "--daemon")
+        self.assertLess(time.monotonic() - began, 4)
+        answer = waiting.getresponse()
+        problem = json.loads(answer.read())
+        self.assertEqual((answer.status, problem["code"], problem["detail"]),
+                         (503, "unavailable", "the daemon is stopping"))
+        self.assertIn(b'"the daemon is stopping"', stream.read())
+        self.open_gate()
+
     def test_rounds_go_on_without_the_daemon(self):
         self.make_town()
         task = self.at_the_gate()
@@ -361,12 +464,11 @@ class Daemon(Town):
         self.assertEqual(self.kinds().count("RunCompleted"), 1)
 
     def test_following_goes_on_across_a_restart(self):
-        self.make_town()
+        self.make_town(durability="disk")  # with less, a log that was not closed gets another id
         self.spawn("ada")
         lines = self.follow()
         self.until(lines, "AgentSpawned")
-        self.reeve("stop")
-        self.reeve("status")
+        os.kill(self.pid(), signal.SIGKILL)
         self.spawn("bob")
         seen = []
         for line in lines:
@@ -375,6 +477,26 @@ class Daemon(Town):
             if event["kind"] == "AgentSpawned":
                 break
         self.assertEqual(seen, list(range(seen[0], seen[0] + len(seen))))
+
+    def test_whoever_waits_or_follows_ends_with_the_town_and_starts_it_not_again(self):
+        self.make_town()
+        task = self.at_the_gate()
+        connections = len(os.listdir(f"/proc/{self.pid()}/fd"))
+        following = self.begin("events", "--all", "--follow")
+        waiting = [self.begin("wait", "ada"), self.begin("wait", "--task", task)]
+        self.until(following.stdout, "RunStarted")
+        deadline = time.monotonic() + PATIENCE
+        pid = self.pid()
+        while len(os.listdir(f"/proc/{pid}/fd")) < connections + 3:
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.01)
+        self.reeve("stop", "--daemon")
+        for process in (following, *waiting):
+            _, said = process.communicate(timeout=PATIENCE)
+            self.assertEqual(process.returncode, 6, said)
+            self.assertRegex(json.loads(said)["detail"], "was stopped|is stopping")
+        self.assertEqual(self.json("stop"), {"stopped": False})
+        self.open_gate()
 
     def test_it_keeps_nothing_of_its_starter_open(self):
         self.make_town()
@@ -390,6 +512,69 @@ class Daemon(Town):
         self.at_the_gate()
         self.assertEqual(self.json("kill", "ada", "--reason", "enough")["state"], "stopped")
         self.assertIn("RunCancelled", self.kinds())
+
+
+class FullDisk(Town):
+    """A daemon for which the disk is full while a file is there (full_disk.cc)."""
+
+    def setUp(self):
+        super().setUp()
+        library = pathlib.Path(REEVE).parent / "libreeve_full_disk.so"
+        self.assertTrue(library.exists(), f"build it: {library}")
+        self.full = self.base / "full"
+        self.make_town(durability="disk")
+        self.env.update(LD_PRELOAD=str(library), REEVE_FULL_DISK=str(self.root / ".reeve"),
+                        REEVE_FULL_DISK_WHILE=str(self.full))
+        self.addCleanup(self.full.unlink, missing_ok=True)
+
+    def test_a_command_is_told_and_nothing_is_half_done(self):
+        self.spawn("ada")
+        pid, before = self.json("status")["pid"], self.events()
+        self.full.touch()
+        for words in (("assign", "ada", "paint"), ("send", "ada", "hello"), ("spawn", "bob", "--cli", "cat"),
+                      ("kill", "ada")):
+            error = json.loads(self.reeve("--json", *words, exit_code=1))
+            self.assertEqual(error["code"], "storage_full", words)
+            self.assertIn("full", error["detail"])
+        # What was there can be read, and is all that there is.
+        self.assertEqual(self.events(), before)
+        self.assertEqual(self.json("task", "list")["tasks"], [])
+        self.assertEqual(self.json("inbox", "ada")["messages"], [])
+        self.assertEqual([view["agent"]["state"] for view in self.json("list")], ["idle"])
+        self.full.unlink()
+        self.reeve("spawn", "bob", "--cli", str(self.agent))  # its name was not taken
+        self.assertEqual(self.json("wait", "--task", self.assign("ada", "paint"))["state"], "completed")
+        events = self.events()
+        self.assertEqual([event["position"] for event in events], list(range(1, len(events) + 1)))
+        self.assertEqual(events[:len(before)], before)
+        self.assertEqual(self.json("status")["pid"], pid, "the daemon has died of it")
+
+    def test_a_round_that_ends_meanwhile_loses_nothing(self):
+        task = self.at_the_gate()
+        pid = self.json("status")["pid"]
+        self.full.touch()
+        self.open_gate()
+        run = self.events("--kind", "RunStarted")[0]["payload"]["run"]["id"]
+        deadline = time.monotonic() + PATIENCE
+        while not (self.root / ".reeve" / "rounds" / run / "exit.json").exists():
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.01)
+        self.assertNotIn("RunCompleted", self.kinds())
+        self.assertEqual(self.json("task", "show", task)["task"]["state"], "running")
+        self.full.unlink()
+        self.assertEqual(self.json("wait", "--task", task), {"state": "completed", "result": "begun\nthrough the gate\n"})
+        self.assertEqual([self.kinds().count(kind) for kind in ("RunStarted", "RunCompleted")], [1, 1])
+        self.assertEqual(self.json("status")["pid"], pid, "the daemon has died of it")
+
+    def test_a_daemon_that_starts_on_it_says_why_it_cannot(self):
+        self.spawn("ada")
+        self.reeve("stop")
+        self.full.touch()
+        done = self.run_reeve("--json", "list")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertEqual(json.loads(done.stderr)["code"], "storage_full")
+        self.full.unlink()
+        self.assertEqual([view["agent"]["name"] for view in self.json("list")], ["ada"])
 
 
 if __name__ == "__main__":

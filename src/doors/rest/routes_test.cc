@@ -372,16 +372,56 @@ TEST_F(RoutesTest, AQueryForEventsThatIsNoneIsSaidSo) {
   EXPECT_EQ(get("/v1/events?after=" + beyond).status, 400);
 }
 
-TEST_F(RoutesTest, AStreamBeginsWhereItsCursorIsAndGoesOnLive) {
-  /// Takes what is written until it has enough.
-  class Sink final : public net::Writer {
-   public:
-    aio::Async<Status> write(std::string_view chunk) override {
-      text += chunk;
-      co_return Status();
-    }
-    std::string text;
+/// Takes what is written.
+class Sink final : public net::Writer {
+ public:
+  aio::Async<Status> write(std::string_view chunk) override {
+    text += chunk;
+    co_return Status();
+  }
+  std::string text;
+};
+
+TEST_F(RoutesTest, WhoWaitsOrFollowsIsToldThatTheDaemonStops) {
+  spawn("ada");
+  world_.quiet();
+  world_.machine.hold = true;
+  const auto task = assign("ada", "paint");
+  std::vector<net::Answer> answers;
+  const auto wait = [](Rest& rest, std::string target, std::vector<net::Answer>* into) -> Async<> {
+    net::Request request;
+    request.target = std::move(target);
+    EXPECT_TRUE(net::read_target(request));
+    into->push_back(co_await answer(rest, std::move(request)));
   };
+  net::Request request;
+  request.target = "/v1/events?from=now";
+  request.headers = {{"accept", "text/event-stream"}};
+  ASSERT_TRUE(net::read_target(request));
+  auto followed = world_.await(answer(rest_, std::move(request)));
+  Sink sink;
+  aio::TaskGroup group(world_.loop.get_executor());
+  group.spawn("stream", followed.stream(sink));
+  group.spawn("agent", wait(rest_, "/v1/agents/ada/wait", &answers));
+  group.spawn("task", wait(rest_, "/v1/tasks/" + task + "/wait", &answers));
+  world_.quiet();
+  ASSERT_TRUE(answers.empty());
+  // As the daemon does it.
+  world_.await(supervisor_.close());
+  world_.log.close(Error(Errc::unavailable, "the daemon is stopping"));
+  world_.await(group.join());
+  ASSERT_EQ(answers.size(), 2U);
+  for (const auto& one : answers) {
+    EXPECT_EQ(one.response.status, 503);
+    EXPECT_TRUE(one.response.body.contains("the daemon is stopping")) << one.response.body;
+  }
+  EXPECT_TRUE(
+      sink.text.contains("event: error\ndata: {\"code\":\"unavailable\",\"detail\":"
+                         "\"the daemon is stopping\"}"))
+      << sink.text;
+}
+
+TEST_F(RoutesTest, AStreamBeginsWhereItsCursorIsAndGoesOnLive) {
   spawn("ada");
   const auto after = cursor(get("/v1/events"));
   spawn("bob");

@@ -1,0 +1,641 @@
+#include "run/invocation.h"
+
+#include <algorithm>
+
+#include "base/backoff.h"
+#include "base/digest.h"
+#include "base/limits.h"
+#include "base/logging.h"
+#include "aio/real_env.h"
+
+namespace reeve::run {
+namespace {
+
+constexpr const char* kWriter = "emit";
+
+/// What a repeated request is answered.
+struct Started {
+  RunId run;
+  ThreadId session;
+};
+BOOST_DESCRIBE_STRUCT(Started, (), (run, session))
+
+Error was_cancelled(const Control& control) {
+  return Error(Errc::cancelled, "cancelled before it began: " + control.cancel_reason().value_or(""));
+}
+
+/// A conversation that a model takes begins with what a user said: a result without its call, or a
+/// half of an exchange, is refused.
+void trim(std::vector<ChatMessage>& messages, std::size_t keep) {
+  // The first place is the system's. Not at each run, so that it costs nothing on average.
+  if (messages.size() <= 2 * keep + 1) return;
+  auto from = messages.end() - static_cast<std::ptrdiff_t>(keep);
+  while (from != messages.end() && from->role != ChatRole::user) ++from;
+  messages.erase(messages.begin() + 1, from);
+}
+
+}  // namespace
+
+EmitRequest EmitRequest::ask(std::string provider, std::string model, std::string text) {
+  EmitRequest request;
+  request.provider = std::move(provider);
+  request.model = std::move(model);
+  request.input.emplace_back(TextPart{std::move(text)});
+  return request;
+}
+
+Status check(const EmitRequest& request) {
+  if (request.provider.empty() == request.agent.empty())
+    return fail(Errc::invalid_argument, "name a provider, or an agent of the town: one of the two");
+  if (request.input.empty()) return fail(Errc::invalid_argument, "there is no input");
+  if (request.client_request_id &&
+      (request.client_request_id->empty() ||
+       request.client_request_id->size() > limits::kIdempotencyKey)) {
+    return fail(Errc::invalid_argument,
+                "a client request id has 1 to " + std::to_string(limits::kIdempotencyKey) + " bytes");
+  }
+  if (request.max_steps < 1) return fail(Errc::invalid_argument, "max_steps is at least 1");
+  return {};
+}
+
+Async<Result<RunResult>> RunHandle::result() {
+  const auto pending = pending_;
+  while (!pending->result) co_await pending->changed.wait();
+  co_return *pending->result;
+}
+
+void RunHandle::cancel(std::string reason) {
+  if (pending_->stop) pending_->stop(Stop::cancel, std::move(reason));
+}
+
+void RunHandle::abort(std::string reason) {
+  if (pending_->stop) pending_->stop(Stop::abort, std::move(reason));
+}
+
+/// A run that was asked for here and is not over.
+struct Invocation::Active {
+  explicit Active(const aio::asio::any_io_executor& executor)
+      : pending(std::make_shared<Pending>(executor)), turn(executor) {}
+
+  std::shared_ptr<Pending> pending;
+  EmitRequest request;
+  NativeOptions options;
+  Control control;
+  bool new_session = false;
+  bool began = false;
+  std::optional<std::pair<Stop, std::string>> stopped;  // before it began
+  std::unique_ptr<NativeRun> native;
+  std::optional<Message> message;  // an agent's
+  aio::TaskGroup::Stopper interrupt;
+  aio::Signal turn;
+  std::chrono::nanoseconds called_at{};
+  std::unique_ptr<Env::Timer> deadline;
+  Control::Watch watch;
+};
+
+Invocation::Invocation(Env& env, aio::asio::any_io_executor executor, log::Log& log,
+                       llm::Registry& providers, tool::Registry& tools, Options options)
+    : env_(env),
+      executor_(executor),
+      log_(log),
+      providers_(providers),
+      tools_(tools),
+      options_(options),
+      group_(std::move(executor)) {}
+
+Invocation::~Invocation() = default;
+
+Async<Result<RunHandle>> Invocation::emit(Configure configure, bool with_events) {
+  Control control;
+  control.share_data_of(shared_);
+  auto request = co_await configure(control);
+  if (!request) co_return fail(request.error());
+  co_return co_await emit(std::move(*request), std::move(control), with_events);
+}
+
+Async<Result<RunHandle>> Invocation::emit(EmitRequest request, Control control, bool with_events) {
+  if (closing_) co_return fail(Errc::unavailable, "the town stops");
+  if (auto good = check(request); !good) co_return fail(good.error());
+  control.share_data_of(shared_);
+  if (control.is_cancelled()) co_return fail(was_cancelled(control));
+  if (!request.agent.empty())
+    co_return co_await emit_agent(std::move(request), std::move(control), with_events);
+  co_return co_await emit_native(std::move(request), std::move(control), with_events);
+}
+
+// --- Model providers -----------------------------------------------------------------------------
+
+Async<Result<NativeOptions>> Invocation::options_for(const EmitRequest& request) {
+  auto provider = providers_.find(request.provider);
+  if (!provider) co_return fail(provider.error());
+  NativeOptions options;
+  options.provider = std::move(*provider);
+  options.model = request.model.empty() ? std::string(options.provider->default_model())
+                                        : request.model;
+  options.system = request.system;
+  options.tool_choice = request.tool_choice;
+  options.sampling = request.sampling;
+  options.max_steps = request.max_steps;
+  options.history = options_.history;
+  if (request.tools) {
+    auto chosen = std::make_shared<tool::Registry>();
+    for (const auto& name : *request.tools) {
+      const auto* entry = tools_.find(name);
+      if (entry == nullptr) co_return fail(Errc::not_found, "no tool is called " + name);
+      if (auto added = chosen->add(entry->tool); !added) co_return fail(added.error());
+    }
+    options.tools = std::move(chosen);
+  } else {
+    options.tools = std::make_shared<const tool::Registry>(tools_);
+  }
+  co_return options;
+}
+
+Async<Result<RunHandle>> Invocation::emit_native(EmitRequest request, Control control,
+                                                 bool with_events) {
+  auto options = co_await options_for(request);
+  if (!options) co_return fail(options.error());
+  auto active = std::make_shared<Active>(executor_);
+  active->called_at = env_.uptime();
+  active->options = std::move(*options);
+  active->control = std::move(control);
+  active->new_session = !request.session;
+  active->pending->run = RunId(env_.uuid4());
+  active->pending->session = request.session.value_or(ThreadId(env_.uuid4()));
+  active->request = std::move(request);
+
+  std::shared_ptr<log::Subscription> events;
+  if (with_events) {
+    log::SubscribeOptions follow;
+    follow.deltas = true;
+    follow.filter.scopes = {Scope::of(active->pending->run)};
+    events = log_.subscribe(std::move(follow));
+  }
+  active_.emplace(active->pending->run, active);
+  watch_control(active);
+  auto handle = handle_of(active, std::move(events));
+  if (!active->new_session && sessions_[active->pending->session].busy) {
+    active->interrupt = group_.spawn("run", wait_and_execute(active));
+    co_return handle;
+  }
+  const auto first = active->pending->run;
+  const auto session = active->pending->session;
+  if (auto begun = co_await begin(active); !begun) {
+    active_.erase(first);
+    end_turn(session);
+    co_return fail(begun.error());
+  }
+  if (active->pending->run != first) {  // the request was made before
+    active_.erase(first);
+    co_return co_await find(active->pending->run);
+  }
+  active->interrupt = group_.spawn("run", execute(active));
+  // Somebody may have asked for its end meanwhile.
+  if (active->stopped) active->native->stop(active->stopped->first, active->stopped->second, active->interrupt);
+  co_return handle;
+}
+
+RunHandle Invocation::handle_of(const ActivePtr& active, std::shared_ptr<log::Subscription> events) {
+  active->pending->stop = [this, weak = std::weak_ptr(active)](Stop how, std::string why) {
+    const auto alive = weak.lock();
+    if (!alive || alive->pending->result) return;
+    if (alive->native) {
+      alive->native->stop(how, std::move(why), alive->interrupt);
+    } else if (alive->message) {
+      group_.spawn("take back", [](Invocation& self, Message message,
+                                   std::string reason) -> Async<> {
+        const auto done = co_await self.desk_->take_back(std::move(message), std::move(reason));
+        if (!done) logging::warn("a run cannot be stopped: {}", done.error().message());
+      }(*this, *alive->message, std::move(why)));
+    } else {
+      if (!alive->stopped) alive->stopped = std::pair(how, std::move(why));
+      alive->turn.notify();
+    }
+  };
+  return {active->pending, std::move(events)};
+}
+
+Async<> Invocation::wait_and_execute(ActivePtr active) {
+  const auto first = active->pending->run;
+  if (auto turn = co_await take_turn(active); !turn) {
+    active_.erase(first);
+    finish(*active, fail(turn.error()));
+    co_return;
+  }
+  if (auto begun = co_await begin(active); !begun) {
+    active_.erase(first);
+    end_turn(active->pending->session);
+    finish(*active, fail(begun.error()));
+    co_return;
+  }
+  if (active->pending->run == first) {
+    co_await execute(active);
+    co_return;
+  }
+  active_.erase(first);  // the request was made before
+  auto earlier = co_await find(active->pending->run);
+  auto result = earlier ? co_await earlier->result() : Result<RunResult>(fail(earlier.error()));
+  finish(*active, std::move(result));
+}
+
+/// Waits until no other run is at the session. cancelled: it was ended while it waited.
+Async<Status> Invocation::take_turn(ActivePtr active) {
+  auto& session = sessions_[active->pending->session];
+  const auto place = std::shared_ptr<aio::Signal>(active, &active->turn);
+  session.waiting.push_back(place);
+  while (!active->stopped && (session.busy || session.waiting.front() != place))
+    co_await place->wait();
+  std::erase(session.waiting, place);
+  if (!active->stopped) co_return Status();
+  if (!session.busy && !session.waiting.empty()) session.waiting.front()->notify();
+  co_return fail(Errc::cancelled, "ended before it began: " + active->stopped->second);
+}
+
+void Invocation::end_turn(const ThreadId& id) {
+  const auto found = sessions_.find(id);
+  if (found == sessions_.end()) return;
+  auto& session = found->second;
+  session.busy = false;
+  if (!session.waiting.empty()) {
+    session.waiting.front()->notify();
+  } else if (session.kept) {
+    session.recent = recent_.insert(recent_.end(), id);
+    forget_conversations();
+  } else {
+    sessions_.erase(found);
+  }
+}
+
+void Invocation::forget_conversations() {
+  while (recent_.size() > options_.conversations) {
+    sessions_.erase(recent_.front());
+    recent_.pop_front();
+  }
+}
+
+/// The conversation as it stands, for a run that has its turn.
+Async<Result<Conversation>> Invocation::open_conversation(const Active& active) {
+  const auto id = active.pending->session;
+  Conversation talk;
+  if (active.new_session) {
+    talk.thread.id = id;
+    talk.thread.created_at = talk.thread.updated_at = env_.now();
+    co_return talk;
+  }
+  auto& session = sessions_[id];
+  if (session.kept) {
+    talk = std::move(*session.kept);
+    session.kept.reset();
+    co_return talk;
+  }
+  auto key = key_of<reeve::Thread>(id);
+  auto doc = co_await log_.store().get(std::move(key));
+  if (!doc) co_return fail(doc.error());
+  if (!*doc) co_return fail(Errc::not_found, "no session " + id.str());
+  auto thread = decode<reeve::Thread>(**doc);
+  if (!thread) co_return fail(thread.error());
+  if (thread->agent)
+    co_return fail(Errc::invalid_argument, "session " + id.str() + " is an agent's: ask the agent");
+  talk.thread = std::move(*thread);
+  talk.version = (*doc)->version;
+  store::DocQuery query;
+  query.mark = thread_mark(id);
+  query.descending = true;
+  query.limit = std::min(options_.history, limits::kPage);
+  auto messages = co_await load_list<reeve::ThreadMessage>(log_.store(), std::move(query));
+  if (!messages) co_return fail(messages.error());
+  std::ranges::sort(*messages, {}, &ThreadMessage::number);
+  auto from = messages->begin();
+  while (from != messages->end() && from->message.role != ChatRole::user) ++from;
+  for (; from != messages->end(); ++from) talk.messages.push_back(std::move(from->message));
+  co_return talk;
+}
+
+/// Commits the start of a run that has its turn. A repeated request changes `pending` to the run
+/// that it began first.
+Async<Status> Invocation::begin(ActivePtr active) {
+  auto& pending = *active->pending;
+  auto& session = sessions_[pending.session];
+  if (session.recent) recent_.erase(*session.recent);
+  session.recent.reset();
+  session.busy = true;
+  auto talk = co_await open_conversation(*active);
+  if (!talk) co_return fail(talk.error());
+  if (active->control.is_cancelled()) co_return fail(was_cancelled(active->control));
+  trim(talk->messages, active->options.history);
+
+  Backoff backoff;
+  Result<store::Committed> done;
+  for (bool uncertain = false;;) {
+    done = co_await commit_start(*active, *talk);
+    if (done) break;
+    const auto& why = done.error();
+    if (uncertain && why.is(Errc::conflict)) {
+      auto run_key = key_of<reeve::Run>(pending.run);
+      const auto run = co_await log_.store().get(std::move(run_key));
+      if (run && *run) break;  // it had happened
+    }
+    if (!why.is(Errc::unknown_outcome)) co_return fail(why);
+    uncertain = true;
+    co_await aio::sleep(env_, backoff.next());
+  }
+  if (done && done->repeated) {
+    const auto first = parse_json_as<Started>(done->answer);
+    if (!first) co_return fail(first.error());
+    if (talk->version > 0) session.kept = std::move(*talk);
+    end_turn(pending.session);
+    pending.run = first->run;
+    pending.session = first->session;
+    co_return Status();
+  }
+  active->began = pending.began = true;
+  pending.changed.notify();
+  co_return Status();
+}
+
+Async<Result<store::Committed>> Invocation::commit_start(Active& active, Conversation& talk) {
+  const auto& pending = *active.pending;
+  const auto& request = active.request;
+  Caller caller{.origin = "emit"};
+  if (request.client_request_id) {
+    caller.key = store::IdempotencyKey{kWriter, *request.client_request_id,
+                                       sha256_hex(canonical_json(to_json_value(request)))};
+  }
+  reeve::Run run;
+  run.id = pending.run;
+  run.thread = pending.session;
+  run.provider = request.provider;
+  run.model = active.options.model;
+  run.metadata = request.metadata;
+  run.durability = request.durability.value_or(options_.durability);
+  run.started_at = env_.now();
+
+  Draft draft(env_, log_.store(), std::move(caller));
+  draft.adopt<reeve::Run>(0, std::nullopt, run.id);
+  if (talk.version == 0) {
+    draft.adopt<reeve::Thread>(0, std::nullopt, talk.thread.id);
+    if (auto added = co_await draft.add(fact::ThreadStarted{talk.thread}); !added)
+      co_return fail(added.error());
+  } else {
+    draft.adopt<reeve::Thread>(talk.version, talk.thread, talk.thread.id);
+  }
+  if (auto added = co_await draft.add(fact::RunStarted{run}); !added) co_return fail(added.error());
+  ChatMessage input{.role = ChatRole::user, .parts = request.input};
+  fact::MessagesAppended appended{run.thread, run.id, talk.thread.messages + 1, {input}};
+  const auto added = run.durability == Durability::disabled
+                         ? co_await draft.fold_only(appended, run.started_at)
+                         : co_await draft.add(std::move(appended));
+  if (!added) co_return fail(added.error());
+  draft.write(store::SetRunEpoch{run.id, run.epoch});
+  draft.answer(write_json_of(Started{run.id, run.thread}));
+  const auto thread = *draft.held<reeve::Thread>(run.thread);
+  auto done = co_await draft.commit();
+  const bool repeated = done && done->repeated;
+  if ((done && !repeated) || (!done && done.error().is(Errc::conflict))) {
+    // Also after a conflict that turns out to be our own commit: the run goes on from here.
+    Conversation after = talk;
+    after.thread = *thread;
+    after.version = talk.version + 1;
+    after.messages.push_back(std::move(input));
+    if (done) talk = {};
+    active.native = std::make_unique<NativeRun>(env_, log_, active.options, std::move(run),
+                                                std::move(after), 1);
+    if (const auto limit = active.control.concurrency_limit())
+      active.native->set_concurrent_calls(*limit);
+  }
+  co_return done;
+}
+
+Async<> Invocation::execute(ActivePtr active) {
+  auto& pending = *active->pending;
+  auto result = co_await active->native->execute();
+  auto& session = sessions_[pending.session];
+  session.kept = std::move(*active->native).take_conversation();
+  active_.erase(pending.run);
+  end_turn(pending.session);
+  finish(*active, std::move(result));
+}
+
+void Invocation::finish(Active& active, Result<RunResult> result) {
+  active.watch = {};
+  active.deadline.reset();
+  active.pending->stop = nullptr;
+  active.pending->result = std::move(result);
+  active.pending->changed.notify();
+}
+
+void Invocation::watch_control(const ActivePtr& active) {
+  active->watch = active->control.watch([this, weak = std::weak_ptr(active)] {
+    env_.defer([this, weak] {
+      if (const auto alive = weak.lock()) look_at_control(*alive);
+    });
+  });
+  look_at_control(*active);
+}
+
+void Invocation::look_at_control(Active& active) {
+  if (active.pending->result) return;
+  if (const auto limit = active.control.concurrency_limit(); limit && active.native)
+    active.native->set_concurrent_calls(*limit);
+  if (const auto reason = active.control.cancel_reason(); reason && active.pending->stop)
+    active.pending->stop(Stop::cancel, *reason);
+  active.deadline.reset();
+  if (const auto timeout = active.control.timeout()) {
+    const auto left = std::chrono::nanoseconds(*timeout) - (env_.uptime() - active.called_at);
+    active.deadline = env_.after(std::max(left, std::chrono::nanoseconds::zero()), [&active] {
+      const auto ms = std::to_string(active.control.timeout().value_or(Duration()).count());
+      if (active.pending->stop) active.pending->stop(Stop::timeout, "not done within " + ms + " ms");
+    });
+  }
+}
+
+// --- Agents of the town --------------------------------------------------------------------------
+
+Async<Result<RunHandle>> Invocation::emit_agent(EmitRequest request, Control control,
+                                                bool with_events) {
+  if (desk_ == nullptr)
+    co_return fail(Errc::unsupported, "there are no agents here: name a provider");
+  log::SubscribeOptions follow;
+  follow.filter.kinds = {"RunStarted",   "RunCompleted",        "RunFailed",
+                         "RunCancelled", "MessageDeadLettered", "MessagesHandled"};
+  auto events = log_.subscribe(std::move(follow));
+  const auto before = log_.head();
+  Caller caller{.origin = "emit"};
+  if (request.client_request_id) {
+    caller.key = store::IdempotencyKey{kWriter, *request.client_request_id,
+                                       sha256_hex(canonical_json(to_json_value(request)))};
+  }
+  auto message = co_await desk_->hand_over(request, std::move(caller));
+  if (!message) co_return fail(message.error());
+  auto active = std::make_shared<Active>(executor_);
+  active->called_at = env_.uptime();
+  active->control = std::move(control);
+  active->request = std::move(request);
+  active->message = *message;
+  std::shared_ptr<log::Subscription> shown;
+  if (with_events) {
+    log::SubscribeOptions options;
+    options.deltas = true;
+    options.from = log::From::after(before);
+    options.filter.scopes = {Scope::of(message->to)};
+    shown = log_.subscribe(std::move(options));
+  }
+  auto handle = handle_of(active, std::move(shown));
+  watch_control(active);
+  active->interrupt =
+      group_.spawn("ask an agent", follow_message(active, std::move(*message), std::move(events)));
+  co_return handle;
+}
+
+/// Waits until a run has handled the message, or none ever will.
+Async<> Invocation::follow_message(ActivePtr active, Message message,
+                                   std::unique_ptr<log::Subscription> events) {
+  auto& pending = *active->pending;
+  std::optional<RunId> run;
+  // A repeated request: what happened before we followed is in the document.
+  if (auto now = co_await load<Message>(log_.store(), message.id); now && now->run) {
+    run = now->run;
+    pending.run = *run;
+    if (now->state == MessageState::handled || now->state == MessageState::dead) {
+      finish(*active, co_await result_of(*run));
+      co_return;
+    }
+  }
+  for (;;) {
+    auto frames = co_await events->next();
+    if (!frames) {
+      finish(*active, fail(frames.error()));
+      co_return;
+    }
+    for (const auto& frame : *frames) {
+      const auto* event = std::get_if<EventPtr>(&frame);
+      if (event == nullptr) continue;
+      const auto fact = fact_of(**event);
+      if (!fact || !*fact) continue;
+      bool over = false;
+      if (const auto* started = std::get_if<fact::RunStarted>(&**fact)) {
+        if (std::ranges::count(started->run.messages, message.id) == 0) continue;
+        run = started->run.id;
+        pending.run = *run;
+        pending.session = started->run.thread;
+        pending.began = true;
+        pending.changed.notify();
+      } else if (const auto* dead = std::get_if<fact::MessageDeadLettered>(&**fact)) {
+        over = dead->message == message.id;
+      } else if (const auto* handled = std::get_if<fact::MessagesHandled>(&**fact)) {
+        over = std::ranges::count(handled->messages, message.id) > 0;
+      } else if (const auto* done = std::get_if<fact::RunCompleted>(&**fact)) {
+        over = run == done->run;
+      } else if (const auto* cancelled = std::get_if<fact::RunCancelled>(&**fact)) {
+        over = run == cancelled->run;
+      }
+      if (!over) continue;
+      if (!run) {
+        finish(*active, fail(Errc::cancelled, "taken back before it began"));
+        co_return;
+      }
+      finish(*active, co_await result_of(*run));
+      co_return;
+    }
+  }
+}
+
+// --- Runs that are known by their id -------------------------------------------------------------
+
+Async<Result<RunHandle>> Invocation::find(RunId run) {
+  if (const auto found = active_.find(run); found != active_.end())
+    co_return RunHandle(found->second->pending, nullptr);
+  log::SubscribeOptions follow;
+  follow.filter.scopes = {Scope::of(run)};
+  auto events = log_.subscribe(std::move(follow));
+  auto doc = co_await load<reeve::Run>(log_.store(), run);
+  if (!doc) co_return fail(doc.error());
+  auto active = std::make_shared<Active>(executor_);
+  active->pending->run = run;
+  active->pending->session = doc->thread;
+  active->pending->began = true;
+  if (is_ended(doc->state)) {
+    active->pending->result = co_await result_of(run);
+  } else {
+    group_.spawn("follow a run", follow_run(active, std::move(events)));
+  }
+  co_return RunHandle(active->pending, nullptr);
+}
+
+Async<> Invocation::follow_run(ActivePtr active, std::unique_ptr<log::Subscription> events) {
+  for (;;) {
+    auto frames = co_await events->next();
+    if (!frames) {
+      finish(*active, fail(frames.error()));
+      co_return;
+    }
+    const auto doc = co_await load<reeve::Run>(log_.store(), active->pending->run);
+    if (doc && !is_ended(doc->state)) continue;
+    finish(*active, co_await result_of(active->pending->run));
+    co_return;
+  }
+}
+
+Async<Result<RunResult>> Invocation::result_of(RunId id) {
+  auto run = co_await load<reeve::Run>(log_.store(), id);
+  if (!run) co_return fail(run.error());
+  store::DocQuery query;
+  query.mark = run_mark(id);
+  query.limit = limits::kPage;
+  auto messages = co_await load_list<reeve::ThreadMessage>(log_.store(), std::move(query));
+  if (!messages) co_return fail(messages.error());
+  std::ranges::sort(*messages, {}, &ThreadMessage::number);
+  RunResult result;
+  result.run = id;
+  result.session = run->thread;
+  result.state = run->state;
+  result.reason = run->code.empty() && run->state == RunState::completed ? "stop" : run->code;
+  result.error = run->error;
+  result.text = run->text;
+  result.usage = run->usage;
+  for (auto& message : *messages) {
+    if (message.message.role == ChatRole::assistant) ++result.steps;
+    result.messages.push_back(std::move(message.message));
+  }
+  co_return result;
+}
+
+Async<Result<std::size_t>> Invocation::recover() {
+  auto open = co_await load_all<reeve::Run>(log_.store(), std::string(kOpen));
+  if (!open) co_return fail(open.error());
+  std::size_t ended = 0;
+  for (const auto& run : *open) {
+    if (run.provider.empty()) continue;
+    Draft draft(env_, log_.store(), Caller{.origin = "provider:" + run.provider});
+    fact::RunEnd end;
+    end.run = run.id;
+    end.agent = run.agent;
+    end.thread = run.thread;
+    end.code = "interrupted";
+    end.error = "the daemon ended while the run was going on";
+    if (auto added = co_await draft.add(fact::RunFailed{end}); !added)
+      co_return fail(added.error());
+    draft.require(store::RunAt{run.id, run.epoch});
+    draft.write(store::SetRunEpoch{run.id, std::nullopt});
+    if (auto done = co_await draft.commit(); !done) co_return fail(done.error());
+    ++ended;
+  }
+  co_return ended;
+}
+
+Async<> Invocation::close() {
+  closing_ = true;
+  // A copy: what ends takes itself out.
+  const auto now = active_;
+  for (const auto& [id, active] : now) {
+    if (active->pending->stop) active->pending->stop(Stop::cancel, "the town stops");
+  }
+  while (!active_.empty()) {
+    const auto pending = active_.begin()->second->pending;
+    if (!pending->result) co_await pending->changed.wait_uncancelled();
+  }
+  group_.cancel();
+  co_await group_.join();
+}
+
+}  // namespace reeve::run

@@ -1,0 +1,443 @@
+// emit: runs of model providers, from the call to the one end that each has.
+
+#include "run/invocation.h"
+
+#include <gtest/gtest.h>
+
+#include "llm/scripted.h"
+#include "run/testing.h"
+
+namespace reeve::run {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::Backend;
+using testing::World;
+
+llm::Script script(const char* text) {
+  return llm::read_script(parse_json(text).value()).value();
+}
+
+class EventsInvocation : public ::testing::TestWithParam<Backend> {
+ protected:
+  EventsInvocation() { start(); }
+  ~EventsInvocation() override { end(); }
+
+  void start() {
+    invocation_ = std::make_unique<Invocation>(world_.env, world_.loop.get_executor(), world_.log,
+                                               providers_, tools_, Invocation::Options());
+  }
+  void end() {
+    if (!invocation_) return;
+    world_.await(invocation_->close());
+    invocation_.reset();
+  }
+  static Async<> emit_into(Invocation& invocation, std::optional<Result<RunHandle>>& out) {
+    out.emplace(co_await invocation.emit(EmitRequest::ask("model", "", "hello")));
+  }
+  void provide(std::string name, llm::Script what) {
+    providers_.put(std::make_shared<llm::ScriptedProvider>(std::move(name), world_.env, what));
+  }
+  Result<RunHandle> emit(EmitRequest request, Control control = {}, bool events = false) {
+    return world_.await(invocation_->emit(std::move(request), std::move(control), events));
+  }
+  RunResult result(RunHandle& handle) {
+    auto done = world_.await(handle.result());
+    EXPECT_TRUE(done) << done.error().message();
+    return done ? *done : RunResult();
+  }
+  RunResult ask(EmitRequest request) {
+    auto handle = emit(std::move(request));
+    EXPECT_TRUE(handle) << handle.error().message();
+    return handle ? result(*handle) : RunResult();
+  }
+  std::vector<std::string> kinds_of(const RunId& run) {
+    std::vector<std::string> kinds;
+    for (const auto& event : world_.store.events) {
+      if (std::ranges::count(event->scopes, Scope::of(run)) > 0) kinds.push_back(event->kind);
+    }
+    return kinds;
+  }
+  std::size_t ends_of(const RunId& run) {
+    return static_cast<std::size_t>(std::ranges::count_if(kinds_of(run), [](const auto& kind) {
+      return kind == "RunCompleted" || kind == "RunFailed" || kind == "RunCancelled";
+    }));
+  }
+  /// A tool that says what it was given, and how often it ran.
+  void add_echo() {
+    ToolDescriptor about;
+    about.name = "echo";
+    auto ran = [this](const json::object& arguments,
+                      const tool::BlockingContext&) -> Result<json::value> {
+      ++echoed_;
+      return json::value(write_json(arguments));
+    };
+    ASSERT_TRUE(tools_.add(tool::make_blocking_tool(world_.env, about, ran)));
+  }
+
+  World world_{GetParam()};
+  llm::Registry providers_;
+  tool::Registry tools_;
+  std::atomic<int> echoed_ = 0;
+  std::unique_ptr<Invocation> invocation_;
+};
+INSTANTIATE_TEST_SUITE_P(, EventsInvocation, ::testing::Values(Backend::memory, Backend::sqlite),
+                         testing::name_of);
+
+const auto kAsk = [] { return EmitRequest::ask("model", "", "hello"); };
+
+TEST_P(EventsInvocation, ARunGivesItsTextItsMessagesAndItsUsage) {
+  provide("model", script(R"({"turns":[["good ","day",
+                              {"usage":{"input_tokens":3,"output_tokens":2}}]]})"));
+  const auto done = ask(kAsk());
+  EXPECT_EQ(done.state, RunState::completed);
+  EXPECT_EQ(done.reason, "stop");
+  EXPECT_EQ(done.text, "good day");
+  EXPECT_EQ(done.steps, 1);
+  EXPECT_EQ(done.usage.input_tokens, 3);
+  ASSERT_EQ(done.messages.size(), 2U);
+  EXPECT_EQ(text_of(done.messages[0]), "hello");
+  EXPECT_EQ(text_of(done.messages[1]), "good day");
+  EXPECT_EQ(kinds_of(done.run),
+            (std::vector<std::string>{"RunStarted", "MessagesAppended", "MessagesAppended",
+                                      "InferenceComplete", "UsageRecorded", "AssistantMessage",
+                                      "RunCompleted"}));
+  const auto run = world_.get<reeve::Run>(done.run);
+  EXPECT_EQ(run.state, RunState::completed);
+  EXPECT_EQ(run.text, "good day");
+  EXPECT_EQ(world_.get<reeve::Thread>(done.session).messages, 2U);
+  EXPECT_EQ(world_.await(world_.store.run_epoch(done.run)).value(), std::nullopt);
+}
+
+TEST_P(EventsInvocation, ToolCallsRunAndTheirResultsGoBackToTheModel) {
+  add_echo();
+  provide("model", script(R"({"turns":[[{"call":{"name":"echo","arguments":{"n":1}}},
+                                        {"call":{"name":"echo","arguments":{"n":2}}},
+                                        {"call":{"name":"nothing","arguments":{}}}],
+                                       ["done"]]})"));
+  const auto done = ask(kAsk());
+  EXPECT_EQ(done.state, RunState::completed) << done.error;
+  EXPECT_EQ(done.text, "done");
+  EXPECT_EQ(done.steps, 2);
+  EXPECT_EQ(echoed_, 2);
+  ASSERT_EQ(done.messages.size(), 6U);  // input, calls, three results, answer
+  EXPECT_EQ(text_of(done.messages[2]), R"({"n":1})");
+  EXPECT_EQ(text_of(done.messages[3]), R"({"n":2})");
+  EXPECT_TRUE(done.messages[4].failed);
+  EXPECT_EQ(world_.count("ToolCallDone"), 3U);
+}
+
+TEST_P(EventsInvocation, ASessionGoesOnAlsoInALaterProcess) {
+  provide("model", llm::Script::saying("yes"));
+  const auto first = ask(kAsk());
+  auto again = kAsk();
+  again.session = first.session;
+  EXPECT_EQ(ask(again).session, first.session);
+  end();
+  start();
+  const auto third = ask(again);
+  EXPECT_EQ(third.state, RunState::completed);
+  EXPECT_EQ(world_.get<reeve::Thread>(first.session).messages, 6U);
+  EXPECT_EQ(world_.get<reeve::Thread>(first.session).runs, 3);
+  auto unknown = kAsk();
+  unknown.session = ThreadId(world_.env.uuid4());
+  EXPECT_EQ(emit(unknown).error().code(), Errc::not_found);
+}
+
+// behest's acceptance test 12
+TEST_P(EventsInvocation, Acceptance12_TheSameMessageInTwoSessionsIsTakenTwice) {
+  provide("model", llm::Script::saying("yes"));
+  EXPECT_NE(ask(kAsk()).session, ask(kAsk()).session);
+  EXPECT_EQ(world_.count("RunCompleted"), 2U);
+}
+
+TEST_P(EventsInvocation, RunsOfOneSessionTakeTurns) {
+  provide("model", script(R"({"turns":[[{"wait_ms":1000},"a"]]})"));
+  auto first = emit(kAsk()).value();
+  auto request = kAsk();
+  request.session = first.session();
+  auto second = emit(request).value();
+  Control impatient;
+  auto third = emit(request, impatient).value();
+  world_.quiet();
+  EXPECT_EQ(world_.count("RunStarted"), 1U);
+  impatient.cancel("no time");
+  world_.quiet();
+  EXPECT_EQ(world_.await(third.result()).error().code(), Errc::cancelled);
+  world_.env.advance(1s);
+  ASSERT_TRUE(world_.until([&] { return world_.count("RunStarted") == 2; }));
+  EXPECT_EQ(result(first).text, "a");
+  world_.quiet();
+  world_.env.advance(1s);
+  EXPECT_EQ(result(second).text, "a");
+  EXPECT_EQ(world_.get<reeve::Thread>(first.session()).messages, 4U);
+}
+
+TEST_P(EventsInvocation, G9_ARepeatedRequestGivesTheFirstResult) {
+  provide("model", llm::Script::saying("once"));
+  auto request = kAsk();
+  request.client_request_id = "req-1";
+  const auto first = ask(request);
+  const auto again = ask(request);
+  EXPECT_EQ(again.run, first.run);
+  EXPECT_EQ(again.text, "once");
+  EXPECT_EQ(again.messages, first.messages);
+  EXPECT_EQ(world_.count("RunStarted"), 1U);
+  auto other = request;
+  other.input = {TextPart{"something else"}};
+  EXPECT_EQ(emit(other).error().code(), Errc::conflict);
+  end();
+  start();
+  EXPECT_EQ(ask(request).run, first.run);
+}
+
+TEST_P(EventsInvocation, WhatIsAskedWrongIsRefusedBeforeAnythingBegins) {
+  provide("model", llm::Script::saying("yes"));
+  EXPECT_EQ(emit(EmitRequest()).error().code(), Errc::invalid_argument);
+  EXPECT_EQ(emit(EmitRequest::ask("modle", "", "x")).error().code(), Errc::not_found);
+  auto both = kAsk();
+  both.agent = "ada";
+  EXPECT_EQ(emit(both).error().code(), Errc::invalid_argument);
+  auto agent = kAsk();
+  agent.provider.clear();
+  agent.agent = "ada";
+  EXPECT_EQ(emit(agent).error().code(), Errc::unsupported);
+  auto tools = kAsk();
+  tools.tools = {"saw"};
+  EXPECT_EQ(emit(tools).error().code(), Errc::not_found);
+  EXPECT_TRUE(world_.store.events.empty());
+}
+
+// --- Ends (G7), and behest's acceptance tests 4 ---------------------------------------------------
+
+TEST_P(EventsInvocation, ACancelBeforeTheRunMeansThatItNeverStarts) {
+  provide("model", llm::Script::saying("yes"));
+  Control control;
+  control.cancel();
+  EXPECT_EQ(emit(kAsk(), control).error().code(), Errc::cancelled);
+  const auto configured = [](Control& mine) -> Async<Result<EmitRequest>> {
+    mine.cancel("changed my mind");
+    co_return EmitRequest::ask("model", "", "hello");
+  };
+  EXPECT_EQ(world_.await(invocation_->emit(configured)).error().code(), Errc::cancelled);
+  EXPECT_TRUE(world_.store.events.empty());
+}
+
+TEST_P(EventsInvocation, G7_ACancelEndsAModelCallAtOnce) {
+  provide("model", script(R"({"turns":[["half an",{"hang":true}]]})"));
+  Control control;
+  auto handle = emit(kAsk(), control).value();
+  world_.quiet();
+  EXPECT_FALSE(handle.is_finished());
+  control.cancel("enough");
+  const auto done = result(handle);
+  EXPECT_EQ(done.state, RunState::cancelled);
+  EXPECT_EQ(done.error, "enough");
+  EXPECT_EQ(ends_of(done.run), 1U);
+  // What it had said stays in the conversation.
+  ASSERT_EQ(done.messages.size(), 2U);
+  EXPECT_EQ(text_of(done.messages[1]), "half an");
+  EXPECT_TRUE(handle.is_finished());
+  control.cancel("again");
+  handle.cancel();
+  world_.quiet();
+  EXPECT_EQ(ends_of(done.run), 1U);
+}
+
+TEST_P(EventsInvocation, G7_AnAbortForgetsWhatWasNotCommitted) {
+  provide("model", script(R"({"turns":[["half an",{"hang":true}]]})"));
+  auto handle = emit(kAsk()).value();
+  world_.quiet();
+  handle.abort();
+  const auto done = result(handle);
+  EXPECT_EQ(done.state, RunState::cancelled);
+  EXPECT_EQ(done.messages.size(), 1U);
+  EXPECT_EQ(ends_of(done.run), 1U);
+}
+
+/// A tool that waits until it is cancelled.
+class Sleeper final : public tool::Tool {
+ public:
+  explicit Sleeper(Env& env) : env_(env) { about_.name = "sleep"; }
+  [[nodiscard]] const ToolDescriptor& descriptor() const override { return about_; }
+  tool::Async<tool::Output> run(tool::Context, json::object) override {
+    ++running;
+    const struct Ended {
+      int& count;
+      ~Ended() { --count; }
+    } ended{running};
+    most = std::max(most, running);
+    co_await aio::sleep(env_, std::chrono::seconds(10));
+    co_return tool::Output::text("slept");
+  }
+  int running = 0;
+  int most = 0;
+
+ private:
+  Env& env_;
+  ToolDescriptor about_;
+};
+
+TEST_P(EventsInvocation, Acceptance4_ADeadlineShorterThanTheToolEndsTheRunAndTheTool) {
+  const auto sleeper = std::make_shared<Sleeper>(world_.env);
+  ASSERT_TRUE(tools_.add(sleeper));
+  provide("model", script(R"({"turns":[[{"call":{"name":"sleep","arguments":{}}}],["x"]]})"));
+  Control control;
+  control.set_timeout(Duration(3000));
+  auto handle = emit(kAsk(), control).value();
+  ASSERT_TRUE(world_.until([&] { return sleeper->running == 1; }));
+  world_.env.advance(3s);
+  const auto done = result(handle);
+  EXPECT_EQ(done.state, RunState::failed);
+  EXPECT_EQ(done.reason, "timeout");
+  EXPECT_EQ(sleeper->running, 0);
+  EXPECT_EQ(ends_of(done.run), 1U);
+  // The conversation is one that a model takes: the call has a result.
+  ASSERT_EQ(done.messages.size(), 3U);
+  EXPECT_EQ(done.messages[2].role, ChatRole::tool);
+  EXPECT_TRUE(done.messages[2].failed);
+}
+
+TEST_P(EventsInvocation, TheConcurrencyLimitHoldsForTheCallsOfAStep) {
+  const auto sleeper = std::make_shared<Sleeper>(world_.env);
+  ASSERT_TRUE(tools_.add(sleeper));
+  const auto* calls = R"({"turns":[[{"call":{"name":"sleep","arguments":{}}},
+    {"call":{"name":"sleep","arguments":{}}},{"call":{"name":"sleep","arguments":{}}},
+    {"call":{"name":"sleep","arguments":{}}}],["x"]]})";
+  provide("model", script(calls));
+  Control control;
+  control.set_concurrency_limit(2);
+  auto handle = emit(kAsk(), control).value();
+  ASSERT_TRUE(world_.until([&] { return sleeper->running == 2; }));
+  world_.quiet();
+  EXPECT_EQ(sleeper->running, 2);
+  world_.env.advance(10s);
+  ASSERT_TRUE(world_.until([&] { return sleeper->running == 2; }));
+  world_.quiet();
+  world_.env.advance(10s);
+  EXPECT_EQ(result(handle).text, "x");
+  EXPECT_EQ(sleeper->most, 2);
+}
+
+TEST_P(EventsInvocation, G7_AFailingModelIsAFailedRun) {
+  provide("model", script(R"({"turns":[["half",{"error":{"trouble":"overloaded","message":"busy"}}]]})"));
+  const auto done = ask(kAsk());
+  EXPECT_EQ(done.state, RunState::failed);
+  EXPECT_EQ(done.reason, "overloaded");
+  EXPECT_EQ(ends_of(done.run), 1U);
+  EXPECT_EQ(world_.count("ErrorRecorded"), 1U);
+}
+
+TEST_P(EventsInvocation, G7_AModelThatAsksForToolsForEverIsStopped) {
+  add_echo();
+  provide("model", script(R"({"repeat":true,"turns":[[{"call":{"name":"echo","arguments":{}}}]]})"));
+  auto request = kAsk();
+  request.max_steps = 3;
+  const auto done = ask(request);
+  EXPECT_EQ(done.state, RunState::failed);
+  EXPECT_EQ(done.reason, "max_steps");
+  EXPECT_EQ(echoed_, 3);
+  EXPECT_EQ(ends_of(done.run), 1U);
+}
+
+TEST_P(EventsInvocation, G7_ARunWhoseDaemonDiedIsEndedByTheNextOne) {
+  provide("model", script(R"({"turns":[[{"hang":true}]]})"));
+  auto handle = emit(kAsk()).value();
+  world_.quiet();
+  const auto run = handle.run();
+  world_.store.down = true;  // nothing of this daemon is kept any more
+  handle.abort();
+  world_.quiet();
+  world_.store.down = false;
+  EXPECT_EQ(ends_of(run), 0U);
+  Invocation next(world_.env, world_.loop.get_executor(), world_.log, providers_, tools_, {});
+  EXPECT_EQ(world_.await(next.recover()).value(), 1U);
+  EXPECT_EQ(world_.get<reeve::Run>(run).code, "interrupted");
+  EXPECT_EQ(ends_of(run), 1U);
+  world_.env.advance(20s);  // the first one tries again, and finds that it is fenced off
+  world_.quiet();
+  EXPECT_EQ(ends_of(run), 1U);
+  world_.await(next.close());
+}
+
+TEST_P(EventsInvocation, G7_ACommitOfUnknownOutcomeIsMadeOnce) {
+  for (const bool applied : {false, true}) {
+    provide("model", llm::Script::saying("yes"));
+    for (int which = 0; which < 2; ++which) {
+      world_.store.next.assign(static_cast<std::size_t>(which), {Errc::unknown_outcome, applied});
+      if (which == 1) std::ranges::reverse(world_.store.next);
+      std::optional<Result<RunHandle>> asked;
+      aio::TaskGroup group(world_.loop.get_executor());
+      group.spawn("emit", emit_into(*invocation_, asked));
+      world_.quiet();
+      world_.env.advance(1s);
+      ASSERT_TRUE(world_.until([&] { return asked.has_value(); }));
+      ASSERT_TRUE(*asked) << asked->error().message();
+      auto handle = **asked;
+      world_.await(group.join());
+      const auto done = result(handle);
+      EXPECT_EQ(done.text, "yes");
+      const auto kinds = kinds_of(done.run);
+      EXPECT_EQ(std::ranges::count(kinds, "RunStarted"), 1) << applied;
+      EXPECT_EQ(ends_of(done.run), 1U);
+    }
+  }
+}
+
+TEST_P(EventsInvocation, ClosingCancelsWhatRuns) {
+  provide("model", script(R"({"turns":[[{"hang":true}]]})"));
+  auto handle = emit(kAsk()).value();
+  world_.quiet();
+  end();
+  EXPECT_EQ(world_.get<reeve::Run>(handle.run()).state, RunState::cancelled);
+  EXPECT_EQ(ends_of(handle.run()), 1U);
+}
+
+// --- Its events ----------------------------------------------------------------------------------
+
+TEST_P(EventsInvocation, TheHandleHasEverythingOfTheRunInOrder) {
+  provide("model", script(R"({"turns":[["a","b","c"]]})"));
+  auto handle = emit(kAsk(), {}, true).value();
+  std::vector<std::string> seen;
+  std::uint64_t last = 0;
+  for (bool over = false; !over;) {
+    const auto frames = world_.await(handle.events()->next()).value();
+    for (const auto& frame : frames) {
+      if (const auto* delta = std::get_if<DeltaPtr>(&frame)) {
+        if ((*delta)->kind != "TextDelta") continue;
+        seen.push_back((*delta)->payload);
+        EXPECT_GT((*delta)->number, last);
+        last = (*delta)->number;
+      } else if (const auto* event = std::get_if<EventPtr>(&frame)) {
+        seen.push_back((*event)->kind);
+        over = (*event)->kind == "RunCompleted";
+        if ((*event)->kind == "AssistantMessage") {
+          const auto by = parse_json((*event)->payload)->at("supersedes");
+          EXPECT_EQ(by.at("from").to_number<std::uint64_t>(), 0U);
+          EXPECT_GE(by.at("to").to_number<std::uint64_t>(), last);
+        }
+      }
+    }
+  }
+  EXPECT_EQ(seen, (std::vector<std::string>{
+                      "RunStarted", "MessagesAppended", R"({"type":"TextDelta","delta":"a"})",
+                      R"({"type":"TextDelta","delta":"b"})", R"({"type":"TextDelta","delta":"c"})",
+                      "MessagesAppended", "InferenceComplete", "AssistantMessage", "RunCompleted"}));
+}
+
+TEST_P(EventsInvocation, EachModeKeepsWhatItPromises) {
+  provide("model", script(R"({"turns":[["a","b"]]})"));
+  auto request = kAsk();
+  request.durability = Durability::disabled;
+  const auto bare = ask(request);
+  EXPECT_EQ(kinds_of(bare.run), (std::vector<std::string>{"RunStarted", "RunCompleted"}));
+  EXPECT_EQ(bare.messages.size(), 2U);
+  EXPECT_EQ(world_.get<reeve::Thread>(bare.session).messages, 2U);
+  request.durability = Durability::full_fidelity;
+  const auto all = kinds_of(ask(request).run);
+  EXPECT_EQ(std::ranges::count(all, "TextDeltaObserved"), 1) << "deltas are joined";
+  EXPECT_EQ(std::ranges::count(all, "StepStarted"), 1);
+}
+
+}  // namespace
+}  // namespace reeve::run
