@@ -30,6 +30,8 @@ template <>
 inline constexpr const char* kDocKind<Thread> = "thread";
 template <>
 inline constexpr const char* kDocKind<ThreadMessage> = "thread_message";
+template <>
+inline constexpr const char* kDocKind<Webhook> = "webhook";
 
 /// A document of a store by its name.
 struct DocName {
