@@ -25,6 +25,8 @@ Result<std::unique_ptr<store::Store>> open_store(Env& env, asio::any_io_executor
                 "store_durability is disk, os or memory, not \"" + options.store_durability + "\"");
   }
   const client::TownFolder folder(std::filesystem::absolute(options.folder));
+  std::error_code failed;  // create_town() tells of it
+  std::filesystem::create_directories(folder.root(), failed);
   if (!std::filesystem::exists(folder.settings())) {
     client::TownSettings settings;
     settings.name = options.name;

@@ -897,6 +897,12 @@ TEST(EventsLibraryTown, EventsAreReadPageByPage) {
   EXPECT_TRUE(town.events(cursor).value().events.empty());
 }
 
+TEST(EventsLibraryTown, AFolderThatIsNotThereIsMade) {
+  const Folder folder;
+  auto town = open_town(folder.path() + "/deep/down");
+  EXPECT_TRUE(std::filesystem::exists(folder.path() + "/deep/down/.reeve/town.db"));
+}
+
 TEST(EventsLibraryTown, AFolderBelongsToOneAtATime) {
   const Folder folder;
   auto town = open_town(folder.path());
