@@ -113,7 +113,7 @@ Result<ProviderPlan> read_openai(std::string_view name, const json::value& table
     return wrong("tries is from 1 to " + std::to_string(limits::kProviderTries));
   settings.retry.tries = form->tries;
   settings.retry.after_text = form->retry_after_text;
-  constexpr std::int64_t kDay = 24 * 3600;
+  constexpr std::int64_t kDay = 86'400;
   if (form->timeout_s < 1 || form->timeout_s > kDay)
     return wrong("timeout_s is from 1 to " + std::to_string(kDay));
   settings.timeout = std::chrono::seconds(form->timeout_s);

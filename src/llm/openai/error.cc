@@ -157,8 +157,9 @@ ProviderError make(Trouble trouble, const Complaint& complaint, std::optional<in
 
 std::optional<Duration> read_seconds(std::string_view text, double unit_ms) {
   double number = 0;
-  const auto* end = text.data() + text.size();
-  const auto read = std::from_chars(text.data(), end, number);
+  const std::string written(text);
+  const auto* end = written.c_str() + written.size();
+  const auto read = std::from_chars(written.c_str(), end, number);
   if (read.ec != std::errc() || read.ptr != end || !std::isfinite(number) || number < 0)
     return std::nullopt;
   // A longer wait than a day is no wait; and beyond it the number may not fit.

@@ -48,14 +48,18 @@ Async<ChatResult> OpenAiProvider::chat(const ChatRequest& request, OnEvent on_ev
                                        std::to_string(limits::kModelRequest >> 20) + " MiB")));
   }
   for (int tried = 1;; ++tried) {
-    Reader reader(on_event, [this] { return "call_" + env_.uuid4().str(); }, *settings_.key);
+    // The caller's own function, not a copy of it: it may count.
+    const auto tell = [&on_event](AgentEvent event) {
+      if (on_event) on_event(std::move(event));
+    };
+    Reader reader(tell, [this] { return "call_" + env_.uuid4().str(); }, *settings_.key);
     auto outgoing = post(body);
     auto answer = co_await ask(std::move(outgoing), reader);
     if (answer) {
       if (answer->model.empty()) answer->model = model;
       co_return answer;
     }
-    const auto error = named(std::move(answer.error()));
+    const auto error = named(answer.error());
     const auto pause =
         pause_before_retry(settings_.retry, error, tried, reader.has_told(), random_number(env_));
     if (!pause) co_return std::unexpected(error);
@@ -121,10 +125,15 @@ ProviderError OpenAiProvider::trouble_on_the_way(const Error& error, const Reade
       default: return reader.has_begun() ? Trouble::truncated_stream : Trouble::unreachable;
     }
   }();
+  // Whether a model was asked in vain has no effect that anybody would have to look into.
+  if (error.is(Errc::unknown_outcome)) {
+    return {trouble, reader.has_begun() ? "the answer broke off before its end"
+                                        : "the connection broke before an answer came"};
+  }
   return {trouble, error.message()};
 }
 
-ProviderError OpenAiProvider::named(ProviderError error) const {
+ProviderError OpenAiProvider::named(const ProviderError& error) const {
   ProviderError out(error.trouble, "provider " + settings_.name + ": " + error.message(),
                     error.retry_after);
   out.http_status = error.http_status;

@@ -42,7 +42,7 @@ class OpenAiProvider final : public Provider {
   [[nodiscard]] net::OutgoingRequest post(std::string body) const;
   [[nodiscard]] ProviderError trouble_on_the_way(const Error& error, const Reader& reader) const;
   /// The provider's name before its text.
-  [[nodiscard]] ProviderError named(ProviderError error) const;
+  [[nodiscard]] ProviderError named(const ProviderError& error) const;
 
   Settings settings_;
   Env& env_;

@@ -314,6 +314,13 @@ TEST_F(LlmOpenAiProviderTest, TheKeyIsInNoErrorAndInNoEvent) {
   server_->next = {whole("data: " + leak + "\n\n"), whole("data: " + leak + "\n\n"),
                    whole("data: " + leak + "\n\n"), whole("data: " + leak + "\n\n")};
   EXPECT_EQ(ask().error().message().find("sk-secret"), std::string::npos);
+  for (const auto* garbled : {"data: {sk-secret\n\n", "{sk-secret"}) {
+    settings_.retry.tries = 1;
+    server_->next = {whole(garbled)};
+    const auto error = ask().error();
+    EXPECT_EQ(error.message().find("sk-secret"), std::string::npos) << error.message();
+    EXPECT_NE(error.message().find("***"), std::string::npos) << error.message();
+  }
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "llm/openai/error.h"
 #include "llm/tool_calls.h"
 
@@ -315,8 +316,9 @@ std::vector<ToolCall> Reader::finished_calls() {
   return calls;
 }
 
-void Reader::fail_with(Trouble trouble, std::string message) {
-  if (!error_) error_ = ProviderError(trouble, std::move(message));
+void Reader::fail_with(Trouble trouble, std::string_view message) {
+  // It may quote what came.
+  if (!error_) error_ = ProviderError(trouble, key_.hide_in(to_utf8(message)));
 }
 
 bool Reader::count(std::size_t bytes) {

@@ -64,7 +64,7 @@ class Reader {
   void start(Part& part);
   void take_usage(const json::value& usage);
   std::vector<ToolCall> finished_calls();
-  void fail_with(Trouble trouble, std::string message);
+  void fail_with(Trouble trouble, std::string_view message);
   bool count(std::size_t bytes);
   void tell(AgentEvent event);
 
