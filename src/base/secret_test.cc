@@ -49,7 +49,7 @@ TEST_F(SecretTest, APipeIsNotWaitedFor) {
 }
 
 TEST_F(SecretTest, WhatCannotBeOneIsRefusedAndNotQuoted) {
-  for (const std::string bad :
+  for (const auto& bad :
        {std::string(" \n"), std::string("sk-1\nsk-2"), std::string("sk-1\x01"),
         std::string(limits::kSecret + 1, 'k'), std::string(1 << 20, 'k')}) {
     const auto refused = secret_from_file(file(bad)).error();
