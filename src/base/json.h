@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -58,11 +59,9 @@ Result<T> parse_json_as(std::string_view text) {
   if (!value) return fail(value.error());
   return from_json<T>(*value);
 }
-/// The compact text of a value.
+/// The compact text of a value: write_json(to_json_value(value)), without the tree in between.
 template <class T>
-std::string write_json_of(const T& value) {
-  return write_json(to_json_value(value));
-}
+std::string write_json_of(const T& value);
 
 /// The name of an enumerator, and back. Only for described enums.
 template <class E>
@@ -178,6 +177,94 @@ json::value to_json_value(const T& value) {
   }
 }
 
+namespace json_detail {
+void append_text(std::string& out, std::string_view text);
+void append_tree(std::string& out, const json::value& value);
+void append_whole(std::string& out, std::int64_t number);
+void append_whole(std::string& out, std::uint64_t number);
+}  // namespace json_detail
+
+/// Writes a value's text behind `out`.
+template <class T>
+void append_json(std::string& out, const T& value) {
+  using namespace json_detail;
+  if constexpr (std::same_as<T, bool>) {
+    out += value ? "true" : "false";
+  } else if constexpr (std::same_as<T, std::string>) {
+    append_text(out, value);
+  } else if constexpr (std::same_as<T, json::value> || std::same_as<T, json::object> ||
+                       std::same_as<T, json::array> || OwnJson<T> || std::floating_point<T>) {
+    append_tree(out, to_json_value(value));
+  } else if constexpr (kIsId<T> || std::same_as<T, Uuid>) {
+    out += '"';
+    out += value.str();
+    out += '"';
+  } else if constexpr (std::same_as<T, Position>) {
+    append_whole(out, value.value);
+  } else if constexpr (std::same_as<T, Time>) {
+    out += '"';
+    out += to_rfc3339(value);
+    out += '"';
+  } else if constexpr (std::same_as<T, Duration>) {
+    append_whole(out, static_cast<std::int64_t>(value.count()));
+  } else if constexpr (DescribedEnum<T>) {
+    out += '"';
+    out += enum_name(value);
+    out += '"';
+  } else if constexpr (std::signed_integral<T>) {
+    append_whole(out, static_cast<std::int64_t>(value));
+  } else if constexpr (std::unsigned_integral<T>) {
+    append_whole(out, static_cast<std::uint64_t>(value));
+  } else if constexpr (kIsOptional<T>) {
+    if (value) {
+      append_json(out, *value);
+    } else {
+      out += "null";
+    }
+  } else if constexpr (kIsVector<T>) {
+    char before = '[';
+    for (const auto& item : value) {
+      out += std::exchange(before, ',');
+      append_json(out, item);
+    }
+    if (value.empty()) out += '[';
+    out += ']';
+  } else if constexpr (kIsMap<T>) {
+    char before = '{';
+    for (const auto& [name, item] : value) {
+      out += std::exchange(before, ',');
+      append_text(out, name);
+      out += ':';
+      append_json(out, item);
+    }
+    if (value.empty()) out += '{';
+    out += '}';
+  } else {
+    static_assert(DescribedStruct<T>, "describe the type, or give it to_json and from_json");
+    out += '{';
+    const auto first = out.size();
+    boost::mp11::mp_for_each<Members<T>>([&](auto member) {
+      const auto& field = value.*member.pointer;
+      if constexpr (kIsOptional<std::remove_cvref_t<decltype(field)>>) {
+        if (!field) return;
+      }
+      if (out.size() != first) out += ',';
+      out += '"';
+      out += without_underscore(member.name);  // an identifier: nothing in it needs an escape
+      out += "\":";
+      append_json(out, field);
+    });
+    out += '}';
+  }
+}
+
+template <class T>
+std::string write_json_of(const T& value) {
+  std::string out;
+  append_json(out, value);
+  return out;
+}
+
 template <class T>
 Status read_json(const json::value& value, T& out) {
   using namespace json_detail;
@@ -279,9 +366,11 @@ Status read_json(const json::value& value, T& out) {
 /// description.
 #define REEVE_JSON_DECLARE(type)                                \
   extern template json::value to_json_value<type>(const type&); \
+  extern template void append_json<type>(std::string&, const type&); \
   extern template Status read_json<type>(const json::value&, type&)
 #define REEVE_JSON_COMPILE(type)                         \
   template json::value to_json_value<type>(const type&); \
+  template void append_json<type>(std::string&, const type&); \
   template Status read_json<type>(const json::value&, type&)
 
 }  // namespace reeve

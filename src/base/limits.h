@@ -22,6 +22,11 @@ inline constexpr auto kIdempotencyTtl = 24h;
 inline constexpr std::size_t kIdempotencyKey = 256;
 /// One page of anything read from a store.
 inline constexpr std::size_t kPage = 1000;
+/// Bytes of payloads in a page of events, and of bodies in a page of a snapshot: large ones come in
+/// smaller pages, so that a few readers cannot fill the memory. A page has at least one.
+inline constexpr std::size_t kPageBytes = 8 << 20;
+/// Events that one step of retention removes, or prunes: a few milliseconds of the writer's time.
+inline constexpr std::size_t kRetentionStep = 500;
 /// Rows that one filtered read of the log looks at: some ten milliseconds of a reader's time.
 inline constexpr std::size_t kScanRows = 10'000;
 /// Scopes, and kinds, that one reader may ask for: each costs a look-up per read.
@@ -123,6 +128,8 @@ inline constexpr std::size_t kModelRequest = 64 << 20;
 inline constexpr std::size_t kModelAnswer = 8 << 20;
 /// One message of a model's stream: most hold a word, some the whole answer.
 inline constexpr std::size_t kModelMessage = kModelAnswer + (1 << 20);
+/// How often one call of a model may be tried: with the pauses between, some minutes.
+inline constexpr int kProviderTries = 10;
 /// What a model's server says of an error, as far as it is told on.
 inline constexpr std::size_t kModelComplaint = 1 << 10;
 /// A text that a schema's pattern is held against: std::regex recurses for each character, and the

@@ -33,7 +33,7 @@ class SecretTest : public ::testing::Test {
 TEST_F(SecretTest, ComesFromAFileThatNobodyElseMayRead) {
   EXPECT_EQ(secret_from_file(file("sk-1\n")).value().reveal(), "sk-1");
   EXPECT_EQ(secret_from_file(file("sk-1", 0400)).value().reveal(), "sk-1");
-  for (const mode_t mode : {0640, 0604, 0666}) {
+  for (const mode_t mode : {0640U, 0604U, 0666U}) {
     const auto refused = secret_from_file(file("sk-1", mode)).error();
     EXPECT_EQ(refused.code(), Errc::denied);
     EXPECT_NE(refused.message().find("chmod 600"), std::string::npos);
@@ -49,9 +49,8 @@ TEST_F(SecretTest, APipeIsNotWaitedFor) {
 }
 
 TEST_F(SecretTest, WhatCannotBeOneIsRefusedAndNotQuoted) {
-  for (const std::string bad :
-       {std::string(" \n"), std::string("sk-1\nsk-2"), std::string("sk-1\x01"),
-        std::string(limits::kSecret + 1, 'k'), std::string(1 << 20, 'k')}) {
+  for (const auto& bad : {std::string(" \n"), std::string("sk-1\nsk-2"), std::string("sk-1\x01"),
+                          std::string(limits::kSecret + 1, 'k'), std::string(1 << 20, 'k')}) {
     const auto refused = secret_from_file(file(bad)).error();
     EXPECT_EQ(refused.code(), Errc::invalid_argument);
     EXPECT_EQ(refused.message().find("sk-1"), std::string::npos);
@@ -68,8 +67,9 @@ TEST_F(SecretTest, ComesFromAVariable) {
 }
 
 TEST(Secret, IsHiddenInWhatOthersWrote) {
-  const Secret key("sk-1");
-  EXPECT_EQ(key.hide_in("sk-1 is wrong: sk-1sk-1"), "*** is wrong: ******");
+  const Secret key("sk-12345");
+  EXPECT_EQ(key.hide_in("sk-12345 is wrong: sk-12345sk-12345"), "*** is wrong: ******");
+  EXPECT_EQ(Secret("none").hide_in("none of them"), "none of them");
   EXPECT_EQ(Secret().hide_in("nothing"), "nothing");
 }
 

@@ -98,8 +98,17 @@ Status from_json(const json::value& value, Event& out);
 /// The same text as write_json(to_json(event)), without parsing the payload.
 std::string event_json(const Event& event);
 
-/// Refuses what no store may take: a blank kind or origin, too many or doubled scopes, a payload
-/// over its limit.
+/// What stands in the place of a payload that retention dropped; the rest of the event stays.
+inline constexpr std::string_view kPrunedPayload = R"({"pruned":true})";
+
+/// What an event counts for where the log's size is told: its texts, the scopes with a blank
+/// between them, and a flat rate for the rest.
+inline constexpr std::uint64_t kRowBytes = 64;
+std::uint64_t stored_bytes(const NewEvent& event);
+
+/// Refuses what no store may take: a blank kind or origin, a blank correlation or causation where
+/// there is one, schema 0, no id, too many or doubled scopes or the town's own, a payload over its
+/// limit. That the payload is an object is the writer's affair: nobody parses it here.
 Status check(const NewEvent& event);
 
 /// An opaque text that a client hands back to go on from there.

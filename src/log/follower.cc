@@ -8,7 +8,7 @@ namespace reeve::log {
 
 Follower::Follower(Env& env, Log& log, EventFilter filter, std::string topic)
     : env_(env),
-      subscription_(log.subscribe({.filter = std::move(filter)})),
+      subscription_(log.subscribe({.filter = std::move(filter), .hold_as = topic})),
       topic_(std::move(topic)) {}
 
 Async<std::vector<EventPtr>> Follower::next() {

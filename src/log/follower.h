@@ -10,7 +10,7 @@
 namespace reeve::log {
 
 /// The log's events for a part of this program that must not miss one and can do nothing about a
-/// store in trouble: a follower waits the trouble out.
+/// store in trouble: a follower waits the trouble out, and retention waits for it.
 ///
 /// Domain thread only. The Env and the log outlive it.
 class Follower {

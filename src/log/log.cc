@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "base/logging.h"
+#include "store/check.h"
 
 namespace reeve::log {
 
@@ -37,11 +38,26 @@ Result<Position> Log::position_of(const Cursor& cursor) const {
   if (cursor.position > head_) {
     return fail(Errc::invalid_argument, "this cursor lies beyond the end of the log");
   }
+  const auto log = store_.log();
+  if (auto there = store::check_reachable(cursor.position, log.id, log.oldest); !there)
+    return fail(there.error());
   return cursor.position;
 }
 
 std::unique_ptr<Subscription> Log::subscribe(SubscribeOptions options) {
   return std::unique_ptr<Subscription>(new Subscription(*this, std::move(options)));
+}
+
+std::optional<Held> Holds::lowest() const {
+  const auto found = std::ranges::min_element(*list_, {}, &Held::position);
+  return found == list_->end() ? std::nullopt : std::optional(*found);
+}
+
+void Log::forget(Position upto) {
+  while (!tail_.empty() && tail_.front()->position <= upto) {
+    tail_bytes_ -= tail_.front()->payload.size();
+    tail_.pop_front();
+  }
 }
 
 void Log::publish(Delta delta) {

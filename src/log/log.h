@@ -10,6 +10,7 @@
 
 #include "aio/signal.h"
 #include "base/env.h"
+#include "log/hold.h"
 #include "model/frame.h"
 #include "store/store.h"
 
@@ -20,7 +21,7 @@ using store::EventFilter;
 
 class Subscription;
 
-/// Where a subscription begins.
+/// Where a subscription begins. The beginning is the oldest event that retention left.
 struct From {
   enum class Where { now, beginning, after } where = Where::now;
   Position position;  ///< with `after`
@@ -38,6 +39,9 @@ struct SubscribeOptions {
   /// for newer ones, and a Gap says which.
   std::size_t delta_capacity = 1024;
   std::size_t delta_bytes = 4 << 20;
+  /// Retention waits for this reader, which is called so. Empty: it may fall behind the oldest
+  /// event that is left, and is told (cursor_expired).
+  std::string hold_as;
   /// By choice, this reader slows a run down instead of missing its deltas: the run waits while
   /// `delta_capacity` of its own deltas wait here (Log::room). After `patience` without room the
   /// reader gets a gap after all, until it has caught up.
@@ -70,6 +74,8 @@ struct Counters {
 ///  * G6  a slow subscriber is fed from the store when the tail has moved on. It costs no memory
 ///        but its deltas (up to its limits, then gaps), never slows a writer, and holds no
 ///        transaction open between two batches.
+///  * G11 A reader that retention has overtaken is told cursor_expired; it misses nothing in
+///  silence.
 ///  * A delta comes before every event that was committed after its publishing, and behind those
 ///    that were committed before.
 ///
@@ -90,11 +96,16 @@ class Log {
   [[nodiscard]] Position head() const { return head_; }
   /// What a client hands back to go on behind `position`.
   [[nodiscard]] Cursor cursor(Position position) const { return {store_.log().id, position}; }
-  /// The position of a client's cursor. cursor_foreign: it is of another log; invalid_argument: it
-  /// lies beyond the head.
+  /// The position of a client's cursor. cursor_foreign: it is of another log; cursor_expired:
+  /// retention removed what follows it; invalid_argument: it lies beyond the head.
   [[nodiscard]] Result<Position> position_of(const Cursor& cursor) const;
 
   [[nodiscard]] std::unique_ptr<Subscription> subscribe(SubscribeOptions options);
+
+  /// Whom retention waits for.
+  [[nodiscard]] Holds& holds() { return holds_; }
+  /// Events up to here have changed in the store: they are read from there.
+  void forget(Position upto);
 
   [[nodiscard]] Counters& counters() { return counters_; }
   /// Whether anybody follows deltas now.
@@ -121,6 +132,7 @@ class Log {
   Position head_;
   std::deque<EventPtr> tail_;  // dense: its last, if there is one, is head_
   std::size_t tail_bytes_ = 0;
+  Holds holds_;
   std::vector<Subscription*> subscriptions_;
   std::vector<Subscription*> live_;      // those of them that want deltas
   std::vector<Subscription*> blocking_;  // those of these that would rather slow a run down
@@ -158,6 +170,7 @@ class Subscription {
   void note_dropped(const Delta& delta);
   void deliver_deltas(std::vector<Frame>& out);
   [[nodiscard]] bool deliver_event(const EventPtr& event, std::vector<Frame>& out);
+  [[nodiscard]] Status reachable() const;
   [[nodiscard]] bool tail_reaches() const;
   void read_tail(std::vector<Frame>& out);
   Async<Status> read_store(std::vector<Frame>& out);
@@ -174,6 +187,7 @@ class Subscription {
   std::deque<DeltaPtr> deltas_;
   std::size_t delta_bytes_ = 0;
   std::deque<Gap> gaps_;  // of deltas that were published before those in deltas_
+  std::unique_ptr<Holds::Hold> hold_;
   std::map<RunId, std::size_t> waiting_;  // deltas_ by run; kept with `block` only
   std::set<RunId> impatient_;             // runs that waited in vain, until there is room again
   aio::Signal changed_;

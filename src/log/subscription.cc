@@ -18,10 +18,10 @@ constexpr std::chrono::hours kLongestHeartbeat{24};
 /// stalled for days must not cost memory for each run that went by.
 constexpr std::size_t kNamedGaps = 256;
 
-Position first_of(const From& from, Position head) {
+Position first_of(const From& from, Position head, Position mark) {
   switch (from.where) {
     case From::Where::now: return head;
-    case From::Where::beginning: return {};
+    case From::Where::beginning: return mark;
     case From::Where::after: return from.position;
   }
   return head;
@@ -55,10 +55,11 @@ Subscription::Subscription(Log& log, SubscribeOptions options)
     : log_(log),
       options_(within_limits(std::move(options))),
       sound_(check(options_, log.head_)),
-      position_(first_of(options_.from, log.head_)),
+      position_(first_of(options_.from, log.head_, log.store_.log().mark())),
       told_(position_),
       told_at_(log.env_.uptime()),
       changed_(log.executor_) {
+  if (!options_.hold_as.empty()) hold_ = log_.holds_.add(options_.hold_as, position_);
   log_.subscriptions_.push_back(this);
   if (options_.deltas) log_.live_.push_back(this);
   if (options_.deltas && options_.block) log_.blocking_.push_back(this);
@@ -74,6 +75,8 @@ Async<Result<std::vector<Frame>>> Subscription::next() {
   if (!sound_) co_return fail(sound_.error());
   std::vector<Frame> out;
   for (;;) {
+    if (hold_) hold_->advance(position_);  // what was delivered is dealt with
+    if (auto there = reachable(); !there) co_return fail(there.error());
     deliver_deltas(out);
     if (tail_reaches()) {
       read_tail(out);
@@ -85,9 +88,15 @@ Async<Result<std::vector<Frame>>> Subscription::next() {
     deliver_deltas(out);
     mark_progress(out);
     if (!out.empty()) co_return out;
+    if (hold_) hold_->advance(position_);
     if (log_.closed_) co_return fail(*log_.closed_);
     if (position_ == log_.head_) co_await wait();
   }
+}
+
+Status Subscription::reachable() const {
+  const auto log = log_.store_.log();
+  return store::check_reachable(position_, log.id, log.oldest);
 }
 
 bool Subscription::tail_reaches() const {

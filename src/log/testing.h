@@ -205,7 +205,7 @@ class LogTest : public ::testing::TestWithParam<Backend> {
   /// Everything that can run runs, also what comes back from the store's threads.
   void settle() {
     for (int i = 0; i < 4; ++i) {
-      ASSERT_TRUE(run(store_->read({}, {}, 1)));
+      ASSERT_TRUE(run(store_->read(store_->log().mark(), {}, 1)));
       loop_.restart();
       loop_.poll();
     }

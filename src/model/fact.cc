@@ -434,6 +434,20 @@ std::string_view kind_of(const Fact& fact) {
   return std::visit([]<class T>(const T&) { return kKind<T>; }, fact);
 }
 
+std::vector<std::string> fact_kinds() {
+  std::vector<std::string> kinds;
+  boost::mp11::mp_for_each<boost::mp11::mp_transform<std::type_identity, Fact>>(
+      [&]<class T>(std::type_identity<T>) { kinds.emplace_back(kKind<T>); });
+  return kinds;
+}
+
+bool is_fact_kind(std::string_view kind) {
+  bool found = false;
+  boost::mp11::mp_for_each<boost::mp11::mp_transform<std::type_identity, Fact>>(
+      [&]<class T>(std::type_identity<T>) { found = found || kKind<T> == kind; });
+  return found;
+}
+
 NewEvent to_event(Env& env, const Fact& fact, std::string origin) {
   NewEvent event;
   event.id = EventId(env.uuid7());

@@ -301,6 +301,9 @@ void apply(std::optional<ThreadMessage>& message, ThreadMessageId id, const Fact
 
 /// "AgentSpawned": the event's kind.
 std::string_view kind_of(const Fact& fact);
+/// The kinds of all facts: what state is folded from, so their payloads must stay as they are.
+std::vector<std::string> fact_kinds();
+bool is_fact_kind(std::string_view kind);
 /// The fact as an event, of `origin`, about what it concerns.
 NewEvent to_event(Env& env, const Fact& fact, std::string origin);
 /// Empty: the event is no fact (it is a run's AgentEvent). invalid_argument: it is one that cannot

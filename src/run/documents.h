@@ -6,7 +6,7 @@
 
 #include "base/json.h"
 #include "base/limits.h"
-#include "model/fact.h"
+#include "model/fold.h"
 #include "store/store.h"
 
 /// The town's documents in a Store: which kind each is, and the marks that it is listed by.
@@ -17,20 +17,20 @@ using aio::Async;
 template <class D>
 struct DocOf;
 
-#define REEVE_DOC(type, id_type, text)                  \
-  template <>                                           \
-  struct DocOf<type> {                                  \
-    using Key = id_type;                                \
-    static constexpr const char* kKind = text;          \
-    static std::vector<std::string> marks(const type&); \
+#define REEVE_DOC(type, id_type)                         \
+  template <>                                            \
+  struct DocOf<type> {                                   \
+    using Key = id_type;                                 \
+    static constexpr const char* kKind = kDocKind<type>; \
+    static std::vector<std::string> marks(const type&);  \
   }
-REEVE_DOC(reeve::Agent, AgentId, "agent");
-REEVE_DOC(reeve::Task, TaskId, "task");
-REEVE_DOC(reeve::Message, MessageId, "message");
-REEVE_DOC(reeve::Run, RunId, "run");
-REEVE_DOC(reeve::Thread, ThreadId, "thread");
-REEVE_DOC(reeve::ThreadMessage, ThreadMessageId, "thread_message");
-REEVE_DOC(reeve::Webhook, WebhookId, "webhook");
+REEVE_DOC(reeve::Agent, AgentId);
+REEVE_DOC(reeve::Task, TaskId);
+REEVE_DOC(reeve::Message, MessageId);
+REEVE_DOC(reeve::Run, RunId);
+REEVE_DOC(reeve::Thread, ThreadId);
+REEVE_DOC(reeve::ThreadMessage, ThreadMessageId);
+REEVE_DOC(reeve::Webhook, WebhookId);
 #undef REEVE_DOC
 
 /// A document's words to be listed by.

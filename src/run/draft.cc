@@ -81,6 +81,18 @@ template Async<Result<Draft::Held<reeve::Thread>*>> Draft::hold<reeve::Thread>(T
 template Async<Result<Draft::Held<reeve::Webhook>*>> Draft::hold<reeve::Webhook>(WebhookId);
 
 template <class D>
+std::vector<typename DocOf<D>::Key> Draft::fold_held(std::vector<typename DocOf<D>::Key> ids,
+                                                     const Fact& fact, Time at) {
+  std::erase_if(ids, [&](const auto& id) {
+    const auto held = holding<D>().find(id);
+    if (held == holding<D>().end()) return false;
+    apply(held->second.now, fact, at);
+    return true;
+  });
+  return ids;
+}
+
+template <class D>
 Async<Status> Draft::fold(std::vector<typename DocOf<D>::Key> ids, const Fact& fact, Time at) {
   for (const auto& id : ids) {
     auto held = co_await hold<D>(id);
@@ -102,17 +114,23 @@ Async<Status> Draft::fold_only(const Fact& fact, Time at) {
   auto about = concerned(fact);
   // The town's own mailbox has no agent behind it.
   std::erase(about.agents, supervisor_id());
-  if (auto done = co_await fold<reeve::Agent>(std::move(about.agents), fact, at); !done)
-    co_return done;
-  if (auto done = co_await fold<reeve::Task>(std::move(about.tasks), fact, at); !done)
-    co_return done;
-  if (auto done = co_await fold<reeve::Message>(std::move(about.messages), fact, at); !done)
-    co_return done;
-  if (auto done = co_await fold<reeve::Run>(std::move(about.runs), fact, at); !done) co_return done;
-  if (auto done = co_await fold<reeve::Thread>(std::move(about.threads), fact, at); !done)
-    co_return done;
-  if (auto done = co_await fold<reeve::Webhook>(std::move(about.webhooks), fact, at); !done)
-    co_return done;
+  // Most documents are held by now; a coroutine for each that is would show.
+  auto agents = fold_held<reeve::Agent>(std::move(about.agents), fact, at);
+  auto tasks = fold_held<reeve::Task>(std::move(about.tasks), fact, at);
+  auto messages = fold_held<reeve::Message>(std::move(about.messages), fact, at);
+  auto runs = fold_held<reeve::Run>(std::move(about.runs), fact, at);
+  auto threads = fold_held<reeve::Thread>(std::move(about.threads), fact, at);
+  auto webhooks = fold_held<reeve::Webhook>(std::move(about.webhooks), fact, at);
+  Status done;
+  if (done && !agents.empty()) done = co_await fold<reeve::Agent>(std::move(agents), fact, at);
+  if (done && !tasks.empty()) done = co_await fold<reeve::Task>(std::move(tasks), fact, at);
+  if (done && !messages.empty())
+    done = co_await fold<reeve::Message>(std::move(messages), fact, at);
+  if (done && !runs.empty()) done = co_await fold<reeve::Run>(std::move(runs), fact, at);
+  if (done && !threads.empty()) done = co_await fold<reeve::Thread>(std::move(threads), fact, at);
+  if (done && !webhooks.empty())
+    done = co_await fold<reeve::Webhook>(std::move(webhooks), fact, at);
+  if (!done) co_return done;
   // Written once: nobody has them yet, and who says otherwise is told so at commit().
   for (const auto& id : about.thread_messages) {
     std::optional<reeve::ThreadMessage> message;

@@ -90,6 +90,10 @@ class Draft {
 
   template <class D>
   Async<Result<Held<D>*>> hold(typename DocOf<D>::Key id);
+  /// Folds what is held already, and answers what has to be loaded first.
+  template <class D>
+  std::vector<typename DocOf<D>::Key> fold_held(std::vector<typename DocOf<D>::Key> ids,
+                                                const Fact& fact, Time at);
   template <class D>
   Async<Status> fold(std::vector<typename DocOf<D>::Key> ids, const Fact& fact, Time at);
   template <class D>

@@ -165,6 +165,27 @@ class TroubledStore final : public store::ForwardingStore {
     if (down) co_return away();
     co_return co_await inner_->latest(std::move(filter), limit);
   }
+  Async<Result<store::Committed>> truncate(store::Truncation truncation) override {
+    const Call call(in_flight);
+    if (down) co_return away();
+    co_return co_await inner_->truncate(std::move(truncation));
+  }
+  Async<Result<store::Pruned>> prune(std::vector<Position> positions) override {
+    const Call call(in_flight);
+    if (down) co_return away();
+    co_return co_await inner_->prune(std::move(positions));
+  }
+  Async<Result<store::SnapshotPage>> snapshot(std::uint64_t after_rank,
+                                              std::size_t limit) override {
+    const Call call(in_flight);
+    if (down) co_return away();
+    co_return co_await inner_->snapshot(after_rank, limit);
+  }
+  Async<Result<store::SnapshotPage>> snapshot_of(std::vector<store::DocKey> keys) override {
+    const Call call(in_flight);
+    if (down) co_return away();
+    co_return co_await inner_->snapshot_of(std::move(keys));
+  }
   void set_feed(Feed feed) override {
     if (!feed) return inner_->set_feed(nullptr);
     inner_->set_feed([this, f = std::move(feed)](const std::vector<EventPtr>& committed) {

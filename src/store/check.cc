@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "base/limits.h"
+#include "model/fact.h"
 
 namespace reeve::store {
 namespace {
@@ -193,6 +194,64 @@ Status check(const EventFilter& filter) {
   return fail(Errc::invalid_argument, "a filter takes at most " +
                                           std::to_string(limits::kFilterTerms) +
                                           " scopes and as many kinds");
+}
+
+Status check(const Truncation& truncation, Position acknowledged) {
+  if (truncation.upto > acknowledged) {
+    return fail(Errc::invalid_argument, "the log cannot be cut behind position " +
+                                            std::to_string(truncation.upto.value) +
+                                            ": its head is " + std::to_string(acknowledged.value));
+  }
+  for (const auto& doc : truncation.changed) {
+    const PutDoc put{.key = doc.key, .body = doc.body, .marks = {}};
+    if (auto good = check_put(put); !good) return good;
+  }
+  for (const auto& event : truncation.events) {
+    if (auto good = reeve::check(event); !good) return good;
+    if (auto good = check_scopes(event); !good) return good;
+  }
+  return {};
+}
+
+Status check_place(const Truncation& truncation, Position oldest, Position head) {
+  const auto text = [](Position position) { return std::to_string(position.value); };
+  if (next(truncation.from) != oldest) {
+    return fail(Errc::conflict, "the log begins at position " + text(oldest) + ", not at " +
+                                    text(next(truncation.from)) + ": look again");
+  }
+  if (truncation.upto <= truncation.from || truncation.upto > head) {
+    return fail(Errc::invalid_argument, "the log has positions " + text(oldest) + " to " +
+                                            text(head) + ": it cannot be cut behind " +
+                                            text(truncation.upto));
+  }
+  if (truncation.upto.value - truncation.from.value > limits::kRetentionStep) {
+    return fail(Errc::too_large, "more than " + std::to_string(limits::kRetentionStep) +
+                                     " events cannot be removed in one step");
+  }
+  return {};
+}
+
+Status check(const std::vector<Position>& to_prune) {
+  if (to_prune.size() <= limits::kRetentionStep) return {};
+  return fail(Errc::too_large, "more than " + std::to_string(limits::kRetentionStep) +
+                                   " events cannot be pruned in one step");
+}
+
+Status check_prunable(std::string_view kind, Position position) {
+  if (!is_fact_kind(kind)) return {};
+  return fail(Errc::invalid_argument, "event " + std::to_string(position.value) + " is a " +
+                                          std::string(kind) +
+                                          ": state is folded from it, so it keeps its payload");
+}
+
+Status check_reachable(Position after, const LogId& log, Position oldest) {
+  if (next(after) >= oldest) return {};
+  const Position mark{oldest.value - 1};
+  return fail(Errc::cursor_expired,
+              "retention has removed the events up to position " + std::to_string(mark.value) +
+                  ", and this place is behind position " + std::to_string(after.value) +
+                  ": go on from the oldest that are left with cursor " + Cursor{log, mark}.str() +
+                  ", and read the town's state for what lies before");
 }
 
 Status check_preconditions(const Commit& commit, Facts& facts, Time now) {

@@ -18,6 +18,18 @@ Status check(const Commit& commit);
 /// invalid_argument: more terms than limits::kFilterTerms.
 Status check(const EventFilter& filter);
 
+/// invalid_argument, too_large: not a truncation that any store could take, or beyond the head that
+/// is acknowledged.
+Status check(const Truncation& truncation, Position acknowledged);
+/// conflict, invalid_argument, too_large: it does not fit the log as it stands.
+Status check_place(const Truncation& truncation, Position oldest, Position head);
+/// too_large: more than limits::kRetentionStep.
+Status check(const std::vector<Position>& to_prune);
+/// invalid_argument: an event of that kind must keep its payload.
+Status check_prunable(std::string_view kind, Position position);
+/// Nothing, or cursor_expired: retention removed what follows `after`.
+Status check_reachable(Position after, const LogId& log, Position oldest);
+
 /// What the preconditions look at. A backend answers as of the moment before the commit.
 class Facts {
  public:

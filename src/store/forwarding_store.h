@@ -46,6 +46,18 @@ class ForwardingStore : public Store {
     return inner_->latest(std::move(filter), limit);
   }
   [[nodiscard]] LogInfo log() const override { return inner_->log(); }
+  Async<Result<Committed>> truncate(Truncation truncation) override {
+    return inner_->truncate(std::move(truncation));
+  }
+  Async<Result<Pruned>> prune(std::vector<Position> positions) override {
+    return inner_->prune(std::move(positions));
+  }
+  Async<Result<SnapshotPage>> snapshot(std::uint64_t after_rank, std::size_t limit) override {
+    return inner_->snapshot(after_rank, limit);
+  }
+  Async<Result<SnapshotPage>> snapshot_of(std::vector<DocKey> keys) override {
+    return inner_->snapshot_of(std::move(keys));
+  }
   Async<Result<Lease>> acquire(std::string name, std::string holder, Duration ttl) override {
     return inner_->acquire(std::move(name), std::move(holder), ttl);
   }

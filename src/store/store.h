@@ -51,6 +51,32 @@ struct DocQuery {
   std::size_t limit = 100;  ///< at most limits::kPage
 };
 
+/// A document as it was at the low-water mark.
+struct SnapshotDoc {
+  DocKey key;
+  std::string body;        ///< JSON text
+  std::uint64_t rank = 0;  ///< what the snapshot is paged by; given by the store
+};
+struct SnapshotPage {
+  Position at;  ///< the mark that it is of: a reader that sees it move begins anew
+  std::vector<SnapshotDoc> docs;
+};
+
+/// One step of retention: the events up to `upto` go, and the snapshot becomes that of the
+/// documents as they were there.
+struct Truncation {
+  Position from;  ///< the mark as the caller knows it: up to here events are gone already
+  Position upto;  ///< the new one
+  /// The documents that the events in between changed, as they were at `upto`; the others stay in
+  /// the snapshot as they are.
+  std::vector<SnapshotDoc> changed;
+  std::vector<NewEvent> events;  ///< that tell of it: appended in the same transaction
+};
+struct Pruned {
+  std::uint64_t events = 0;  ///< that lost their payload now
+  std::uint64_t bytes = 0;   ///< of those payloads
+};
+
 /// A place in a queue's serving order. By default: before every item.
 struct QueuePlace {
   int priority = std::numeric_limits<int>::max();
@@ -79,9 +105,14 @@ struct Lease {
 /// Where a town's log stands.
 struct LogInfo {
   LogId id;
-  Position head;  ///< 0: empty
-  Position
-      oldest;  ///< the first position that can still be read; 1 until retention removes something
+  Position head;  ///< 0: nothing has happened yet
+  /// The first position that can still be read, 1 until retention removes something: the low-water
+  /// mark is right before it. next(head): nothing is left.
+  Position oldest{1};
+  std::uint64_t bytes = 0;  ///< of the events that are left, by stored_bytes()
+
+  /// The last position that retention removed: what a reader of all that is left begins behind.
+  [[nodiscard]] Position mark() const { return {oldest.value - 1}; }
 };
 
 /// Where commits last. Promises, held by every backend and checked by store_contract.cc:
@@ -94,6 +125,8 @@ struct LogInfo {
 ///  * G8  RunAt and LeaseHeld refuse whoever has been fenced off.
 ///  * G9  a known key answers what the first commit answered, and writes nothing; with another
 ///  digest it is a conflict.
+///  * G11 What retention removed is gone in one step with the mark and the snapshot: a reader gets
+///        every event behind its place, or cursor_expired.
 ///  * What was acknowledged is seen by every read that starts afterwards. A read never blocks a
 ///  commit.
 ///  * The feed is called in order of positions, with every event exactly once, before the commits
@@ -134,14 +167,28 @@ class Store {
   virtual Async<Result<std::optional<std::uint64_t>>> run_epoch(RunId run) = 0;
 
   /// Acknowledged events after `after` that the filter wants, oldest first, at most `limit`
-  /// (limits::kPage); at most limits::kScanRows are looked at. invalid_argument: more scopes or
-  /// kinds than limits::kFilterTerms.
-  /// cursor_expired: retention removed what follows `after`.
+  /// (limits::kPage) and limits::kPageBytes; at most limits::kScanRows are looked at.
+  /// invalid_argument: more scopes or kinds than limits::kFilterTerms. cursor_expired: retention
+  /// removed what follows `after`; the text names the oldest cursor that is left.
   virtual Async<Result<EventPage>> read(Position after, EventFilter filter, std::size_t limit) = 0;
   /// The newest `limit` acknowledged events that the filter wants, oldest first. Looks back over a
   /// bounded number of candidates (100,000): what is rarer and older is found by read() only.
   virtual Async<Result<std::vector<EventPtr>>> latest(EventFilter filter, std::size_t limit) = 0;
   [[nodiscard]] virtual LogInfo log() const = 0;
+
+  /// Removes events from the log's beginning, for ever (G11). Nothing of it happens, or all.
+  /// conflict: the mark is not at `from` (any more). invalid_argument: `upto` is not behind it, or
+  /// beyond the head. too_large: more than limits::kRetentionStep events.
+  virtual Async<Result<Committed>> truncate(Truncation truncation) = 0;
+  /// Drops the payloads of these events (kPrunedPayload takes their place); those that are gone or
+  /// pruned already are passed over. invalid_argument: one of them is a fact, which state is folded
+  /// from; nothing is dropped then. too_large: more than limits::kRetentionStep.
+  virtual Async<Result<Pruned>> prune(std::vector<Position> positions) = 0;
+  /// The documents as they were at the mark, a page in order of rank: at most `limit`
+  /// (limits::kPage) and limits::kPageBytes, none: there are no more.
+  virtual Async<Result<SnapshotPage>> snapshot(std::uint64_t after_rank, std::size_t limit) = 0;
+  /// Those of these documents that the snapshot has.
+  virtual Async<Result<SnapshotPage>> snapshot_of(std::vector<DocKey> keys) = 0;
 
   /// Takes a lease that is free, has run out, or is the holder's own (the epoch grows only when the
   /// holder changes; one that was released has none). conflict: another holds it; the text says

@@ -136,6 +136,13 @@ class Town(unittest.TestCase):
                 return event
         self.fail(f"no {kind}")
 
+    def eventually(self, seen):
+        """Asks until it is so, where nobody tells."""
+        deadline = time.monotonic() + PATIENCE
+        while not seen():
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.01)
+
     def at_the_gate(self, agent="ada", *spawn_options):
         """An agent whose round has begun and waits."""
         self.spawn(agent, *spawn_options)
@@ -366,9 +373,9 @@ class Daemon(Town):
         self.make_town()
         task = self.at_the_gate()
         self.reeve("stop")
+        self.opened.close()  # before there is another round, which would take this for its gate
         kinds = self.kinds()
         self.assertIn("RunCancelled", kinds[:kinds.index("DaemonStopped")])
-        self.opened.close()
         # The next daemon begins the task again.
         self.opened = open(self.gate, "w", encoding="utf-8")
         self.open_gate()
@@ -483,18 +490,24 @@ class Daemon(Town):
                 break
         self.assertEqual(seen, list(range(seen[0], seen[0] + len(seen))))
 
+    @staticmethod
+    def waits_for_an_answer(pid):
+        """It has a connection, and sleeps."""
+        try:
+            links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+            state = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0]
+        except FileNotFoundError:  # a descriptor that was closed just now
+            return False
+        return state == "S" and any(link.startswith("socket:") for link in links)
+
     def test_whoever_waits_or_follows_ends_with_the_town_and_starts_it_not_again(self):
         self.make_town()
         task = self.at_the_gate()
-        connections = len(os.listdir(f"/proc/{self.pid()}/fd"))
         following = self.begin("events", "--all", "--follow")
         waiting = [self.begin("wait", "ada"), self.begin("wait", "--task", task)]
         self.until(following.stdout, "RunStarted")
-        deadline = time.monotonic() + PATIENCE
-        pid = self.pid()
-        while len(os.listdir(f"/proc/{pid}/fd")) < connections + 3:
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.01)
+        for process in waiting:
+            self.eventually(lambda pid=process.pid: self.waits_for_an_answer(pid))
         self.reeve("stop", "--daemon")
         for process in (following, *waiting):
             _, said = process.communicate(timeout=PATIENCE)
@@ -560,10 +573,7 @@ class FullDisk(Town):
         self.full.touch()
         self.open_gate()
         run = self.events("--kind", "RunStarted")[0]["payload"]["run"]["id"]
-        deadline = time.monotonic() + PATIENCE
-        while not (self.root / ".reeve" / "rounds" / run / "exit.json").exists():
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.01)
+        self.eventually((self.root / ".reeve" / "rounds" / run / "exit.json").exists)
         self.assertNotIn("RunCompleted", self.kinds())
         self.assertEqual(self.json("task", "show", task)["task"]["state"], "running")
         self.full.unlink()

@@ -397,8 +397,6 @@ class Sink final : public net::Writer {
 
 TEST_F(RoutesTest, WhoWaitsOrFollowsIsToldThatTheDaemonStops) {
   spawn("ada");
-  world_.quiet();
-  world_.machine.hold = true;
   const auto task = assign("ada", "paint");
   std::vector<net::Answer> answers;
   const auto wait = [](Rest& rest, std::string target, std::vector<net::Answer>* into) -> Async<> {

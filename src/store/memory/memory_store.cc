@@ -87,11 +87,45 @@ class MemoryStore final : public Store {
     co_return state_->tables.run_epoch(run);
   }
 
+  Async<Result<Committed>> truncate(Truncation truncation) override {
+    if (state_->closing) co_return closed();
+    if (auto good = check(truncation, state_->head); !good) co_return fail(good.error());
+    auto work = [state = state_.get(), t = std::move(truncation)]() mutable {
+      return state->tables.truncate(std::move(t));
+    };
+    co_return co_await in_turn<Result<Committed>>(std::move(work));
+  }
+
+  Async<Result<Pruned>> prune(std::vector<Position> positions) override {
+    if (state_->closing) co_return closed();
+    if (auto good = check(positions); !good) co_return fail(good.error());
+    auto work = [state = state_.get(), p = std::move(positions)] { return state->tables.prune(p); };
+    co_return co_await in_turn<Result<Pruned>>(std::move(work));
+  }
+
+  Async<Result<SnapshotPage>> snapshot(std::uint64_t after_rank, std::size_t limit) override {
+    if (state_->closing) co_return closed();
+    co_await turn();
+    SnapshotPage page{.at = log().mark(), .docs = {}};
+    page.docs = state_->tables.snapshot(after_rank, std::min(limit, limits::kPage));
+    co_return page;
+  }
+
+  Async<Result<SnapshotPage>> snapshot_of(std::vector<DocKey> keys) override {
+    if (state_->closing) co_return closed();
+    co_await turn();
+    SnapshotPage page{.at = log().mark(), .docs = {}};
+    page.docs = state_->tables.snapshot_of(keys);
+    co_return page;
+  }
+
   Async<Result<EventPage>> read(Position after, EventFilter filter, std::size_t limit) override {
     if (state_->closing) co_return closed();
     if (auto good = check(filter); !good) co_return fail(good.error());
     const auto head = state_->head;
     co_await turn();
+    if (auto there = check_reachable(after, state_->id, state_->tables.oldest()); !there)
+      co_return fail(there.error());
     co_return page(after, head, filter, std::min(limit, limits::kPage));
   }
 
@@ -100,17 +134,21 @@ class MemoryStore final : public Store {
     if (auto good = check(filter); !good) co_return fail(good.error());
     const auto head = state_->head;
     co_await turn();
-    const auto& all = state_->tables.events();
+    const auto& tables = state_->tables;
     std::vector<EventPtr> found;
-    for (auto at = head.value; at > 0 && found.size() < std::min(limit, limits::kPage); --at) {
-      if (filter.matches(*all[at - 1])) found.push_back(all[at - 1]);
+    for (auto at = head; at >= tables.oldest() && found.size() < std::min(limit, limits::kPage);
+         --at.value) {
+      if (filter.matches(*tables.at(at))) found.push_back(tables.at(at));
     }
     std::ranges::reverse(found);
     co_return found;
   }
 
   [[nodiscard]] LogInfo log() const override {
-    return {.id = state_->id, .head = state_->head, .oldest = {1}};
+    return {.id = state_->id,
+            .head = state_->head,
+            .oldest = state_->tables.oldest(),
+            .bytes = state_->tables.bytes()};
   }
 
   void set_feed(Feed feed) override { state_->feed = std::move(feed); }
@@ -139,19 +177,19 @@ class MemoryStore final : public Store {
     aio::Signal drained;
   };
 
-  static EventPtr event_at(const State& state, std::uint64_t position) {
-    return state.tables.events()[position - 1];
-  }
-
   [[nodiscard]] EventPage page(Position after, Position head, const EventFilter& filter,
                                std::size_t limit) const {
     EventPage page{.events = {}, .scanned = after};
     std::size_t looked_at = 0;
-    while (page.scanned < head && page.events.size() < limit && looked_at < limits::kScanRows) {
+    std::size_t bytes = 0;
+    while (page.scanned < head && page.events.size() < limit && looked_at < limits::kScanRows &&
+           bytes < limits::kPageBytes) {
       page.scanned = next(page.scanned);
       ++looked_at;
-      auto event = event_at(*state_, page.scanned.value);
-      if (filter.matches(*event)) page.events.push_back(std::move(event));
+      const auto& event = state_->tables.at(page.scanned);
+      if (!filter.matches(*event)) continue;
+      page.events.push_back(event);
+      bytes += event->payload.size();
     }
     return page;
   }
@@ -182,10 +220,11 @@ class MemoryStore final : public Store {
     auto group = std::move(state.queue);
     state.queue.clear();
     for (auto& job : group) job.work();
-    const auto& events = state.tables.events();
-    const std::vector<EventPtr> fresh(
-        events.begin() + static_cast<std::ptrdiff_t>(state.head.value), events.end());
-    state.head = {events.size()};
+    std::vector<EventPtr> fresh;
+    const auto first = std::max(next(state.head), state.tables.oldest());
+    for (auto at = first; at <= state.tables.head(); at = next(at))
+      fresh.push_back(state.tables.at(at));
+    state.head = state.tables.head();
     if (!fresh.empty() && state.feed) state.feed(fresh);
     for (auto& job : group) job.answer();
     if (state.queue.empty()) state.drained.notify();

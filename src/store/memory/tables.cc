@@ -21,17 +21,84 @@ Result<Committed> Tables::apply(Commit commit, Time now) {
   if (auto holds = check_preconditions(commit, *this, now); !holds) return fail(holds.error());
 
   for (const auto& one : commit.writes) std::visit([&](const auto& w) { write(w); }, one);
-  Committed done{.first = {events_.size() + 1}, .last = {}, .answer = std::move(commit.answer)};
-  for (auto& event : commit.events)
-    events_.push_back(
-        std::make_shared<const Event>(Position{events_.size() + 1}, std::move(event)));
-  done.last = {events_.size()};
+  Committed done{.first = next(head()), .last = {}, .answer = std::move(commit.answer)};
+  append(std::move(commit.events));
+  done.last = head();
   if (commit.key) {
     keys_by_time_.emplace(now, commit.key->writer, commit.key->key);
     Remembered remembered{.digest = commit.key->digest, .answer = done, .time = now};
     keys_[{commit.key->writer, commit.key->key}] = std::move(remembered);
   }
   return done;
+}
+
+void Tables::append(std::vector<NewEvent> events) {
+  for (auto& event : events) {
+    bytes_ += stored_bytes(event);
+    events_.push_back(std::make_shared<const Event>(next(head()), std::move(event)));
+  }
+}
+
+Result<Committed> Tables::truncate(Truncation truncation) {
+  if (auto fits = check_place(truncation, oldest_, head()); !fits) return fail(fits.error());
+  while (oldest_ <= truncation.upto) {
+    bytes_ -= stored_bytes(*events_.front());
+    events_.pop_front();
+    oldest_ = next(oldest_);
+  }
+  for (auto& doc : truncation.changed) {
+    auto& kept = snapshot_[doc.key];
+    if (kept.rank == 0) {
+      kept.rank = snapshot_ranks_.size() + 1;
+      snapshot_ranks_[kept.rank] = doc.key;
+    }
+    kept.key = std::move(doc.key);
+    kept.body = std::move(doc.body);
+  }
+  Committed done{.first = next(head()), .last = {}, .answer = {}};
+  append(std::move(truncation.events));
+  done.last = head();
+  return done;
+}
+
+Result<Pruned> Tables::prune(const std::vector<Position>& positions) {
+  const auto there = [&](Position p) { return p >= oldest_ && p <= head(); };
+  for (const auto position : positions) {
+    if (!there(position)) continue;
+    if (auto may = check_prunable(at(position)->kind, position); !may) return fail(may.error());
+  }
+  Pruned pruned;
+  for (const auto position : positions) {
+    if (!there(position) || at(position)->payload == kPrunedPayload) continue;
+    auto copy = std::make_shared<Event>(*at(position));
+    pruned.bytes += copy->payload.size();
+    ++pruned.events;
+    copy->payload = kPrunedPayload;
+    events_[position.value - oldest_.value] = std::move(copy);
+  }
+  bytes_ += pruned.events * kPrunedPayload.size();
+  bytes_ -= pruned.bytes;
+  return pruned;
+}
+
+std::vector<SnapshotDoc> Tables::snapshot(std::uint64_t after_rank, std::size_t limit) const {
+  std::vector<SnapshotDoc> docs;
+  std::size_t bytes = 0;
+  for (auto at = snapshot_ranks_.upper_bound(after_rank);
+       at != snapshot_ranks_.end() && docs.size() < limit && bytes < limits::kPageBytes; ++at) {
+    docs.push_back(snapshot_.at(at->second));
+    bytes += docs.back().body.size();
+  }
+  return docs;
+}
+
+std::vector<SnapshotDoc> Tables::snapshot_of(const std::vector<DocKey>& keys) const {
+  std::vector<SnapshotDoc> docs;
+  for (const auto& key : keys) {
+    const auto found = snapshot_.find(key);
+    if (found != snapshot_.end()) docs.push_back(found->second);
+  }
+  return docs;
 }
 
 void Tables::forget_keys(Time now) {

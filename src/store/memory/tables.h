@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <map>
 #include <set>
 #include <string>
@@ -18,6 +19,8 @@ class Tables final : public Facts {
  public:
   /// Applies a commit or refuses it whole. Its events are in events() then.
   Result<Committed> apply(Commit commit, Time now);
+  Result<Committed> truncate(Truncation truncation);
+  Result<Pruned> prune(const std::vector<Position>& positions);
   Result<Lease> acquire(std::string name, std::string holder, Time now, Duration ttl);
   void release(const Lease& lease);
 
@@ -27,8 +30,17 @@ class Tables final : public Facts {
   [[nodiscard]] std::vector<QueueItem> items(const std::string& queue, std::size_t limit,
                                              std::optional<Time> ready_at,
                                              QueuePlace after = {}) const;
-  /// By position: events()[0] is at position 1.
-  [[nodiscard]] const std::vector<EventPtr>& events() const { return events_; }
+  [[nodiscard]] std::vector<SnapshotDoc> snapshot(std::uint64_t after_rank,
+                                                  std::size_t limit) const;
+  [[nodiscard]] std::vector<SnapshotDoc> snapshot_of(const std::vector<DocKey>& keys) const;
+  /// Those that are left, by position: the first is at oldest().
+  [[nodiscard]] const std::deque<EventPtr>& events() const { return events_; }
+  [[nodiscard]] const EventPtr& at(Position position) const {
+    return events_[position.value - oldest_.value];
+  }
+  [[nodiscard]] Position head() const { return {oldest_.value - 1 + events_.size()}; }
+  [[nodiscard]] Position oldest() const { return oldest_; }
+  [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
 
   std::optional<std::uint64_t> doc_version(const DocKey& key) override;
   std::optional<std::uint64_t> run_epoch(const RunId& run) override;
@@ -47,6 +59,7 @@ class Tables final : public Facts {
   };
   using Queue = std::map<std::string, QueueItem, std::less<>>;
 
+  void append(std::vector<NewEvent> events);
   void write(const PutDoc& put);
   void write(const RemoveDoc& remove);
   void write(const QueuePush& push);
@@ -65,7 +78,11 @@ class Tables final : public Facts {
   std::map<std::string, Lease, std::less<>> leases_;
   std::map<std::pair<std::string, std::string>, Remembered> keys_;
   std::set<std::tuple<Time, std::string, std::string>> keys_by_time_;
-  std::vector<EventPtr> events_;
+  std::deque<EventPtr> events_;
+  Position oldest_{1};
+  std::uint64_t bytes_ = 0;  // of events_
+  std::map<DocKey, SnapshotDoc> snapshot_;
+  std::map<std::uint64_t, DocKey> snapshot_ranks_;
   std::uint64_t last_rank_ = 0;
   std::uint64_t last_order_ = 0;
 };

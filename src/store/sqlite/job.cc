@@ -17,4 +17,14 @@ void CommitJob::take_events(std::vector<EventPtr>& out) {
   for (auto& row : rows_) out.push_back(std::move(row.event));
 }
 
+TruncateJob::TruncateJob(Truncation truncation, Resume resume)
+    : truncation_(std::move(truncation)), resume_(std::move(resume)) {
+  for (auto& event : truncation_.events) rows_.push_back(make_row(std::move(event)));
+}
+
+void TruncateJob::take_events(std::vector<EventPtr>& out) {
+  if (!result_) return;
+  for (auto& row : rows_) out.push_back(std::move(row.event));
+}
+
 }  // namespace reeve::store::sqlite

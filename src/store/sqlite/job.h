@@ -40,6 +40,22 @@ class CommitJob final : public Job {
   Result<Committed> result_;
 };
 
+class TruncateJob final : public Job {
+ public:
+  using Resume = std::move_only_function<void(Result<Committed>)>;
+  TruncateJob(Truncation truncation, Resume resume);
+  void run(WriteTables& tables) override { result_ = tables.truncate(truncation_, rows_); }
+  void fail_with(const Error& error) override { result_ = fail(error); }
+  void take_events(std::vector<EventPtr>& out) override;
+  void answer() override { resume_(std::move(result_)); }
+
+ private:
+  Truncation truncation_;
+  Resume resume_;
+  std::vector<NewRow> rows_;
+  Result<Committed> result_;
+};
+
 /// Anything else that is written in turn.
 template <class T>
 class CallJob final : public Job {

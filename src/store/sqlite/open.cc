@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/logging.h"
+#include "store/sqlite/extent.h"
 #include "store/sqlite/rows.h"
 #include "store/sqlite/schema.h"
 
@@ -104,14 +105,12 @@ Result<Opened> open_file(Env& env, const SqliteOptions& options) {
                                            : migrate(*opened.db, options.path);
   if (!versioned) return fail(versioned.error());
 
-  const Position head{
-      static_cast<std::uint64_t>(opened.db->number("SELECT max(position) FROM events"))};
-  const Position oldest{
-      static_cast<std::uint64_t>(opened.db->number("SELECT value FROM meta WHERE name='oldest'"))};
+  const auto head = load_head(*opened.db);
+  const auto left = load_extent(*opened.db);
   const Position indexed{
       static_cast<std::uint64_t>(opened.db->number("SELECT value FROM meta WHERE name='indexed'"))};
   if (auto read = status(*opened.db); !read) return fail(read.error());
-  opened.log = {.id = {}, .head = head, .oldest = std::max(oldest, Position{1})};
+  opened.log = {.id = {}, .head = head, .oldest = left.oldest, .bytes = left.bytes};
   if (options.read_only) {
     auto id = LogId::parse(meta(*opened.db, "log_id"));
     if (!id) return fail(Errc::corrupt, options.path + ": the log's id is damaged");

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/limits.h"
+#include "store/check.h"
 #include "store/sqlite/postings.h"
 #include "store/sqlite/rows.h"
 #include "store/sqlite/schema.h"
@@ -180,7 +181,11 @@ Reader::Reader(std::unique_ptr<Connection> db)
       segment_up_(db_->prepare(
           "SELECT positions FROM segments WHERE scope=? AND last>? ORDER BY last LIMIT 1")),
       segment_down_(db_->prepare("SELECT positions, last FROM segments WHERE scope=? AND last<? "
-                                 "ORDER BY last DESC LIMIT 1")) {}
+                                 "ORDER BY last DESC LIMIT 1")),
+      oldest_(db_->prepare("SELECT value FROM meta WHERE name='oldest'")),
+      snapshot_(db_->prepare("SELECT rank, kind, id, body FROM snapshot WHERE rank>? "
+                             "ORDER BY rank LIMIT ?")),
+      snapshot_of_(db_->prepare("SELECT rank, body FROM snapshot WHERE kind=? AND id=?")) {}
 
 Status Reader::finished() {
   const auto failure = db_->take_failure();
@@ -266,17 +271,58 @@ Result<std::optional<std::uint64_t>> Reader::run_epoch(const RunId& run) {
 
 Result<EventPage> Reader::read(const LogQuery& query) {
   db_->run("BEGIN");
-  auto page = names_scopes(query.filter) ? follow_scopes(query) : scan(query);
+  const auto there = check_reachable(query.after, query.log, oldest());
+  EventPage page;
+  if (there) page = names_scopes(query.filter) ? follow_scopes(query) : scan(query);
   if (auto done = finished(); !done) return fail(done.error());
+  if (!there) return fail(there.error());
   return page;
 }
 
 Result<std::vector<EventPtr>> Reader::latest(const LogQuery& query) {
   db_->run("BEGIN");
-  auto events = names_scopes(query.filter) ? follow_scopes_back(query) : scan_back(query);
+  auto events = names_scopes(query.filter) ? follow_scopes_back(query, oldest()) : scan_back(query);
   if (auto done = finished(); !done) return fail(done.error());
   std::ranges::reverse(events);
   return events;
+}
+
+Position Reader::oldest() {
+  const std::uint64_t value = oldest_.with().next() ? oldest_.unsigned_number(0) : 1;
+  oldest_.reset();
+  return {std::max<std::uint64_t>(value, 1)};
+}
+
+Result<SnapshotPage> Reader::snapshot(std::uint64_t after_rank, std::size_t limit) {
+  db_->run("BEGIN");
+  SnapshotPage page{.at = {oldest().value - 1}, .docs = {}};
+  std::size_t bytes = 0;
+  snapshot_.with(after_rank, sql_limit(limit));
+  while (bytes < limits::kPageBytes && snapshot_.next()) {
+    page.docs.push_back(
+        SnapshotDoc{.key = {std::string(snapshot_.text(1)), std::string(snapshot_.text(2))},
+                    .body = std::string(snapshot_.text(3)),
+                    .rank = snapshot_.unsigned_number(0)});
+    bytes += page.docs.back().body.size();
+  }
+  snapshot_.reset();
+  if (auto done = finished(); !done) return fail(done.error());
+  return page;
+}
+
+Result<SnapshotPage> Reader::snapshot_of(const std::vector<DocKey>& keys) {
+  db_->run("BEGIN");
+  SnapshotPage page{.at = {oldest().value - 1}, .docs = {}};
+  for (const auto& key : keys) {
+    if (snapshot_of_.with(key.kind, key.id).next()) {
+      page.docs.push_back(SnapshotDoc{.key = key,
+                                      .body = std::string(snapshot_of_.text(1)),
+                                      .rank = snapshot_of_.unsigned_number(0)});
+    }
+    snapshot_of_.reset();
+  }
+  if (auto done = finished(); !done) return fail(done.error());
+  return page;
 }
 
 EventPtr Reader::event(const Statement& row) {
@@ -299,12 +345,17 @@ EventPtr Reader::wanted_at(std::uint64_t position, const EventFilter& filter) {
 EventPage Reader::scan(const LogQuery& query) {
   EventPage page{.events = {}, .scanned = query.after};
   std::size_t looked_at = 0;
+  std::size_t bytes = 0;
   scan_up_.with(query.after.value, query.head.value);
-  while (page.events.size() < query.limit && looked_at < limits::kScanRows && scan_up_.next()) {
+  while (page.events.size() < query.limit && looked_at < limits::kScanRows &&
+         bytes < limits::kPageBytes && scan_up_.next()) {
     ++looked_at;
     page.scanned = {scan_up_.unsigned_number(0)};
     if (!wants_kind(query.filter, scan_up_)) continue;
-    if (auto found = event(scan_up_)) page.events.push_back(std::move(found));
+    if (auto found = event(scan_up_)) {
+      bytes += found->payload.size();
+      page.events.push_back(std::move(found));
+    }
   }
   scan_up_.reset();
   return page;
@@ -315,6 +366,7 @@ EventPage Reader::follow_scopes(const LogQuery& query) {
   for (std::size_t i = 0; i < query.filter.scopes.size(); ++i)
     cursors.emplace_back(*this, query.filter.scopes[i].str(), query.tail[i], query.after);
   EventPage page{.events = {}, .scanned = query.after};
+  std::size_t bytes = 0;
   for (std::size_t looked_at = 0; looked_at < limits::kScanRows; ++looked_at) {
     std::uint64_t first = 0;
     for (const auto& cursor : cursors) {
@@ -325,12 +377,15 @@ EventPage Reader::follow_scopes(const LogQuery& query) {
       page.scanned = std::max(query.head, query.after);
       return page;
     }
-    if (page.events.size() == query.limit) return page;
+    if (page.events.size() == query.limit || bytes >= limits::kPageBytes) return page;
     for (auto& cursor : cursors) {
       if (cursor.position() == first) cursor.advance();
     }
     page.scanned = {first};
-    if (auto found = wanted_at(first, query.filter)) page.events.push_back(std::move(found));
+    if (auto found = wanted_at(first, query.filter)) {
+      bytes += found->payload.size();
+      page.events.push_back(std::move(found));
+    }
   }
   return page;
 }
@@ -347,7 +402,7 @@ std::vector<EventPtr> Reader::scan_back(const LogQuery& query) {
   return events;
 }
 
-std::vector<EventPtr> Reader::follow_scopes_back(const LogQuery& query) {
+std::vector<EventPtr> Reader::follow_scopes_back(const LogQuery& query, Position oldest) {
   std::vector<Backward> cursors;
   for (std::size_t i = 0; i < query.filter.scopes.size(); ++i)
     cursors.emplace_back(*this, query.filter.scopes[i].str(), query.tail[i], query.head);
@@ -355,7 +410,8 @@ std::vector<EventPtr> Reader::follow_scopes_back(const LogQuery& query) {
   for (std::size_t looked_at = 0; looked_at < kLatestRows; ++looked_at) {
     std::uint64_t newest = 0;
     for (const auto& cursor : cursors) newest = std::max(newest, cursor.position());
-    if (newest == 0 || events.size() == query.limit) break;
+    // Segments and tail may still name what is gone.
+    if (newest < oldest.value || events.size() == query.limit) break;
     for (auto& cursor : cursors) {
       if (cursor.position() == newest) cursor.advance();
     }

@@ -15,6 +15,7 @@ using TailPositions = std::vector<std::vector<std::uint64_t>>;
 
 /// What one reading of the log is about. Events beyond `head` are not looked at.
 struct LogQuery {
+  LogId log;
   Position after;
   Position head;
   EventFilter filter;
@@ -35,8 +36,11 @@ class Reader {
   Result<std::vector<QueueItem>> items(const std::string& queue, std::optional<Time> ready_at,
                                        std::size_t limit, QueuePlace after);
   Result<std::optional<std::uint64_t>> run_epoch(const RunId& run);
+  /// cursor_expired: retention removed what follows `after`.
   Result<EventPage> read(const LogQuery& query);
   Result<std::vector<EventPtr>> latest(const LogQuery& query);
+  Result<SnapshotPage> snapshot(std::uint64_t after_rank, std::size_t limit);
+  Result<SnapshotPage> snapshot_of(const std::vector<DocKey>& keys);
 
  private:
   class Forward;
@@ -46,7 +50,9 @@ class Reader {
   EventPage scan(const LogQuery& query);
   EventPage follow_scopes(const LogQuery& query);
   std::vector<EventPtr> scan_back(const LogQuery& query);
-  std::vector<EventPtr> follow_scopes_back(const LogQuery& query);
+  std::vector<EventPtr> follow_scopes_back(const LogQuery& query, Position oldest);
+  /// As this transaction sees it: retention may be at work.
+  Position oldest();
   /// The row under the statement; nothing and a failure noted if it is damaged.
   EventPtr event(const Statement& row);
   EventPtr wanted_at(std::uint64_t position, const EventFilter& filter);
@@ -55,6 +61,7 @@ class Reader {
   bool damaged_ = false;
   Statement get_, list_up_, list_down_, count_, ready_, items_, run_;
   Statement scan_up_, scan_down_, at_, segment_up_, segment_down_;
+  Statement oldest_, snapshot_, snapshot_of_;
 };
 
 }  // namespace reeve::store::sqlite

@@ -13,8 +13,14 @@ NewRow make_row(NewEvent event) {
     if (!row.scopes.empty()) row.scopes += ' ';
     row.scopes += scope.str();
   }
+  row.bytes = row_bytes(row.scopes, event.kind, event.origin, event.payload);
   row.event = std::make_shared<Event>(Position(), std::move(event));
   return row;
+}
+
+std::uint64_t row_bytes(std::string_view scopes, std::string_view kind, std::string_view origin,
+                        std::string_view payload) {
+  return kRowBytes + scopes.size() + kind.size() + origin.size() + payload.size();
 }
 
 std::int64_t traits_of(const NewEvent& event) {

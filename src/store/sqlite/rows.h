@@ -15,7 +15,11 @@ namespace reeve::store::sqlite {
 struct NewRow {
   std::shared_ptr<Event> event;  ///< the writer gives it its position
   std::string scopes;
+  std::uint64_t bytes = 0;  ///< stored_bytes()
 };
+/// stored_bytes() of an event, from its row's texts.
+std::uint64_t row_bytes(std::string_view scopes, std::string_view kind, std::string_view origin,
+                        std::string_view payload);
 NewRow make_row(NewEvent event);
 
 /// "fidelity | visibility << 4 | schema << 8" of the events table.

@@ -93,6 +93,21 @@ SELECT position,
              substr(hex(id), 13, 4) || '-' || substr(hex(id), 17, 4) || '-' ||
              substr(hex(id), 21)) AS id
 FROM events;
+)sql",
+    R"sql(
+-- The documents as they were at the low-water mark: behind the last event that retention removed
+-- (meta.oldest is the position after it).
+CREATE TABLE snapshot(
+  rank INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL,
+  UNIQUE(kind, id)
+);
+-- How large the events are that are left, up to position meta.sized: the bytes of their texts, and
+-- 64 for the rest of each.
+INSERT INTO meta SELECT 'log_bytes', coalesce(sum(64 +
+    length(CAST(kind AS BLOB)) + length(CAST(scopes AS BLOB)) + length(CAST(origin AS BLOB)) +
+    length(CAST(payload AS BLOB))), 0) FROM events;
+INSERT INTO meta SELECT 'sized', coalesce(max(position), 0) FROM events;
 )sql"};
 
 Status status(Connection& db) {

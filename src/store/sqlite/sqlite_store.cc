@@ -123,14 +123,34 @@ class SqliteStore final : public Store {
     co_return co_await ask<std::optional<std::uint64_t>>(std::move(work));
   }
 
+  Async<Result<Committed>> truncate(Truncation truncation) override {
+    if (auto open = writable(); !open) co_return fail(open.error());
+    if (auto good = check(truncation, shared_->head); !good) co_return fail(good.error());
+    auto start = [this, &truncation](TruncateJob::Resume resume) {
+      push(std::make_unique<TruncateJob>(std::move(truncation), std::move(resume)));
+    };
+    co_return co_await aio::suspend<Result<Committed>>(std::move(start));
+  }
+
+  Async<Result<Pruned>> prune(std::vector<Position> positions) override {
+    if (auto open = writable(); !open) co_return fail(open.error());
+    if (auto good = check(positions); !good) co_return fail(good.error());
+    auto work = [p = std::move(positions)](WriteTables& tables) { return tables.prune(p); };
+    co_return co_await call<Result<Pruned>>(std::move(work));
+  }
+
+  Async<Result<SnapshotPage>> snapshot(std::uint64_t after_rank, std::size_t limit) override {
+    auto work = [after_rank, limit](Reader& reader) { return reader.snapshot(after_rank, limit); };
+    co_return co_await ask<SnapshotPage>(std::move(work));
+  }
+
+  Async<Result<SnapshotPage>> snapshot_of(std::vector<DocKey> keys) override {
+    auto work = [k = std::move(keys)](Reader& reader) { return reader.snapshot_of(k); };
+    co_return co_await ask<SnapshotPage>(std::move(work));
+  }
+
   Async<Result<EventPage>> read(Position after, EventFilter filter, std::size_t limit) override {
     if (auto good = check(filter); !good) co_return fail(good.error());
-    if (next(after) < shared_->log.oldest) {
-      co_return fail(Errc::cursor_expired, "retention removed what follows position " +
-                                               std::to_string(after.value) +
-                                               "; the oldest that is left is " +
-                                               std::to_string(shared_->log.oldest.value));
-    }
     auto work = [q = query(after, std::move(filter), limit)](Reader& reader) {
       return reader.read(q);
     };
@@ -239,7 +259,8 @@ class SqliteStore final : public Store {
   }
 
   [[nodiscard]] LogQuery query(Position after, EventFilter filter, std::size_t limit) const {
-    LogQuery query{.after = after,
+    LogQuery query{.log = shared_->log.id,
+                   .after = after,
                    .head = shared_->head,
                    .filter = std::move(filter),
                    .limit = std::min(limit, limits::kPage),
@@ -258,6 +279,10 @@ class SqliteStore final : public Store {
   static void dispense(Shared& shared, Env& env, Outcome outcome) {
     const auto start = env.uptime();
     if (outcome.segment) segment_done(shared, outcome.segment_written);
+    if (outcome.left) {
+      shared.log.oldest = outcome.left->oldest;
+      shared.log.bytes = outcome.left->bytes;
+    }
     if (!outcome.events.empty()) {
       for (const auto& event : outcome.events) shared.tail.add(event->position, event->scopes);
       shared.head = outcome.events.back()->position;

@@ -1,6 +1,7 @@
 #include "store/sqlite/write_tables.h"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "base/limits.h"
 #include "store/sqlite/postings.h"
@@ -68,11 +69,23 @@ WriteTables::WriteTables(Connection& db)
       purge_keys_(db.prepare("DELETE FROM idempotency WHERE (writer, key) IN (SELECT writer, key "
                              "FROM idempotency WHERE time<=? LIMIT 1000)")),
       insert_segment_(db.prepare("INSERT OR REPLACE INTO segments VALUES(?,?,?)")),
-      set_indexed_(db.prepare("INSERT OR REPLACE INTO meta VALUES('indexed', ?)")) {
+      set_indexed_(db.prepare("INSERT OR REPLACE INTO meta VALUES('indexed', ?)")),
+      find_events_(db.prepare("SELECT scopes, kind, origin, payload FROM events "
+                              "WHERE position>? AND position<=?")),
+      remove_events_(db.prepare("DELETE FROM events WHERE position>? AND position<=?")),
+      remove_segments_(db.prepare("DELETE FROM segments WHERE scope=? AND last<=?")),
+      set_oldest_(db.prepare("INSERT OR REPLACE INTO meta VALUES('oldest', ?)")),
+      put_snapshot_(db.prepare("INSERT INTO snapshot(kind, id, body) VALUES(?,?,?) "
+                               "ON CONFLICT DO UPDATE SET body=excluded.body")),
+      find_payload_(db.prepare("SELECT kind, payload FROM events WHERE position=?")),
+      set_payload_(db.prepare("UPDATE events SET payload=? WHERE position=?")),
+      set_bytes_(db.prepare("INSERT OR REPLACE INTO meta VALUES('log_bytes', ?)")),
+      set_sized_(db.prepare("INSERT OR REPLACE INTO meta VALUES('sized', ?)")) {
   const auto number = [&](std::string_view sql) {
     return static_cast<std::uint64_t>(db.number(sql));
   };
-  state_.head = {number("SELECT max(position) FROM events")};
+  state_.head = load_head(db);
+  state_.left = load_extent(db);
   state_.last_rank = std::max(number("SELECT max(rank) FROM docs"),
                               number("SELECT value FROM meta WHERE name='last_rank'"));
   state_.last_seq = number("SELECT max(seq) FROM queue_items");
@@ -122,6 +135,7 @@ void WriteTables::insert(std::span<NewRow> events) {
   for (auto& row : events) {
     auto& event = *row.event;
     event.position = state_.head = next(state_.head);
+    state_.left.bytes += row.bytes;
     insert_event_
         .with(event.position.value, bytes_of(event.id.uuid), to_ms(event.time), traits_of(event),
               event.kind, row.scopes, event.origin, event.payload, event.correlation,
@@ -284,12 +298,78 @@ void WriteTables::release(const Lease& lease) {
 
 void WriteTables::write_segment(const TailIndex& index) {
   std::vector<std::uint8_t> encoded;
+  // What retention removed meanwhile is in no segment: nothing would remove it from there.
+  const auto after = std::max(index.after(), Position{state_.left.oldest.value - 1});
   for (const auto scope : index.sorted_scopes()) {
-    const auto positions = index.positions(scope, index.after(), index.last());
+    const auto positions = index.positions(scope, after, index.last());
+    if (positions.empty()) continue;
     encode_postings(positions, encoded);
     insert_segment_.with(scope, positions.back(), std::span<const std::uint8_t>(encoded)).run();
   }
   set_indexed_.with(index.last().value).run();
+  write_size();
+}
+
+// --- Retention -----------------------------------------------------------------------------------
+
+Result<Committed> WriteTables::truncate(const Truncation& truncation, std::span<NewRow> events) {
+  if (auto fits = check_place(truncation, state_.left.oldest, state_.head); !fits)
+    return fail(fits.error());
+  remove_events(truncation.from, truncation.upto);
+  for (const auto& doc : truncation.changed) put_snapshot(doc);
+  state_.left.oldest = next(truncation.upto);
+  set_oldest_.with(state_.left.oldest.value).run();
+  Committed done{.first = next(state_.head), .last = {}, .answer = {}};
+  insert(events);
+  done.last = state_.head;
+  write_size();
+  return done;
+}
+
+/// A segment goes with the last event that it names. That event names the segment's scope, so no
+/// segment has to be searched for.
+void WriteTables::remove_events(Position from, Position upto) {
+  std::unordered_set<std::string> scopes;
+  find_events_.with(from.value, upto.value);
+  while (find_events_.next()) {
+    split_scopes(find_events_.text(0),
+                 [&](std::string_view scope) { scopes.insert(std::string(scope)); });
+    state_.left.bytes -= row_bytes(find_events_.text(0), find_events_.text(1), find_events_.text(2),
+                                   find_events_.text(3));
+  }
+  find_events_.reset();
+  for (const auto& scope : scopes) remove_segments_.with(scope, upto.value).run();
+  remove_events_.with(from.value, upto.value).run();
+}
+
+void WriteTables::put_snapshot(const SnapshotDoc& doc) {
+  put_snapshot_.with(doc.key.kind, doc.key.id, doc.body).run();
+}
+
+Result<Pruned> WriteTables::prune(const std::vector<Position>& positions) {
+  Pruned pruned;
+  std::vector<Position> wanted;
+  for (const auto position : positions) {
+    if (!find_payload_.with(position.value).next()) continue;
+    const auto may = check_prunable(find_payload_.text(0), position);
+    if (may && find_payload_.text(1) != kPrunedPayload) {
+      wanted.push_back(position);
+      pruned.bytes += find_payload_.text(1).size();
+    }
+    find_payload_.reset();
+    if (!may) return fail(may.error());
+  }
+  for (const auto position : wanted) set_payload_.with(kPrunedPayload, position.value).run();
+  pruned.events = wanted.size();
+  state_.left.bytes += pruned.events * kPrunedPayload.size();
+  state_.left.bytes -= pruned.bytes;
+  if (pruned.events > 0) write_size();
+  return pruned;
+}
+
+void WriteTables::write_size() {
+  set_bytes_.with(state_.left.bytes).run();
+  set_sized_.with(state_.head.value).run();
 }
 
 }  // namespace reeve::store::sqlite

@@ -7,6 +7,7 @@
 
 #include "store/check.h"
 #include "store/sqlite/connection.h"
+#include "store/sqlite/extent.h"
 #include "store/sqlite/rows.h"
 #include "store/sqlite/tail_index.h"
 
@@ -22,6 +23,8 @@ class WriteTables final : public Facts {
 
   /// The log's head, not yet committed changes included.
   [[nodiscard]] Position head() const { return state_.head; }
+  /// What is left of the log.
+  [[nodiscard]] LogExtent extent() const { return state_.left; }
 
   bool begin();
   /// Writes what was gathered over the transaction, and commits.
@@ -33,6 +36,12 @@ class WriteTables final : public Facts {
   Result<Committed> apply(Commit& commit, std::span<NewRow> events, Time now);
   Result<Lease> acquire(std::string name, std::string holder, Time now, Duration ttl);
   void release(const Lease& lease);
+  /// Removes events with their part of the index, and moves the snapshot; gives its own events
+  /// their positions.
+  Result<Committed> truncate(const Truncation& truncation, std::span<NewRow> events);
+  Result<Pruned> prune(const std::vector<Position>& positions);
+  /// Notes how large the log is, so that it need not be measured at the next start.
+  void write_size();
   /// Writes the index's postings as one segment, and the mark up to which the segments go.
   void write_segment(const TailIndex& index);
   /// Removes some of the keys that are too old to be remembered.
@@ -46,6 +55,7 @@ class WriteTables final : public Facts {
  private:
   struct State {
     Position head;
+    LogExtent left;
     std::uint64_t last_rank = 0;
     std::uint64_t last_seq = 0;
     bool rank_removed = false;  // the highest rank may be gone from docs, so it is kept in meta
@@ -57,6 +67,8 @@ class WriteTables final : public Facts {
   };
 
   std::optional<FoundDoc> find(const DocKey& key);
+  void remove_events(Position from, Position upto);
+  void put_snapshot(const SnapshotDoc& doc);
   std::optional<Result<Committed>> known(const IdempotencyKey& key, Time now);
   void insert(std::span<NewRow> events);
   void remember(const IdempotencyKey& key, const Committed& done, Time now);
@@ -85,6 +97,8 @@ class WriteTables final : public Facts {
   Statement find_lease_, set_lease_, release_lease_;
   Statement find_key_, set_key_, purge_keys_;
   Statement insert_segment_, set_indexed_;
+  Statement find_events_, remove_events_, remove_segments_, set_oldest_;
+  Statement put_snapshot_, find_payload_, set_payload_, set_bytes_, set_sized_;
 };
 
 }  // namespace reeve::store::sqlite

@@ -165,7 +165,9 @@ void Writer::deliver(Jobs jobs, std::vector<EventPtr> events) {
     ++undelivered_;
     last_answers_ = jobs.size();
   }
-  deliver_(Outcome{.jobs = std::move(jobs), .events = std::move(events)});
+  Outcome outcome{.jobs = std::move(jobs), .events = std::move(events)};
+  if (tables_) outcome.left = tables_->extent();
+  deliver_(std::move(outcome));
 }
 
 void Writer::write_group(Jobs jobs, bool whole) {
@@ -280,6 +282,7 @@ void Writer::tidy() {
 void Writer::finish() {
   if (!tables_ || broken_) return;
   db_->run("PRAGMA synchronous=FULL");
+  tables_->write_size();
   db_->checkpoint();
   db_->run("UPDATE meta SET value='closed' WHERE name='session'");
   if (const auto why = db_->take_failure())

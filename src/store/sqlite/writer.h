@@ -21,6 +21,7 @@ namespace reeve::store::sqlite {
 struct Outcome {
   std::vector<std::unique_ptr<Job>> jobs;    ///< done, to be answered
   std::vector<EventPtr> events;              ///< newly committed
+  std::optional<LogExtent> left;             ///< of the log, after them
   std::shared_ptr<const TailIndex> segment;  ///< was to be written ...
   bool segment_written = false;              ///< ... and is
   bool closed = false;
