@@ -58,7 +58,11 @@ std::string gist(std::string_view kind, const json::value& payload) {
       {"DaemonStarted", "version"},
       {"DaemonStopped", "reason"},
       {"TownCreated", "name"},
-      {"AgentStopRequested", "reason"}};
+      {"AgentStopRequested", "reason"},
+      {"WebhookAdded", "webhook.origin"},
+      {"WebhookDisabled", "reason"},
+      {"WebhookRemoved", "webhook"},
+      {"WebhookEnabled", "webhook"}};
   const auto shown = kShown.find(kind);
   auto text = shown == kShown.end() ? std::string() : text_at(payload, shown->second);
   if (kind == "ToolCallReady") text = text_at(payload, "name") + " " + text;

@@ -104,13 +104,11 @@ Async<Status> Webhooks::start() {
   query.limit = limits::kPage;
   auto docs = co_await ground_.log.store().list(std::move(query));
   if (!docs) co_return fail(docs.error());
+  std::vector<WebhookId> there;
   for (const auto& doc : *docs) {
-    const auto id = WebhookId::parse(doc.key.id);
-    if (!id) continue;
-    auto done = co_await try_reconcile(*id);
-    if (!done) co_return done;
+    if (const auto id = WebhookId::parse(doc.key.id)) there.push_back(*id);
   }
-  group_.spawn("follow webhooks", follow(std::move(changes)));
+  group_.spawn("follow webhooks", follow(std::move(changes), std::move(there)));
   co_return Status();
 }
 
@@ -121,7 +119,8 @@ Async<> Webhooks::close() {
   channels_.clear();
 }
 
-Async<> Webhooks::follow(log::Follower changes) {
+Async<> Webhooks::follow(log::Follower changes, std::vector<WebhookId> there) {
+  for (const auto& id : there) co_await reconcile(id);
   for (;;) {
     for (const auto& event : co_await changes.next()) {
       const auto fact = fact_of(*event);
@@ -137,6 +136,8 @@ Async<> Webhooks::reconcile(WebhookId id) {
     const auto done = co_await try_reconcile(id);
     if (done) co_return;
     logging::warn("webhook {}: {}", id.str(), done.error().message());
+    // No waiting mends that, and the other webhooks go on.
+    if (done.error().is(Errc::corrupt) || done.error().is(Errc::not_found)) co_return;
     co_await aio::sleep(ground_.env, trouble.next());
   }
 }

@@ -31,6 +31,7 @@ class Webhooks {
   Webhooks(Ground ground, aio::asio::any_io_executor executor, SendOut send, Options options);
   ~Webhooks();
 
+  /// Takes up the webhooks that are there, and follows what becomes of them.
   Async<Status> start();
   Async<> close();
 
@@ -54,7 +55,7 @@ class Webhooks {
                                             std::vector<std::string> ids);
 
  private:
-  Async<> follow(log::Follower changes);
+  Async<> follow(log::Follower changes, std::vector<WebhookId> there);
   Async<> reconcile(WebhookId id);
   Async<Status> try_reconcile(WebhookId id);
   Async<Status> forget(WebhookId id);
