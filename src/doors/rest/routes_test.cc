@@ -122,6 +122,9 @@ TEST_F(RoutesTest, EveryRouteOfTheTableIsReached) {
   spawn("ada");
   const auto task = assign("ada", "paint");
   ASSERT_TRUE(world_.until([&] { return world_.machine.started() == 1; }));
+  const auto made = ask("POST", "/v1/webhooks", R"({"url":"https://example.org/hook"})");
+  ASSERT_EQ(made.status, 201) << made.text;
+  const std::string webhook(parse_json(made.text)->at("webhook").at("id").as_string());
   std::set<std::string> seen;
   for (const auto& route : routes()) {
     EXPECT_TRUE(seen.insert(std::string(route.method) + " " + std::string(route.pattern)).second);
@@ -129,7 +132,9 @@ TEST_F(RoutesTest, EveryRouteOfTheTableIsReached) {
     if (route.pattern.ends_with("/wait") || route.pattern.ends_with("/complete")) continue;
     auto target = std::string(route.pattern);
     for (const auto& [name, value] :
-         {std::pair<std::string, std::string>{"{agent}", "ada"}, {"{task}", task}}) {
+         {std::pair<std::string, std::string>{"{agent}", "ada"},
+          {"{task}", task},
+          {"{webhook}", webhook}}) {
       if (const auto at = target.find(name); at != std::string::npos)
         target.replace(at, name.size(), value);
     }
