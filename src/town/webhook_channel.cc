@@ -90,6 +90,7 @@ Async<Status> WebhookChannel::read_on() {
   options.filter.kinds = webhook_.kinds;
   options.filter.scopes = webhook_.scopes;
   options.batch = kBatch;
+  options.hold_as = "webhook " + webhook_.id.short_str();
   const auto subscription = ground_.log.subscribe(std::move(options));
   auto saved = place->position;
   for (;;) {

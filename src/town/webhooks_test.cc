@@ -19,6 +19,7 @@ using run::testing::World;
 using store::code_of;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
 
 /// A town with webhooks and the world outside as the test says, on a clock that it moves.
 class EventsOutboxWebhooks : public ::testing::TestWithParam<Backend> {
@@ -177,7 +178,7 @@ TEST_P(EventsOutboxWebhooks, GoOnWhereTheyWereAfterARestart) {
   spawn("bob");
   spawn("eve");
   start();
-  EXPECT_THAT(told(), ElementsAre("ada", "bob", "eve"));
+  EXPECT_THAT(told(), UnorderedElementsAre("ada", "bob", "eve"));  // several at a time
 }
 
 /// Ended between the claim and the answer: told again, by the same id.
@@ -266,7 +267,7 @@ TEST_P(EventsOutboxWebhooks, ABusyReceiverIsLeftAloneForAsLongAsItAsks) {
   pass(99s, 1s);
   EXPECT_THAT(told(), ElementsAre("ada"));
   pass(2s);
-  EXPECT_THAT(told(), ElementsAre("ada", "ada", "bob"));
+  EXPECT_THAT(told(), UnorderedElementsAre("ada", "ada", "bob"));
 }
 
 TEST_P(EventsOutboxWebhooks, AReceiverThatIsGoneDisablesUntilSomebodyEnables) {

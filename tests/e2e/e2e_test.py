@@ -731,7 +731,7 @@ class Webhooks(Town):
         self.spawn("ada")
         task = self.assign("ada", "try")
         result = self.json("wait", "--task", task)["result"]
-        self.assertIn("from outside of a round", result)
+        self.assertIn("outside of a round", result)
         self.assertTrue(result.rstrip().endswith("7"), result)
 
 
