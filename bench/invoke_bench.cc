@@ -75,9 +75,8 @@ Async<> ask(Town& town, std::size_t runs, std::optional<ThreadId> session) {
 }
 
 double runs_per_second(Town& town, std::size_t runs, std::size_t in_flight) {
-  aio::TaskGroup group(town.loop.get_executor(), [](auto, const std::exception_ptr& why) {
-    std::rethrow_exception(why);
-  });
+  aio::TaskGroup group(town.loop.get_executor(),
+                       [](auto, const std::exception_ptr& why) { std::rethrow_exception(why); });
   const auto start = Clock::now();
   for (std::size_t i = 0; i < in_flight; ++i)
     group.spawn("ask", ask(town, runs / in_flight, std::nullopt));
@@ -200,9 +199,8 @@ void deltas(Run& run) {
        {std::pair<std::size_t, std::size_t>{1, 1'000'000}, {100, 100'000}, {1'000, 10'000}}) {
     Town town{std::filesystem::path()};
     log::SinkOptions options;
-    options.context = {.run = RunId(town.env.uuid4()),
-                       .thread = ThreadId(town.env.uuid4()),
-                       .origin = "bench"};
+    options.context = {
+        .run = RunId(town.env.uuid4()), .thread = ThreadId(town.env.uuid4()), .origin = "bench"};
     options.context.scopes = {Scope::of(options.context.run), Scope::of(options.context.thread)};
     log::DurableSink sink(town.env, *town.log, options);
     std::vector<std::unique_ptr<log::Subscription>> followers;

@@ -86,7 +86,7 @@ class CliRound {
   RoundProgress progress_;              // as of the lines that were digested
   std::uint64_t progress_version_ = 0;  // of its document; 0: not written yet
   std::optional<log::DurableSink> sink_;
-  std::vector<Fact> facts_;  // digested, not committed yet
+  std::vector<Fact> facts_;           // digested, not committed yet
   std::chrono::nanoseconds heard_{};  // when it last said something
   std::optional<Error> unreadable_;   // why it can only be ended
   bool fenced_ = false;

@@ -118,7 +118,8 @@ class Invocation {
   /// Asks. Answers when the run has begun (RunStarted is committed) or waits for its turn behind an
   /// earlier run of its session. cancelled: `control` was cancelled before. not_found: no such
   /// provider, agent, model, session or tool. conflict: the client request id with another request.
-  Async<Result<RunHandle>> emit(EmitRequest request, Control control = {}, bool with_events = false);
+  Async<Result<RunHandle>> emit(EmitRequest request, Control control = {},
+                                bool with_events = false);
   /// The same with a function that configures the call before it begins: it is given the control,
   /// and answers the request.
   using Configure = std::function<Async<Result<EmitRequest>>(Control&)>;

@@ -14,9 +14,7 @@ using namespace std::chrono_literals;
 using testing::Backend;
 using testing::World;
 
-llm::Script script(const char* text) {
-  return llm::read_script(parse_json(text).value()).value();
-}
+llm::Script script(const char* text) { return llm::read_script(parse_json(text).value()).value(); }
 
 class EventsInvocation : public ::testing::TestWithParam<Backend> {
  protected:
@@ -208,7 +206,8 @@ TEST_P(EventsInvocation, WhatIsAskedWrongIsRefusedBeforeAnythingBegins) {
   EXPECT_TRUE(world_.store.events.empty());
 }
 
-// --- Ends (G7), and behest's acceptance tests 4 ---------------------------------------------------
+// --- Ends (G7), and behest's acceptance tests 4
+// ---------------------------------------------------
 
 TEST_P(EventsInvocation, ACancelBeforeTheRunMeansThatItNeverStarts) {
   provide("model", llm::Script::saying("yes"));
@@ -320,7 +319,8 @@ TEST_P(EventsInvocation, TheConcurrencyLimitHoldsForTheCallsOfAStep) {
 }
 
 TEST_P(EventsInvocation, G7_AFailingModelIsAFailedRun) {
-  provide("model", script(R"({"turns":[["half",{"error":{"trouble":"overloaded","message":"busy"}}]]})"));
+  provide("model",
+          script(R"({"turns":[["half",{"error":{"trouble":"overloaded","message":"busy"}}]]})"));
   const auto done = ask(kAsk());
   EXPECT_EQ(done.state, RunState::failed);
   EXPECT_EQ(done.reason, "overloaded");
@@ -330,7 +330,8 @@ TEST_P(EventsInvocation, G7_AFailingModelIsAFailedRun) {
 
 TEST_P(EventsInvocation, G7_AModelThatAsksForToolsForEverIsStopped) {
   add_echo();
-  provide("model", script(R"({"repeat":true,"turns":[[{"call":{"name":"echo","arguments":{}}}]]})"));
+  provide("model",
+          script(R"({"repeat":true,"turns":[[{"call":{"name":"echo","arguments":{}}}]]})"));
   auto request = kAsk();
   request.max_steps = 3;
   const auto done = ask(request);
@@ -419,10 +420,11 @@ TEST_P(EventsInvocation, TheHandleHasEverythingOfTheRunInOrder) {
       }
     }
   }
-  EXPECT_EQ(seen, (std::vector<std::string>{
-                      "RunStarted", "MessagesAppended", R"({"type":"TextDelta","delta":"a"})",
-                      R"({"type":"TextDelta","delta":"b"})", R"({"type":"TextDelta","delta":"c"})",
-                      "MessagesAppended", "InferenceComplete", "AssistantMessage", "RunCompleted"}));
+  EXPECT_EQ(seen,
+            (std::vector<std::string>{
+                "RunStarted", "MessagesAppended", R"({"type":"TextDelta","delta":"a"})",
+                R"({"type":"TextDelta","delta":"b"})", R"({"type":"TextDelta","delta":"c"})",
+                "MessagesAppended", "InferenceComplete", "AssistantMessage", "RunCompleted"}));
 }
 
 TEST_P(EventsInvocation, EachModeKeepsWhatItPromises) {

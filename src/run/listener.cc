@@ -71,9 +71,9 @@ struct Listener::State {
 
   /// What waits for its handler, by run; what is about none has one lane of its own.
   std::map<RunId, std::deque<Heard>> lanes;
-  std::deque<RunId> ready;   // lanes that have something and nobody at it
-  std::set<RunId> at_work;   // lanes whose handler runs
-  std::size_t waiting = 0;   // in all lanes
+  std::deque<RunId> ready;       // lanes that have something and nobody at it
+  std::set<RunId> at_work;       // lanes whose handler runs
+  std::size_t waiting = 0;       // in all lanes
   std::multiset<Position> open;  // of events that are not handled yet
 
   Counts counts;
@@ -202,9 +202,9 @@ void Listening::take(const StatePtr& state, Frame frame) {
     state->counts.missed += gap->dropped;
     if (state->options.policy == SlowPolicy::disconnect) {
       state->error =
-          Error(Errc::unavailable,
-                "too slow for the deltas: " + std::to_string(gap->dropped) +
-                    " were dropped; go on behind position " + std::to_string(state->read.value));
+          Error(Errc::unavailable, "too slow for the deltas: " + std::to_string(gap->dropped) +
+                                       " were dropped; go on behind position " +
+                                       std::to_string(state->read.value));
       state->stop();
       return;
     }

@@ -52,8 +52,8 @@ struct ListenOptions {
   std::size_t queue = 256;  ///< what was read and waits for its handler; then reading waits
 };
 
-/// Called for each, in the order of its run; handlers of different runs at the same time, as many as
-/// the Control's concurrency limit says (1 where it says nothing). What it throws is counted and
+/// Called for each, in the order of its run; handlers of different runs at the same time, as many
+/// as the Control's concurrency limit says (1 where it says nothing). What it throws is counted and
 /// reported, and the next one is handled.
 using Handler = std::function<Async<>(Heard heard, Control control)>;
 /// Told of a handler that threw.

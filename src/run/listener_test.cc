@@ -132,8 +132,9 @@ TEST_F(EventsListener, BeginsWhereItIsToldTo) {
   EXPECT_EQ(number_of(heard_[0]), 3);
 }
 
-// behest's acceptance test 5, and listener_applies_concurrency_backpressure_before_spawning_handlers
-// as it should be: nothing is lost.
+// behest's acceptance test 5, and
+// listener_applies_concurrency_backpressure_before_spawning_handlers as it should be: nothing is
+// lost.
 TEST_F(EventsListener, Acceptance5_TheLimitHoldsWhileItChangesAndEachRunIsInOrder) {
   constexpr int kRuns = 7;
   constexpr int kEvents = 60;
@@ -246,7 +247,8 @@ TEST_F(EventsListener, ABlockingHandlerRunsInThePool) {
   EXPECT_EQ(listener->counts().failed, 1U);
 }
 
-// --- behest's acceptance test 1: 100,000 deltas, a handler that is ten times too slow --------------
+// --- behest's acceptance test 1: 100,000 deltas, a handler that is ten times too slow
+// --------------
 
 constexpr std::uint64_t kDeltas = 100'000;
 

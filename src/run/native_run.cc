@@ -126,8 +126,7 @@ Async<std::optional<NativeRun::Verdict>> NativeRun::step(std::int64_t number) {
   const std::size_t first = options_.system.empty() ? 1 : 0;
   emit(StepStarted{});
   emit(ContextBuilt{static_cast<std::int64_t>(talk_.messages.size() - first)});
-  emit(ModelStarted{
-      .provider = run_.provider, .model = run_.model, .iteration = number});
+  emit(ModelStarted{.provider = run_.provider, .model = run_.model, .iteration = number});
 
   llm::ChatRequest request;
   request.model = options_.model;
@@ -329,8 +328,8 @@ Async<Result<store::Committed>> NativeRun::commit(const std::optional<fact::RunE
   if (uncommitted_ > 0 || end) draft.adopt<reeve::Thread>(talk_.version, talk_.thread, run_.thread);
   if (uncommitted_ > 0) {
     fact::MessagesAppended appended{run_.thread, run_.id, talk_.thread.messages + 1, {}};
-    appended.messages.assign(
-        talk_.messages.end() - static_cast<std::ptrdiff_t>(uncommitted_), talk_.messages.end());
+    appended.messages.assign(talk_.messages.end() - static_cast<std::ptrdiff_t>(uncommitted_),
+                             talk_.messages.end());
     const auto added = run_.durability == Durability::disabled
                            ? co_await draft.fold_only(appended, env_.now())
                            : co_await draft.add(std::move(appended));
@@ -343,8 +342,7 @@ Async<Result<store::Committed>> NativeRun::commit(const std::optional<fact::RunE
     Fact terminal = fact::RunFailed{*end};
     if (ending == Ending::completed) terminal = fact::RunCompleted{*end};
     if (ending == Ending::cancelled) terminal = fact::RunCancelled{*end};
-    if (auto added = co_await draft.add(std::move(terminal)); !added)
-      co_return fail(added.error());
+    if (auto added = co_await draft.add(std::move(terminal)); !added) co_return fail(added.error());
     draft.write(store::SetRunEpoch{run_.id, std::nullopt});
   }
   const auto* thread = draft.held<reeve::Thread>(run_.thread);

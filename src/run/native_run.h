@@ -120,8 +120,8 @@ class NativeRun {
   log::DurableSink sink_;
   std::uint64_t run_version_ = 1;
   std::size_t uncommitted_ = 0;  // messages at the end of the conversation
-  bool uncertain_ = false;  // whether the last commit happened
-  std::string partial_;  // what the model has said of the answer that it is giving
+  bool uncertain_ = false;       // whether the last commit happened
+  std::string partial_;          // what the model has said of the answer that it is giving
   std::string text_;
   Usage usage_;
   std::int64_t steps_ = 0;
