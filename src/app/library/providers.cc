@@ -70,9 +70,9 @@ llm::ChatResponse response_of(v1::ModelAnswer answer, const std::string& asked) 
     made.id = std::move(call.id);
     made.name = std::move(call.name);
     llm::read_arguments(call.arguments, made);
+    llm::tell_apart(out.message.tool_calls, made);
     out.message.tool_calls.push_back(std::move(made));
   }
-  llm::part_equal_ids(out.message.tool_calls);
   out.finish_reason =
       enum_from_name<llm::FinishReason>(answer.finish_reason).value_or(llm::FinishReason::unknown);
   out.finish_word = std::move(answer.finish_reason);
