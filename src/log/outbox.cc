@@ -303,6 +303,10 @@ Async<Result<bool>> Outbox::write(std::vector<Seen> before, std::vector<OutboxRo
     change.require.emplace_back(store::DocAt{row_key(after[i].id), before[i].version});
     change.writes.emplace_back(put(after[i]));
     change.writes.emplace_back(queue_write(before[i].row, after[i]));
+    if (after[i].state == OutboxState::delivered) {
+      // The row stays for a while, for its key; what it said is not needed again.
+      change.writes.emplace_back(store::RemoveDoc{payload_key(after[i].id)});
+    }
   }
   const auto done = co_await commit(std::move(change));
   if (done) co_return true;

@@ -24,8 +24,9 @@
 ///                                                     dead ──revive──► pending
 ///
 /// Rows are bookkeeping documents, of which `_outbox/LANE/KEY` has the state and
-/// `_outbox_payload/LANE/KEY` the payload; those that wait or are claimed stand in the queue
-/// `outbox:LANE` as well, for its order by time. A dead letter is found by its mark.
+/// `_outbox_payload/LANE/KEY` the payload until it is delivered; those that wait or are claimed
+/// stand in the queue `outbox:LANE` as well, for its order by time. A dead letter is found by its
+/// mark.
 namespace reeve::log {
 
 using aio::Async;
@@ -128,6 +129,7 @@ class Outbox {
 
   /// not_found: there is none.
   Async<Result<OutboxRow>> row(std::string id);
+  /// not_found: there is none, or it has been delivered.
   Async<Result<std::string>> payload(std::string id);
   /// Oldest first.
   struct Page {

@@ -44,6 +44,7 @@ TEST_P(EventsOutbox, EnqueueClaimAck) {
 
   EXPECT_TRUE(run(outbox_->ack(claims[0].row)));
   EXPECT_EQ(row("lane/k1").state, OutboxState::delivered);
+  EXPECT_EQ(run(outbox_->payload("lane/k1")).error().code(), Errc::not_found);
   env_.advance(1h);
   EXPECT_THAT(claim(), IsEmpty());
 }
