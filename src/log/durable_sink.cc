@@ -99,7 +99,7 @@ class BlobTaker {
   void list(const std::string& at, const std::string& text, bool is_json) {
     const auto hash = sha256_hex(text);
     json::object blob{{"text", text}, {"used_at", to_rfc3339(now_)}};
-    blobs_.push_back({{kBlobKind, hash}, write_json(blob), {}});
+    blobs_.push_back({{kBlobKind, hash}, write_json(blob), {blob_mark(now_)}});
     json::object entry{{"at", at}, {"sha256", hash}, {"bytes", text.size()}};
     if (is_json) entry["json"] = true;
     listed_.push_back(std::move(entry));
@@ -112,6 +112,8 @@ class BlobTaker {
 };
 
 }  // namespace
+
+std::string blob_mark(Time used) { return "day:" + to_rfc3339(used).substr(0, 10); }
 
 DurableSink::DurableSink(Env& env, Log& log, SinkOptions options, SinkState state)
     : env_(env),
@@ -131,8 +133,8 @@ Status DurableSink::emit(const AgentEvent& event, std::optional<std::uint64_t> n
     state_.next_delta = std::max(state_.next_delta, own + 1);
     if (!state_.deltas_from) state_.deltas_from = own;
     publish(event, own);
-    if (options_.watched && (std::holds_alternative<RunStarted>(event) ||
-                             std::holds_alternative<RunFinished>(event))) {
+    if (options_.watched &&
+        (std::holds_alternative<RunStarted>(event) || std::holds_alternative<RunFinished>(event))) {
       if (keeps(options_.durability, normal.fidelity)) observe(event, normal.kind);
       return {};
     }
@@ -155,9 +157,8 @@ Status DurableSink::emit(const AgentEvent& event, std::optional<std::uint64_t> n
   const bool supersedes = std::holds_alternative<AssistantMessage>(event);
   for (auto& fact : made->facts) {
     if (supersedes && state_.deltas_from && *state_.deltas_from < state_.next_delta) {
-      fact.payload["supersedes"] = {{"epoch", options_.epoch},
-                                    {"from", *state_.deltas_from},
-                                    {"to", state_.next_delta - 1}};
+      fact.payload["supersedes"] = {
+          {"epoch", options_.epoch}, {"from", *state_.deltas_from}, {"to", state_.next_delta - 1}};
     }
     if (keeps(options_.durability, fact.fidelity)) stage(std::move(fact));
   }
@@ -297,7 +298,8 @@ void DurableSink::put_away_blobs(json::object& payload, NewEvent& event) {
   BlobTaker taker(options_.blob_bytes, event.time, blobs);
   for (auto& member : payload) taker.take(member.value(), "/" + pointer_token(member.key()));
   for (auto& member : payload) taker.take_whole(member.value(), "/" + pointer_token(member.key()));
-  if (auto listed = std::move(taker).listed(); !listed.empty()) payload["blobs"] = std::move(listed);
+  if (auto listed = std::move(taker).listed(); !listed.empty())
+    payload["blobs"] = std::move(listed);
   const bool storable = std::ranges::all_of(
       blobs, [](const auto& blob) { return blob.body.size() <= limits::kDocument; });
   if (!storable) {

@@ -89,8 +89,8 @@ class DurableSink {
   [[nodiscard]] bool full() const;
   [[nodiscard]] bool empty() const { return staged_.events.empty() && !open_; }
 
-  /// Everything held, deltas joined. The same until committed() or discard(): a commit whose outcome
-  /// is not known can be repeated.
+  /// Everything held, deltas joined. The same until committed() or discard(): a commit whose
+  /// outcome is not known can be repeated.
   const Staged& staged();
   /// What staged() answered last is in the log.
   void committed();
@@ -120,9 +120,11 @@ class DurableSink {
   std::optional<JoinedDeltas> open_;
 };
 
-/// A text of a payload that was put away: its document is kBlobKind/SHA256, {"text": ..., "used_at": ...}.
-/// The payload keeps the text's head in its place and lists it in `blobs`: {"at": JSON pointer
-/// (RFC 6901), "sha256": ..., "bytes": ...}, and "json": true where `text` is JSON.
+/// A text of a payload that was put away: its document is kBlobKind/SHA256, {"text": ...,
+/// "used_at": ...}. The payload keeps the text's head in its place and lists it in `blobs`: {"at":
+/// JSON pointer (RFC 6901), "sha256": ..., "bytes": ...}, and "json": true where `text` is JSON.
 inline constexpr const char* kBlobKind = "_blob";
+/// By which retention finds those that nobody has used since: the day of their last use.
+std::string blob_mark(Time used);
 
 }  // namespace reeve::log

@@ -164,8 +164,8 @@ void Subscription::take_delta(const DeltaPtr& delta) {
   delta_bytes_ += delta->payload.size();
   if (options_.block && ++waiting_[delta->run] > options_.delta_capacity) {
     // It has been waited for long enough, or its driver does not ask: the oldest of the same run.
-    drop_delta(std::ranges::find_if(
-        deltas_, [&](const DeltaPtr& held) { return held->run == delta->run; }));
+    drop_delta(std::ranges::find_if(deltas_,
+                                    [&](const DeltaPtr& held) { return held->run == delta->run; }));
   }
   while ((deltas_.size() > options_.delta_capacity && !options_.block) ||
          delta_bytes_ > options_.delta_bytes) {
