@@ -67,7 +67,7 @@ class VirtualEnv final : public Env {
     bool done = false;
     if constexpr (std::is_void_v<T>) {
       asio::co_spawn(loop, std::move(work), [&](std::exception_ptr error) {
-        thrown = error;
+        thrown = std::move(error);
         done = true;
       });
       go_on_until(done);
@@ -75,8 +75,8 @@ class VirtualEnv final : public Env {
     } else {
       std::optional<T> value;
       asio::co_spawn(loop, std::move(work), [&](std::exception_ptr error, T result) {
-        thrown = error;
         if (!error) value = std::move(result);
+        thrown = std::move(error);
         done = true;
       });
       go_on_until(done);

@@ -17,6 +17,7 @@
 #include "base/logging.h"
 #include "doors/rest/routes.h"
 #include "log/log.h"
+#include "net/http_client.h"
 #include "net/server.h"
 #include "proc/environment.h"
 #include "proc/shim_spawner.h"
@@ -24,6 +25,7 @@
 #include "store/sqlite/sqlite_store.h"
 #include "town/change.h"
 #include "town/supervisor.h"
+#include "town/webhooks.h"
 
 namespace reeve::app {
 namespace {
@@ -49,6 +51,16 @@ run::Runs::Options runs_options(const client::TownFolder& folder,
   return options;
 }
 
+/// What a webhook says in its answer is of no interest, but it must be read.
+constexpr std::size_t kWebhookAnswer = 1 << 20;
+
+town::Webhooks::Options webhook_options(Env& env) {
+  town::Webhooks::Options options;
+  options.owner = env.uuid4().str();
+  options.sole = true;  // the store is locked to this process
+  return options;
+}
+
 /// Tells the spawner when its descriptor is readable, so that what a CLI says is seen at once.
 Async<> drive(proc::ShimSpawner& spawner) {
   asio::posix::stream_descriptor ready(co_await asio::this_coro::executor);
@@ -71,6 +83,11 @@ class Daemon {
         supervisor_(ground_, loop.get_executor(), town::Supervisor::Options()),
         runs_(env, loop.get_executor(), log_, spawner_, supervisor_,
               runs_options(options_.folder, options_.settings)),
+        http_(loop.get_executor(), net::HttpClientOptions{.body_limit = kWebhookAnswer}),
+        webhooks_(
+            ground_, loop.get_executor(),
+            [this](net::OutgoingRequest request) { return http_.request(std::move(request)); },
+            webhook_options(env)),
         rest_{.ground = ground_,
               .root = options_.folder.root(),
               .rounds = options_.folder.rounds(),
@@ -78,6 +95,7 @@ class Daemon {
               .durability = options_.settings.durability,
               .version = options_.version,
               .started_at = env.now(),
+              .webhooks = webhooks_,
               .stop = [this](api::StopMode mode) { ask_to_stop(mode, "asked to"); }},
         server_(loop.get_executor(), handler(), net::ServerOptions{.version = options_.version}),
         asked_(loop.get_executor()),
@@ -91,6 +109,7 @@ class Daemon {
     auto status = co_await serve();
     co_await supervisor_.close();
     co_await runs_.close();
+    co_await webhooks_.close();
     // Whoever waits or follows would hold up the end: all that is to be told has been told.
     log_.close(Error(Errc::unavailable, "the daemon is stopping"));
     server_.stop();
@@ -142,6 +161,9 @@ class Daemon {
         fact::DaemonStarted{options_.version, ::getpid(), static_cast<std::int64_t>(*found)});
     if (!told) co_return told;
     if (auto started = co_await supervisor_.start(runs_); !started) co_return started;
+    if (auto started = co_await webhooks_.start(); !started) {
+      co_return fail(started.error().during("take up webhooks"));
+    }
     if (auto listening = server_.listen(net::UnixAddress{options_.folder.socket()}); !listening) {
       co_return fail(listening.error());
     }
@@ -189,6 +211,8 @@ class Daemon {
   town::Ground ground_;
   town::Supervisor supervisor_;
   run::Runs runs_;
+  net::HttpClient http_;
+  town::Webhooks webhooks_;
   doors::Rest rest_;
   net::Server server_;
   std::optional<api::StopMode> stop_;

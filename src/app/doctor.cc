@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <ostream>
 
+#include "llm/settings.h"
 #include "proc/launch.h"
 #include "proc/preset.h"
 
@@ -86,6 +87,7 @@ class Doctor final : public cli::Command {
       add("town", Verdict::good, settings->name + " in " + folder->root().string());
     else
       add("town", Verdict::bad, settings.error().message());
+    if (settings) check_providers(*settings, folder->dir());
     const auto dir = folder->dir().string();
     if (::access(dir.c_str(), W_OK) != 0) add("folder", Verdict::bad, dir + " cannot be written");
     struct statvfs disk{};
@@ -114,6 +116,29 @@ class Doctor final : public cli::Command {
       if (is_ended(agent.state)) continue;
       if (auto refused = proc::refused_as_root(agent.cli, agent.permissions, agent.env))
         add(agent.name, Verdict::bad, std::move(*refused));
+    }
+  }
+
+  /// Whether each could be asked; nobody is asked, that may cost money.
+  void check_providers(const client::TownSettings& settings, const std::filesystem::path& dir) {
+    for (const auto& member : settings.providers) {
+      const auto subject = "provider " + std::string(member.key());
+      const auto plan = llm::read_provider(member.key(), member.value(), dir);
+      if (!plan) {
+        add(subject, Verdict::bad, plan.error().message());
+        continue;
+      }
+      const auto* server = std::get_if<llm::OpenAiPlan>(&*plan);
+      if (server == nullptr) {
+        add(subject, Verdict::good, "says what its script says");
+      } else if (!server->settings.key) {
+        add(subject, Verdict::bad, server->settings.key.error().message());
+      } else {
+        const auto& model = server->settings.model;
+        add(subject, Verdict::good,
+            server->settings.base_url + (model.empty() ? "" : ", model " + model) +
+                (server->settings.key->empty() ? ", without a key" : ""));
+      }
     }
   }
 

@@ -52,6 +52,7 @@ using ThreadId = Id<struct ThreadTag>;
 using RunId = Id<struct RunTag>;
 using EventId = Id<struct EventTag>;
 using LogId = Id<struct LogTag>;
+using WebhookId = Id<struct WebhookTag>;
 
 /// An event's place in its town's log: dense from 1. Zero stands before the first.
 struct Position {

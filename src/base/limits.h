@@ -34,6 +34,20 @@ inline constexpr std::size_t kFilterTerms = 256;
 /// A document's kind, id or mark, a queue, an item, a lease, a holder: UUIDs and names with a
 /// prefix.
 inline constexpr std::size_t kStoreName = 512;
+/// An outbox lane's name, and a row's key: together they are a document's id.
+inline constexpr std::size_t kOutboxName = 128;
+/// How often an outbox row may be tried: more would be for ever.
+inline constexpr int kOutboxAttempts = 1000;
+/// Rows of one lane that are being delivered at a time.
+inline constexpr std::size_t kOutboxInFlight = 256;
+/// A webhook's body: receivers commonly refuse more; a larger event is told without its payload.
+inline constexpr std::size_t kWebhookBody = 1 << 20;
+/// Subscriptions of one town: each event that they want is kept once for each of them.
+inline constexpr std::size_t kWebhooks = 64;
+/// Deliveries of one webhook that wait: what comes behind waits in the log, which has it anyway.
+inline constexpr std::size_t kWebhookBacklog = 5'000;
+/// Dead letters of one webhook at which it is disabled: nobody is there any more.
+inline constexpr std::size_t kWebhookDead = 1'000;
 /// Marks of one document: state, owner, mission, and some room.
 inline constexpr std::size_t kDocMarks = 32;
 /// Preconditions, and writes, in one commit: a mission of a few hundred items is planned in one.
@@ -114,6 +128,8 @@ inline constexpr std::size_t kModelRequest = 64 << 20;
 inline constexpr std::size_t kModelAnswer = 8 << 20;
 /// One message of a model's stream: most hold a word, some the whole answer.
 inline constexpr std::size_t kModelMessage = kModelAnswer + (1 << 20);
+/// How often one call of a model may be tried: with the pauses between, some minutes.
+inline constexpr int kProviderTries = 10;
 /// What a model's server says of an error, as far as it is told on.
 inline constexpr std::size_t kModelComplaint = 1 << 10;
 /// A text that a schema's pattern is held against: std::regex recurses for each character, and the

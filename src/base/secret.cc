@@ -33,7 +33,8 @@ Result<Secret> read_secret(std::string_view text, const std::string& where) {
 }  // namespace
 
 std::string Secret::hide_in(std::string text) const {
-  if (text_.empty()) return text;
+  constexpr std::size_t kWorthHiding = 8;
+  if (text_.size() < kWorthHiding) return text;
   constexpr std::string_view kHidden = "***";
   for (auto at = text.find(text_); at != std::string::npos; at = text.find(text_, at)) {
     text.replace(at, text_.size(), kHidden);

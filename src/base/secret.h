@@ -17,7 +17,8 @@ class Secret {
   /// For the header that it belongs in, and for nothing else.
   [[nodiscard]] const std::string& reveal() const { return text_; }
   [[nodiscard]] bool empty() const { return text_.empty(); }
-  /// `text` with "***" wherever the secret stood in it: for what somebody else wrote.
+  /// `text` with "***" wherever the secret stood in it: for what somebody else wrote. One of less
+  /// than eight bytes ("none", "ollama") keeps nobody out, and hiding it would spoil the text.
   [[nodiscard]] std::string hide_in(std::string text) const;
 
  private:

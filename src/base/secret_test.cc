@@ -68,8 +68,9 @@ TEST_F(SecretTest, ComesFromAVariable) {
 }
 
 TEST(Secret, IsHiddenInWhatOthersWrote) {
-  const Secret key("sk-1");
-  EXPECT_EQ(key.hide_in("sk-1 is wrong: sk-1sk-1"), "*** is wrong: ******");
+  const Secret key("sk-12345");
+  EXPECT_EQ(key.hide_in("sk-12345 is wrong: sk-12345sk-12345"), "*** is wrong: ******");
+  EXPECT_EQ(Secret("to").hide_in("too short to be told from words"), "too short to be told from words");
   EXPECT_EQ(Secret().hide_in("nothing"), "nothing");
 }
 

@@ -25,6 +25,13 @@ std::unique_ptr<Command> make_inbox();
 
 std::unique_ptr<Command> make_events();
 
+std::unique_ptr<Command> make_webhook_add();
+std::unique_ptr<Command> make_webhook_list();
+std::unique_ptr<Command> make_webhook_enable();
+std::unique_ptr<Command> make_webhook_remove();
+std::unique_ptr<Command> make_webhook_test();
+std::unique_ptr<Command> make_webhook_dead();
+
 std::unique_ptr<Command> make_stop();
 std::unique_ptr<Command> make_version();
 std::unique_ptr<Command> make_explain();

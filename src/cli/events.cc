@@ -44,6 +44,9 @@ std::string gist(std::string_view kind, const json::value& payload) {
       {"ToolCallReady", "arguments"},
       {"ToolCallDone", "result"},
       {"ToolCallRejected", "result"},
+      {"ToolCallSuspended", "suspension.message"},
+      {"ToolPermissionRequested", "suspension.message"},
+      {"ToolCallCancelled", "reason"},
       {"ErrorRecorded", "message"},
       {"Notice", "text"},
       {"RawLine", "line"},
@@ -57,7 +60,11 @@ std::string gist(std::string_view kind, const json::value& payload) {
       {"LogTruncated", "events"},
       {"PayloadsPruned", "events"},
       {"TownCreated", "name"},
-      {"AgentStopRequested", "reason"}};
+      {"AgentStopRequested", "reason"},
+      {"WebhookAdded", "webhook.origin"},
+      {"WebhookDisabled", "reason"},
+      {"WebhookRemoved", "webhook"},
+      {"WebhookEnabled", "webhook"}};
   const auto shown = kShown.find(kind);
   auto text = shown == kShown.end() ? std::string() : text_at(payload, shown->second);
   if (kind == "ToolCallReady") text = text_at(payload, "name") + " " + text;

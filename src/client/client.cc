@@ -248,6 +248,29 @@ Result<api::WaitReply> Client::wait_task(const std::string& task,
   return read<api::WaitReply>(wait("/v1/tasks/" + escape(task) + "/wait", timeout));
 }
 
+Result<std::vector<api::WebhookView>> Client::webhooks() {
+  return read<std::vector<api::WebhookView>>(get("/v1/webhooks", kTimeout));
+}
+Result<api::WebhookView> Client::add_webhook(const api::WebhookRequest& request) {
+  return read<api::WebhookView>(post("/v1/webhooks", write_json_of(request)));
+}
+Result<Webhook> Client::change_webhook(const std::string& webhook, const std::string& action) {
+  return read<Webhook>(post("/v1/webhooks/" + escape(webhook) + "/" + action, "{}"));
+}
+Result<api::WebhookTest> Client::test_webhook(const std::string& webhook) {
+  return read<api::WebhookTest>(post("/v1/webhooks/" + escape(webhook) + "/test", "{}"));
+}
+Result<api::DeadDeliveries> Client::dead_deliveries(const std::string& webhook,
+                                                    std::uint64_t after) {
+  return read<api::DeadDeliveries>(
+      get("/v1/webhooks/" + escape(webhook) + "/dead?after=" + std::to_string(after), kTimeout));
+}
+Result<api::DeadReply> Client::settle_dead(const std::string& webhook, const std::string& action,
+                                           std::vector<std::string> ids) {
+  return read<api::DeadReply>(post("/v1/webhooks/" + escape(webhook) + "/dead/" + action,
+                                   write_json_of(api::DeadRequest{std::move(ids)})));
+}
+
 Result<std::string> Client::output(const std::string& agent, const std::string& run,
                                    const std::string& stream) {
   auto target = "/v1/agents/" + escape(agent) + "/output?stream=" + escape(stream);

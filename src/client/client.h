@@ -61,6 +61,15 @@ class Client {
                                    std::optional<std::chrono::milliseconds> timeout);
   Result<std::string> output(const std::string& agent, const std::string& run,
                              const std::string& stream);
+  Result<std::vector<api::WebhookView>> webhooks();
+  Result<api::WebhookView> add_webhook(const api::WebhookRequest& request);
+  /// `action`: "enable" or "remove".
+  Result<Webhook> change_webhook(const std::string& webhook, const std::string& action);
+  Result<api::WebhookTest> test_webhook(const std::string& webhook);
+  Result<api::DeadDeliveries> dead_deliveries(const std::string& webhook, std::uint64_t after);
+  /// `action`: "retry" or "discard"; `ids`: empty for all.
+  Result<api::DeadReply> settle_dead(const std::string& webhook, const std::string& action,
+                                     std::vector<std::string> ids);
   /// Asks a running daemon to stop and returns when its process has ended, or has its keeper not
   /// start one again. unavailable: there is neither; timeout: it has not ended yet (a drain is
   /// waited for as long as it takes).

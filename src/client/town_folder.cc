@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <fstream>
+#include <sstream>
 
 #include "base/limits.h"
 #include "client/retention_settings.h"
@@ -24,6 +25,31 @@ Result<TownFolder> find_town(const fs::path& from) {
   return fail(Errc::not_found,
               "no town here or in any folder above " + from.string() + ": `reeve init` makes one");
 }
+
+namespace {
+
+/// Dates, which no setting is, become their text.
+json::value json_of(const toml::node& node) {
+  if (const auto* table = node.as_table()) {
+    json::object out;
+    for (const auto& [key, value] : *table) out[key.str()] = json_of(value);
+    return out;
+  }
+  if (const auto* array = node.as_array()) {
+    json::array out;
+    for (const auto& value : *array) out.push_back(json_of(value));
+    return out;
+  }
+  if (const auto text = node.value_exact<std::string>()) return json::value(*text);
+  if (const auto number = node.value_exact<std::int64_t>()) return json::value(*number);
+  if (const auto number = node.value_exact<double>()) return json::value(*number);
+  if (const auto flag = node.value_exact<bool>()) return json::value(*flag);
+  std::ostringstream text;
+  node.visit([&text](const auto& value) { text << value; });
+  return json::value(text.str());
+}
+
+}  // namespace
 
 Result<TownSettings> read_settings(const TownFolder& folder) {
   const auto path = folder.settings();
@@ -51,6 +77,11 @@ Result<TownSettings> read_settings(const TownFolder& folder) {
   }
   if (auto named = check_name(settings.name); !named)
     return fail(named.error().during(path.string() + ": name"));
+  if (const auto* providers = table.get("providers")) {
+    if (!providers->is_table())
+      return fail(Errc::invalid_argument, path.string() + ": providers: expected tables");
+    settings.providers = json_of(*providers).get_object();
+  }
   auto retention = read_retention(table);
   if (!retention) return fail(retention.error().during(path.string()));
   settings.retention = std::move(*retention);

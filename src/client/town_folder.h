@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "model/retention.h"
 
 /// A town's folder: what lies where below its root. docs/formats/town_folder.md.
@@ -35,6 +36,7 @@ struct TownSettings {
   std::string name;
   std::string default_cli = "claude";
   std::string durability = "disk";  ///< disk, os or memory
+  json::object providers;           ///< [providers.NAME], as it stands there: docs/providers.md
   RetentionPolicy retention;        ///< [retention]; create_town() does not write it
 };
 /// invalid_argument: not TOML, or a wrong type; the text names the line or the key. Unknown keys

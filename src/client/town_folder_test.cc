@@ -50,6 +50,32 @@ TEST_F(TownFolderTest, BrokenSettingsNameTheirPlace) {
             std::string::npos);
 }
 
+TEST_F(TownFolderTest, ProvidersAreHandedOnAsTheyStand) {
+  ASSERT_TRUE(create_town(TownFolder(root_), {.name = "oak"}));
+  EXPECT_TRUE(read_settings(TownFolder(root_))->providers.empty());
+  std::ofstream(TownFolder(root_).settings()) << R"(
+name = "oak"
+[providers.local]
+kind = "openai"
+tries = 3
+half = 0.5
+stream = false
+since = 2026-11-21
+headers = { X-Team = "a" }
+[providers.demo]
+kind = "scripted"
+turns = ["hello", [{ text = "a", pieces = 2 }, "b"]]
+)";
+  const auto settings = read_settings(TownFolder(root_));
+  ASSERT_TRUE(settings) << settings.error().message();
+  EXPECT_EQ(canonical_json(settings->providers),
+            R"({"demo":{"kind":"scripted","turns":["hello",[{"pieces":2,"text":"a"},"b"]]},)"
+            R"("local":{"half":5E-1,"headers":{"X-Team":"a"},"kind":"openai","since":"2026-11-21",)"
+            R"("stream":false,"tries":3}})");
+  std::ofstream(TownFolder(root_).settings()) << "name = \"oak\"\nproviders = 3\n";
+  EXPECT_EQ(read_settings(TownFolder(root_)).error().code(), Errc::invalid_argument);
+}
+
 TEST_F(TownFolderTest, ASuggestedNameIsAlwaysGood) {
   for (const char* name : {"my project", "...", "-x", "ÄÖ", "town"}) {
     EXPECT_TRUE(check_name(suggest_name(root_ / name))) << name;

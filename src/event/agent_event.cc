@@ -105,7 +105,7 @@ template <class T>
 bool set_aside(const json::object& in, json::object& more, std::string_view but = {}) {
   bool understood = true;
   for (const auto& item : in) {
-    bool known = item.key() == but;
+    bool known = !but.empty() && item.key() == but;
     boost::mp11::mp_for_each<json_detail::Members<T>>([&](auto member) {
       if (known || json_detail::without_underscore(member.name) != item.key()) return;
       known = true;

@@ -221,7 +221,9 @@ struct Projector {
     return out;
   }
   Out operator()(const StreamReset& e) const { return one("stream_reset", "reason", e.reason); }
-  Out operator()(const StepStarted& e) const { return one("step_start", "message_id", e.message_id); }
+  Out operator()(const StepStarted& e) const {
+    return one("step_start", "message_id", e.message_id);
+  }
   Out operator()(const StepEnded&) const { return tagged("step_end"); }
   Out operator()(const InferenceComplete& e) const {
     auto out = one("inference_complete", "model", e.model);

@@ -120,9 +120,8 @@ struct Projector {
     return Tagged{"ContextBuilt", {{"message_count", e.messages}}};
   }
   Out operator()(const ModelStarted& e) const {
-    return Tagged{
-        "ModelStarted",
-        {{"provider", e.provider}, {"model", e.model}, {"iteration", e.iteration}}};
+    return Tagged{"ModelStarted",
+                  {{"provider", e.provider}, {"model", e.model}, {"iteration", e.iteration}}};
   }
   Out operator()(const TextDelta& e) const { return Tagged{"TextDelta", {{"delta", e.delta}}}; }
   Out operator()(const ToolCallStarted& e) const {
@@ -163,9 +162,9 @@ struct Projector {
   Out operator()(const RunFinished& e) const {
     switch (e.ending) {
       case Ending::completed:
-        return Tagged{"RunCompleted",
-                      {{"finish_reason", finish_reason_of(e.code)},
-                       {"iterations", e.steps.value_or(0)}}};
+        return Tagged{
+            "RunCompleted",
+            {{"finish_reason", finish_reason_of(e.code)}, {"iterations", e.steps.value_or(0)}}};
       case Ending::cancelled: return Tagged{"RunCancelled", {}};
       case Ending::suspended: return std::nullopt;
       case Ending::stopped:
@@ -327,8 +326,8 @@ std::optional<json::object> project(const AgentEvent& event, const Context& cont
   if (!tagged) return std::nullopt;
   auto& members = tagged->members;
   if (const auto* told = foreign::kept(event, kProject)) foreign::overlay(members, *told);
-  const auto default_to = [&](const char* name, std::string value) {
-    if (!members.contains(name)) members[name] = std::move(value);
+  const auto default_to = [&](const char* name, const std::string& value) {
+    if (!members.contains(name)) members[name] = value;
   };
   default_to("run_id", context.run.str());
   if (tagged->name == "RunStarted") default_to("session_id", context.session.str());

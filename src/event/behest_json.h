@@ -4,8 +4,8 @@
 
 #include "event/agent_event.h"
 
-/// behest's JSON of events: of agents, {"TextDelta":{"run_id":...,"delta":...,"timestamp":...}}, and
-/// of what a model streams, {"type":"text_delta","delta":...}. docs/events.md has the names.
+/// behest's JSON of events: of agents, {"TextDelta":{"run_id":...,"delta":...,"timestamp":...}},
+/// and of what a model streams, {"type":"text_delta","delta":...}. docs/events.md has the names.
 namespace reeve::behest {
 
 /// What behest's events have and an AgentEvent may not: given where it is missing.
@@ -20,8 +20,8 @@ struct Context {
 /// written as 0, which behest asks for.
 std::optional<json::object> project(const AgentEvent& event, const Context& context);
 /// Reads an event of an agent; project() gives the same again, its run and time included. One of an
-/// unknown type is an UnknownEvent. invalid_argument: not an object of one member that is an object,
-/// a member that is missing or of a wrong type.
+/// unknown type is an UnknownEvent. invalid_argument: not an object of one member that is an
+/// object, a member that is missing or of a wrong type.
 Result<AgentEvent> read(const json::value& value);
 
 /// The event as one of a model's stream.

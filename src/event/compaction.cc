@@ -259,10 +259,10 @@ bool redact_compaction(json::array& patch) {
     if (value == nullptr) continue;
     // The summary itself is what is put there.
     if (inside && at.ends_with("/summary")) {
-      auto hash = sha256_hex(value->is_string() ? std::string(value->get_string())
-                                                : canonical_json(*value));
-      operation->erase("value");
-      (*operation)[kSummaryHash] = std::move(hash);
+      const auto hash = sha256_hex(value->is_string() ? std::string(value->get_string())
+                                                      : canonical_json(*value));
+      operation->stable_erase(operation->find("value"));
+      (*operation)[kSummaryHash] = hash;
       continue;
     }
     found = redact(*value, inside) || found;

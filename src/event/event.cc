@@ -13,6 +13,10 @@ constexpr std::array<std::string_view, 5> kFamilies{"agent", "thread", "run", "m
 constexpr std::size_t kScopeId = 128;
 constexpr std::string_view kCursorVersion = "c1";
 
+bool is_blank(std::string_view text) {
+  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
+
 /// An Event as people and programs outside see it; the payload is a value there.
 struct EventView {
   Position position;
@@ -115,13 +119,21 @@ Status check(const NewEvent& event) {
     return fail(Errc::invalid_argument,
                 "event " + (event.kind.empty() ? event.id.str() : event.kind) + ": " + why);
   };
-  if (event.kind.empty() || event.kind.size() > limits::kName)
+  if (is_blank(event.kind) || event.kind.size() > limits::kName)
     return refuse("its kind is blank or too long");
-  if (event.origin.empty() || event.origin.size() > limits::kName)
+  if (is_blank(event.origin) || event.origin.size() > limits::kName)
     return refuse("its origin is blank or too long");
+  for (const auto* join : {&event.correlation, &event.causation}) {
+    if (*join && (is_blank(**join) || (*join)->size() > limits::kStoreName)) {
+      return refuse(std::string(join == &event.correlation ? "its correlation" : "its causation") +
+                    " is blank or too long (leave it out where there is none)");
+    }
+  }
+  if (event.schema == 0) return refuse("its schema is 0; they count from 1");
   if (event.id.is_nil()) return refuse("it has no id");
   if (event.scopes.size() > limits::kEventScopes) return refuse("too many scopes");
   for (auto scope = event.scopes.begin(); scope != event.scopes.end(); ++scope) {
+    if (scope->is_town()) return refuse("the town's own scope is left out: every event has it");
     if (std::find(event.scopes.begin(), scope, *scope) != scope)
       return refuse("scope " + scope->str() + " stands twice");
   }

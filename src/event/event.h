@@ -106,8 +106,9 @@ inline constexpr std::string_view kPrunedPayload = R"({"pruned":true})";
 inline constexpr std::uint64_t kRowBytes = 64;
 std::uint64_t stored_bytes(const NewEvent& event);
 
-/// Refuses what no store may take: a blank kind or origin, too many or doubled scopes, a payload
-/// over its limit.
+/// Refuses what no store may take: a blank kind or origin, a blank correlation or causation where
+/// there is one, schema 0, no id, too many or doubled scopes or the town's own, a payload over its
+/// limit. That the payload is an object is the writer's affair: nobody parses it here.
 Status check(const NewEvent& event);
 
 /// An opaque text that a client hands back to go on from there.

@@ -18,7 +18,7 @@ Event sample() {
   return {Position{7}, std::move(draft)};
 }
 
-TEST(Event, WireFormIsFixed) {  // a change here is a change of format: docs/formats/events.md
+TEST(EventsWire, WireFormIsFixed) {  // a change here is a change of format: docs/formats/events.md
   const std::string text =
       R"({"position":7,"id":"0190a5b0-1c2d-7e3f-8a4b-5c6d7e8f9012","kind":"TaskAssigned","time":"2026-04-22T10:11:12.123Z",)"
       R"("scopes":["agent:a1","task:t1"],"origin":"town","fidelity":"domain","visibility":"public","schema":1,)"
@@ -30,20 +30,56 @@ TEST(Event, WireFormIsFixed) {  // a change here is a change of format: docs/for
   EXPECT_EQ(event_json(back), text);
 }
 
-TEST(Event, WhatNoStoreMayTakeIsRefused) {
-  EXPECT_TRUE(check(sample()));
-  auto event = sample();
-  event.kind = "";
-  EXPECT_EQ(check(event).error().code(), Errc::invalid_argument);
-  event = sample();
-  event.scopes.push_back(event.scopes.front());
-  EXPECT_EQ(check(event).error().code(), Errc::invalid_argument);
-  event = sample();
-  event.payload.resize(limits::kEventPayload + 1);
+/// Whether no store may take the sample with that change.
+template <class Change>
+bool refused(Change change) {
+  NewEvent event = sample();
+  change(event);
+  const auto checked = check(event);
+  return !checked && checked.error().is(Errc::invalid_argument);
+}
+
+TEST(EventsDraft, NeedsAKindAnOriginAnIdAndASchema) {
+  EXPECT_FALSE(refused([](NewEvent&) {}));
+  EXPECT_TRUE(refused([](NewEvent& e) { e.kind = ""; }));
+  EXPECT_TRUE(refused([](NewEvent& e) { e.kind = " \t"; }));
+  EXPECT_TRUE(refused([](NewEvent& e) { e.kind.assign(limits::kName + 1, 'K'); }));
+  EXPECT_TRUE(refused([](NewEvent& e) { e.origin = " "; }));
+  EXPECT_TRUE(refused([](NewEvent& e) { e.origin.assign(limits::kName + 1, 'o'); }));
+  EXPECT_TRUE(refused([](NewEvent& e) { e.id = {}; }));
+  EXPECT_TRUE(refused([](NewEvent& e) { e.schema = 0; }));
+}
+
+TEST(EventsDraft, RefusesBlankCorrelationAndCausation) {
+  EXPECT_FALSE(refused([](NewEvent& e) { e.correlation = e.causation = "x"; }));
+  for (const char* blank : {"", " ", "\t\n"}) {
+    EXPECT_TRUE(refused([&](NewEvent& e) { e.correlation = blank; }));
+    EXPECT_TRUE(refused([&](NewEvent& e) { e.causation = blank; }));
+  }
+  EXPECT_TRUE(refused([](NewEvent& e) { e.causation.emplace(limits::kStoreName + 1, 'c'); }));
+}
+
+// awaken refuses a draft without scopes and two scopes of one family. Here every event is about its
+// town, and a message is about two agents.
+TEST(EventsDraft, RejectsDuplicateScopes) {
+  EXPECT_FALSE(refused([](NewEvent& e) { e.scopes.clear(); }));
+  EXPECT_FALSE(refused([](NewEvent& e) { e.scopes.push_back(Scope::parse("agent:a2").value()); }));
+  EXPECT_TRUE(refused([](NewEvent& e) { e.scopes.push_back(e.scopes.front()); }));
+  EXPECT_TRUE(refused([](NewEvent& e) { e.scopes.push_back(Scope::town()); }));
+  EXPECT_TRUE(refused([](NewEvent& e) {
+    e.scopes.clear();
+    for (std::size_t i = 0; i <= limits::kEventScopes; ++i)
+      e.scopes.push_back(Scope::parse("agent:a" + std::to_string(i)).value());
+  }));
+}
+
+TEST(EventsDraft, RefusesAPayloadOverItsLimit) {
+  NewEvent event = sample();
+  event.payload = R"({"x":")" + std::string(limits::kEventPayload, 'x') + R"("})";
   EXPECT_EQ(check(event).error().code(), Errc::too_large);
 }
 
-TEST(Scope, IsOneOfSixFamilies) {
+TEST(EventsScope, IsOneOfSixFamilies) {
   EXPECT_TRUE(Scope::parse("town")->is_town());
   EXPECT_EQ(Scope::parse("run:r1")->family(), "run");
   EXPECT_EQ(Scope::parse("run:r1")->id(), "r1");
@@ -51,7 +87,7 @@ TEST(Scope, IsOneOfSixFamilies) {
     EXPECT_FALSE(Scope::parse(bad)) << bad;
 }
 
-TEST(Cursor, IsOpaqueTextThatComesBack) {
+TEST(EventsCursor, IsOpaqueTextThatComesBack) {
   const Cursor cursor{LogId::parse("0190a5b0-1c2d-7e3f-8a4b-5c6d7e8f9012").value(), Position{42}};
   EXPECT_EQ(Cursor::parse(cursor.str()).value(), cursor);
   for (const char* bad : {"", "42", "c1.x.3", "c2.0190a5b0-1c2d-7e3f-8a4b-5c6d7e8f9012.3",

@@ -10,11 +10,12 @@
 
 /// What the projections to other projects' JSON have in common.
 ///
-/// A text of theirs that was read comes back exactly: what an AgentEvent has no member for, and what
-/// its own projection would say differently, stands in `more` under the project's name.
+/// A text of theirs that was read comes back exactly: what an AgentEvent has no member for, and
+/// what its own projection would say differently, stands in `more` under the project's name.
 namespace reeve::foreign {
 
-/// The members of `told` that `own` has not, or has otherwise; of objects in both, their difference.
+/// The members of `told` that `own` has not, or has otherwise; of objects in both, their
+/// difference.
 json::object difference(const json::object& told, const json::object& own);
 /// Puts a difference back: what stands in it wins.
 void overlay(json::object& out, const json::object& over);

@@ -59,7 +59,7 @@ Status check(const RunContext& context) {
 
 bool is_about(const std::vector<Scope>& scopes, std::string_view family, const Uuid& id) {
   return std::ranges::any_of(scopes, [&](const Scope& scope) {
-    return scope.family() == family && Uuid::parse(scope.id()) == id;
+    return scope.family() == family && scope.id() == id.str();
   });
 }
 

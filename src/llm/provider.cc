@@ -11,7 +11,9 @@ Errc errc_of(Trouble trouble) {
     case Trouble::truncated_stream: return Errc::unavailable;
     case Trouble::context_too_long:
     case Trouble::answer_too_large: return Errc::too_large;
-    case Trouble::content_filter: return Errc::denied;
+    case Trouble::content_filter:
+    case Trouble::quota_exhausted: return Errc::denied;
+    case Trouble::misconfigured:
     case Trouble::bad_request: return Errc::invalid_argument;
     case Trouble::no_such_model: return Errc::not_found;
     case Trouble::timed_out: return Errc::timeout;
@@ -28,6 +30,8 @@ bool may_pass(Trouble trouble) {
     case Trouble::timed_out:
     case Trouble::truncated_stream: return true;
     case Trouble::authentication:
+    case Trouble::quota_exhausted:
+    case Trouble::misconfigured:
     case Trouble::context_too_long:
     case Trouble::content_filter:
     case Trouble::bad_request:

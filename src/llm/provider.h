@@ -52,21 +52,23 @@ struct ChatResponse {
 /// What went wrong, as far as it matters to who asked.
 enum class Trouble {
   authentication,    ///< no key, a wrong one, or one that may not use this model
+  quota_exhausted,   ///< nothing is left to spend: waiting does not help
   rate_limited,      ///< `retry_after` may say for how long
   context_too_long,  ///< the conversation does not fit: make it shorter
   content_filter,    ///< the provider does not answer to this
   overloaded,        ///< the provider's own trouble (5xx)
   bad_request,       ///< the request itself is wrong
   no_such_model,
+  misconfigured,     ///< the address, a certificate, a setting: somebody must change it
   unreachable,       ///< no connection, or it broke before the answer began
   timed_out,         ///< no answer, or nothing more of it, in the time given
   truncated_stream,  ///< the answer broke off: what has come of it is not an answer
   malformed,         ///< the answer is not in the provider's format
   answer_too_large,  ///< over a limit of base/limits.h
 };
-BOOST_DESCRIBE_ENUM(Trouble, authentication, rate_limited, context_too_long, content_filter,
-                    overloaded, bad_request, no_such_model, unreachable, timed_out,
-                    truncated_stream, malformed, answer_too_large)
+BOOST_DESCRIBE_ENUM(Trouble, authentication, quota_exhausted, rate_limited, context_too_long,
+                    content_filter, overloaded, bad_request, no_such_model, misconfigured,
+                    unreachable, timed_out, truncated_stream, malformed, answer_too_large)
 
 /// The code that each kind of trouble has for everybody else.
 Errc errc_of(Trouble trouble);

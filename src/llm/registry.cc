@@ -17,8 +17,9 @@ std::string list_of(const std::vector<std::string>& names) {
 
 Status Registry::add(std::shared_ptr<Provider> provider) {
   std::string name(provider->name());
-  if (!providers_.try_emplace(name, std::move(provider)).second)
+  if (providers_.contains(name))
     return fail(Errc::conflict, "there is a provider \"" + name + "\" already");
+  providers_.emplace(std::move(name), std::move(provider));
   return {};
 }
 

@@ -51,8 +51,8 @@ class Answer {
                 std::to_string(calls.size() + 1);
     }
     read_arguments(wanted.arguments, call);
+    tell_apart(calls, call);
     calls.push_back(std::move(call));
-    part_equal_ids(calls);
     const auto& made = calls.back();
     tell(ToolCallStarted{made.id, made.name});
     tell(ToolCallDelta{made.id, wanted.arguments});

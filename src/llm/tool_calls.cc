@@ -1,7 +1,6 @@
 #include "llm/tool_calls.h"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "base/limits.h"
@@ -24,15 +23,20 @@ void read_arguments(std::string_view text, ToolCall& call) {
     call.arguments = json::object();
     return;
   }
+  // A problem that it has already is the worse one.
+  const auto before = std::move(call.problem);
   auto read = parse_json(text);
   if (read && read->is_object()) {
     call.arguments = std::move(*read);
+    call.problem = before;
     return;
   }
   const auto written = to_utf8(text);
   call.arguments = json::value(written);
+  call.problem = before;
+  if (!before.empty()) return;
   call.problem = "its arguments must be a JSON object, but ";
-  call.problem += read ? "they are another kind of JSON" : read.error().message();
+  call.problem += read ? "they are another kind of JSON" : to_utf8(read.error().message());
   call.problem += ". They were: ";
   call.problem += head_of(written, kQuoted);
   if (written.size() > kQuoted) {
@@ -40,16 +44,16 @@ void read_arguments(std::string_view text, ToolCall& call) {
   }
 }
 
-void part_equal_ids(std::vector<ToolCall>& calls) {
-  std::set<std::string, std::less<>> taken;
-  for (auto& call : calls) {
-    if (taken.insert(call.id).second) continue;
-    const auto twice = call.id;
-    for (int n = 2; !taken.insert(call.id).second; ++n) call.id = twice + "-" + std::to_string(n);
-    if (!call.problem.empty()) continue;
-    call.problem = "another call of the same message has the same id (" + twice +
-                   "). Call it again if it is wanted.";
-  }
+void tell_apart(std::span<const ToolCall> earlier, ToolCall& call) {
+  const auto taken = [&] {
+    return std::ranges::find(earlier, call.id, &ToolCall::id) != earlier.end();
+  };
+  if (!taken()) return;
+  const auto twice = call.id;
+  for (int n = 2; taken(); ++n) call.id = twice + "-" + std::to_string(n);
+  if (!call.problem.empty()) return;
+  call.problem = "another call of the same message has the same id (" + twice +
+                 "). Call it again if it is wanted.";
 }
 
 std::string arguments_text(const ToolCall& call) {

@@ -1,8 +1,8 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "model/chat.h"
 
@@ -12,9 +12,9 @@ namespace reeve::llm {
 /// not a JSON object becomes the call's `problem`, for the model.
 void read_arguments(std::string_view text, ToolCall& call);
 
-/// Gives a second call of the same id another one, and a `problem`: which of them the model meant
-/// to be run nobody knows, and each needs a result of its own.
-void part_equal_ids(std::vector<ToolCall>& calls);
+/// Where an earlier call of the message has its id, gives `call` another one, and a `problem`:
+/// which of them the model meant to be run nobody knows, and each needs a result of its own.
+void tell_apart(std::span<const ToolCall> earlier, ToolCall& call);
 
 /// The arguments as text for a model that is reminded of its call: always a JSON object, since
 /// servers refuse anything else.

@@ -16,6 +16,12 @@ REEVE_JSON_COMPILE(api::TownView);
 REEVE_JSON_COMPILE(api::InboxView);
 REEVE_JSON_COMPILE(api::TaskView);
 REEVE_JSON_COMPILE(api::TaskPage);
+REEVE_JSON_COMPILE(api::WebhookRequest);
+REEVE_JSON_COMPILE(api::WebhookView);
+REEVE_JSON_COMPILE(api::WebhookTest);
+REEVE_JSON_COMPILE(api::DeadDeliveries);
+REEVE_JSON_COMPILE(api::DeadRequest);
+REEVE_JSON_COMPILE(api::DeadReply);
 REEVE_JSON_COMPILE(api::WaitReply);
 
 }  // namespace reeve

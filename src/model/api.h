@@ -13,6 +13,7 @@
 #include "model/message.h"
 #include "model/run.h"
 #include "model/task.h"
+#include "model/webhook.h"
 
 /// Requests and replies, as commands, doors and library callers share them. docs/api.md has the
 /// routes that they go by.
@@ -131,6 +132,59 @@ struct TaskPage {
 };
 BOOST_DESCRIBE_STRUCT(TaskPage, (), (tasks, next))
 
+struct WebhookRequest {
+  std::string url;
+  std::string secret;               ///< "whsec_..."; empty: one is made
+  std::vector<std::string> kinds;   ///< empty: all
+  std::vector<std::string> scopes;  ///< "agent:ada", ...; empty: all
+  bool allow_http = false;          ///< in clear, also to other machines
+  std::string after;                ///< a cursor: it is told of what comes behind; empty: from now
+};
+BOOST_DESCRIBE_STRUCT(WebhookRequest, (), (url, secret, kinds, scopes, allow_http, after))
+
+struct WebhookView {
+  Webhook webhook;
+  std::string url;
+  std::optional<std::string> secret;  ///< shown once: in the answer to its adding
+  std::int64_t behind = 0;            ///< positions of the log that were not looked at for it yet
+  std::int64_t waiting = 0;           ///< deliveries that wait, or are under way
+  std::int64_t delivered = 0;         ///< within the last day
+  std::int64_t dead = 0;
+};
+BOOST_DESCRIBE_STRUCT(WebhookView, (), (webhook, url, secret, behind, waiting, delivered, dead))
+
+/// What became of one attempt to reach it.
+struct WebhookTest {
+  std::int64_t status = 0;  ///< of its answer; 0: there was none
+  std::string error;
+  Duration took_ms{};
+};
+BOOST_DESCRIBE_STRUCT(WebhookTest, (), (status, error, took_ms))
+
+struct DeadDelivery {
+  std::string id;  ///< the event's, and the delivery's `webhook-id`
+  std::int64_t attempts = 0;
+  std::string error;
+  Time since{};
+};
+BOOST_DESCRIBE_STRUCT(DeadDelivery, (), (id, attempts, error, since))
+
+struct DeadDeliveries {
+  std::vector<DeadDelivery> dead;
+  std::optional<std::uint64_t> next;  ///< `after` of the next page; absent on the last
+};
+BOOST_DESCRIBE_STRUCT(DeadDeliveries, (), (dead, next))
+
+struct DeadRequest {
+  std::vector<std::string> ids;  ///< empty: all
+};
+BOOST_DESCRIBE_STRUCT(DeadRequest, (), (ids))
+
+struct DeadReply {
+  std::int64_t number = 0;  ///< of dead letters that it was done with
+};
+BOOST_DESCRIBE_STRUCT(DeadReply, (), (number))
+
 struct WaitReply {
   std::string state;  ///< the agent's or task's
   std::optional<std::string> result;
@@ -152,5 +206,11 @@ REEVE_JSON_DECLARE(api::TownView);
 REEVE_JSON_DECLARE(api::InboxView);
 REEVE_JSON_DECLARE(api::TaskView);
 REEVE_JSON_DECLARE(api::TaskPage);
+REEVE_JSON_DECLARE(api::WebhookRequest);
+REEVE_JSON_DECLARE(api::WebhookView);
+REEVE_JSON_DECLARE(api::WebhookTest);
+REEVE_JSON_DECLARE(api::DeadDeliveries);
+REEVE_JSON_DECLARE(api::DeadRequest);
+REEVE_JSON_DECLARE(api::DeadReply);
 REEVE_JSON_DECLARE(api::WaitReply);
 }  // namespace reeve

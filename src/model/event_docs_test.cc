@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "event/awaken_json.h"
+#include "event/behest_json.h"
 #include "event/normaliser.h"
 #include "model/fact.h"
 
@@ -85,7 +87,7 @@ TEST(EventDocs, EachAgentEventHasItsRowWithItsMembers) {
     const auto type = "`" + std::string(type_name(event)) + "`";
     ASSERT_TRUE(told.contains(type)) << type;
     const auto& row = told[type];
-    const auto normal = classify(event);
+    const auto normal = classify_watched(event);
     EXPECT_EQ(row[0], "`" + std::string(normal.kind) + "`");
     EXPECT_EQ(row[3], enum_name(normal.fidelity)) << type;
     // Optional members are left out of the JSON of an empty one, so they are not checked here.
@@ -103,15 +105,36 @@ TEST(EventDocs, EachAgentEventHasItsRowWithItsMembers) {
 }
 
 TEST(EventDocs, EachAgentEventHasItsNamesElsewhere) {
-  std::set<std::string> told;
+  std::map<std::string, Row> told;
   std::set<std::string> elsewhere;
   for (const auto& row : rows_of("events.md")) {
-    told.insert(row.at(0));
-    elsewhere.merge(names_in(row.at(1)));
+    if (row.size() != 7) continue;
+    told[row[0]] = row;
+    elsewhere.merge(names_in(row[3]));
   }
+  // A type's own name over there, or none at all.
+  const auto expect_told = [](const std::string& cell, std::string_view name) {
+    if (name.empty()) {
+      EXPECT_EQ(cell, "");
+    } else {
+      EXPECT_TRUE(names_in(cell).contains(std::string(name))) << cell << " without " << name;
+    }
+  };
   for_each_type<AgentEvent>([&]<class T>(std::type_identity<T>) {
-    EXPECT_TRUE(told.contains("`" + std::string(type_name(AgentEvent(T{}))) + "`"))
-        << type_name(AgentEvent(T{}));
+    const AgentEvent event = T{};
+    const auto type = "`" + std::string(type_name(event)) + "`";
+    SCOPED_TRACE(type);
+    ASSERT_TRUE(told.contains(type));
+    const auto& row = told[type];
+    const auto normal = classify(event);
+    EXPECT_EQ(row[1], "`" + std::string(normal.kind) + "`");
+    EXPECT_EQ(row[2], enum_name(normal.fidelity));
+    const auto flat = awaken::project(event, {});
+    expect_told(row[3], flat ? flat->at("event_type").as_string().c_str() : "");
+    const auto tagged = behest::project(event, {});
+    expect_told(row[4], tagged ? std::string_view(tagged->begin()->key()) : std::string_view());
+    const auto chat = behest::project_chat(event);
+    expect_told(row[5], chat ? chat->at("type").as_string().c_str() : "");
   });
   for (const char* variant : {"run_start",
                               "run_finish",

@@ -49,6 +49,11 @@ REEVE_NAME(RunSilent);
 REEVE_NAME(RunCompleted);
 REEVE_NAME(RunFailed);
 REEVE_NAME(RunCancelled);
+REEVE_NAME(WebhookAdded);
+REEVE_NAME(WebhookEnabled);
+REEVE_NAME(WebhookDisabled);
+REEVE_NAME(WebhookRemoved);
+REEVE_NAME(WebhookSkipped);
 #undef REEVE_NAME
 
 template <class T>
@@ -162,7 +167,12 @@ Concerned concerned(const Fact& fact) {
       },
       [&](const fact::RunCompleted& f) { end(f); },
       [&](const fact::RunFailed& f) { end(f); },
-      [&](const fact::RunCancelled& f) { end(f); }},
+      [&](const fact::RunCancelled& f) { end(f); },
+      [&](const fact::WebhookAdded& f) { out.webhooks = {f.webhook.id}; },
+      [&]<class T>(const T& f)
+        requires(std::same_as<T, fact::WebhookEnabled> || std::same_as<T, fact::WebhookDisabled> ||
+                 std::same_as<T, fact::WebhookRemoved> || std::same_as<T, fact::WebhookSkipped>)
+      { out.webhooks = {f.webhook}; }},
       fact);
   return out;
 }
@@ -388,6 +398,31 @@ void apply(std::optional<Thread>& thread, const Fact& fact, Time at) {
                             thread->session.reset();
                         },
                         [&](const fact::RunCancelled& f) { ended(f); }, [](const auto&) {}},
+             fact);
+}
+
+void apply(std::optional<Webhook>& webhook, const Fact& fact, Time at) {
+  if (const auto* added = std::get_if<fact::WebhookAdded>(&fact)) {
+    if (!webhook) webhook = added->webhook;
+    return;
+  }
+  if (!webhook || webhook->state == WebhookState::removed) return;
+  const auto become = [&](const WebhookId& id, WebhookState state, const std::string& reason) {
+    if (id != webhook->id) return;
+    webhook->state = state;
+    webhook->reason = reason;
+    webhook->updated_at = at;
+  };
+  std::visit(Overloaded{[&](const fact::WebhookEnabled& f) {
+                          become(f.webhook, WebhookState::active, "");
+                        },
+                        [&](const fact::WebhookDisabled& f) {
+                          become(f.webhook, WebhookState::disabled, f.reason);
+                        },
+                        [&](const fact::WebhookRemoved& f) {
+                          become(f.webhook, WebhookState::removed, "");
+                        },
+                        [](const auto&) {}},
              fact);
 }
 

@@ -14,6 +14,7 @@
 #include "model/message.h"
 #include "model/run.h"
 #include "model/task.h"
+#include "model/webhook.h"
 
 /// What happens to a town's documents: the closed set of facts that change them, and `apply`, which
 /// says how.
@@ -223,6 +224,36 @@ struct RunSilent {
 };
 BOOST_DESCRIBE_STRUCT(RunSilent, (), (run, agent, silent_ms))
 
+struct WebhookAdded {
+  Webhook webhook;
+};
+BOOST_DESCRIBE_STRUCT(WebhookAdded, (), (webhook))
+
+struct WebhookEnabled {
+  WebhookId webhook;
+};
+BOOST_DESCRIBE_STRUCT(WebhookEnabled, (), (webhook))
+
+/// It is told of nothing more, until it is enabled again: then of all that happened meanwhile.
+struct WebhookDisabled {
+  WebhookId webhook;
+  std::string reason;
+};
+BOOST_DESCRIBE_STRUCT(WebhookDisabled, (), (webhook, reason))
+
+struct WebhookRemoved {
+  WebhookId webhook;
+};
+BOOST_DESCRIBE_STRUCT(WebhookRemoved, (), (webhook))
+
+/// It was so far behind that retention removed what it would have been told next.
+struct WebhookSkipped {
+  WebhookId webhook;
+  Position from;  ///< the first event that it is not told of
+  Position to;    ///< the last
+};
+BOOST_DESCRIBE_STRUCT(WebhookSkipped, (), (webhook, from, to))
+
 /// What the three terminal facts share. A run has exactly one of them (G7).
 struct RunEnd {
   RunId run;
@@ -261,7 +292,8 @@ using Fact =
                  fact::MessagesReturned, fact::MessagesHandled, fact::MessageDeadLettered,
                  fact::ThreadStarted, fact::SessionStarted, fact::MessagesAppended,
                  fact::RunStarted, fact::RunStopRequested, fact::RunSilent, fact::RunCompleted,
-                 fact::RunFailed, fact::RunCancelled>;
+                 fact::RunFailed, fact::RunCancelled, fact::WebhookAdded, fact::WebhookEnabled,
+                 fact::WebhookDisabled, fact::WebhookRemoved, fact::WebhookSkipped>;
 
 /// The documents that a fact concerns: exactly those that apply() may change.
 struct Concerned {
@@ -271,6 +303,7 @@ struct Concerned {
   std::vector<RunId> runs;
   std::vector<ThreadId> threads;
   std::vector<ThreadMessageId> thread_messages;
+  std::vector<WebhookId> webhooks;
 };
 Concerned concerned(const Fact& fact);
 
@@ -281,6 +314,7 @@ void apply(std::optional<Task>& task, const Fact& fact, Time at);
 void apply(std::optional<Message>& message, const Fact& fact, Time at);
 void apply(std::optional<Run>& run, const Fact& fact, Time at);
 void apply(std::optional<Thread>& thread, const Fact& fact, Time at);
+void apply(std::optional<Webhook>& webhook, const Fact& fact, Time at);
 void apply(std::optional<ThreadMessage>& message, ThreadMessageId id, const Fact& fact, Time at);
 
 /// "AgentSpawned": the event's kind.

@@ -74,6 +74,27 @@ TEST(Fact, AnAgentsLifeIsTheFoldOfItsFacts) {
   EXPECT_EQ(agent->state, AgentState::stopped);
 }
 
+TEST(Fact, AWebhooksLifeEndsWithItsRemoval) {
+  std::optional<Webhook> webhook;
+  Webhook made;
+  made.id = WebhookId(Uuid{{1}});
+  made.origin = "https://example.org";
+  apply(webhook, fact::WebhookAdded{made}, from_ms(1));
+  EXPECT_EQ(webhook->state, WebhookState::active);
+  apply(webhook, fact::WebhookDisabled{WebhookId(Uuid{{2}}), "another"}, from_ms(2));
+  EXPECT_EQ(webhook->state, WebhookState::active);
+  apply(webhook, fact::WebhookDisabled{made.id, "gone"}, from_ms(2));
+  EXPECT_EQ(webhook->state, WebhookState::disabled);
+  EXPECT_EQ(webhook->reason, "gone");
+  apply(webhook, fact::WebhookEnabled{made.id}, from_ms(3));
+  EXPECT_EQ(webhook->state, WebhookState::active);
+  EXPECT_EQ(webhook->reason, "");
+  apply(webhook, fact::WebhookRemoved{made.id}, from_ms(4));
+  apply(webhook, fact::WebhookEnabled{made.id}, from_ms(5));
+  EXPECT_EQ(webhook->state, WebhookState::removed);
+  EXPECT_EQ(webhook->updated_at, from_ms(4));
+}
+
 TEST(Fact, ConcernsWhatItNames) {
   Message message;
   message.id = MessageId(Uuid{{9}});

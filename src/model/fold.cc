@@ -10,7 +10,7 @@ namespace {
 
 template <class... D>
 struct Types {};
-using Folded = Types<Agent, Task, Message, Run, Thread, ThreadMessage>;
+using Folded = Types<Agent, Task, Message, Run, Thread, ThreadMessage, Webhook>;
 
 template <class Visit, class... D>
 void for_each_type(Types<D...>, Visit visit) {
@@ -32,6 +32,8 @@ std::vector<DocId<D>> ids_of(const Fact& fact) {
     return std::move(about.runs);
   } else if constexpr (std::same_as<D, Thread>) {
     return std::move(about.threads);
+  } else if constexpr (std::same_as<D, Webhook>) {
+    return std::move(about.webhooks);
   } else {
     static_assert(std::same_as<D, ThreadMessage>);
     return std::move(about.thread_messages);

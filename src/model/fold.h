@@ -30,6 +30,8 @@ template <>
 inline constexpr const char* kDocKind<Thread> = "thread";
 template <>
 inline constexpr const char* kDocKind<ThreadMessage> = "thread_message";
+template <>
+inline constexpr const char* kDocKind<Webhook> = "webhook";
 
 /// A document of a store by its name.
 struct DocName {
@@ -109,8 +111,8 @@ class Fold {
   void fold(const Fact& fact, Time at);
 
   Position position_;
-  TablesOf<Agent, Task, Message, Run, Thread, ThreadMessage> docs_;
-  ChangesOf<Agent, Task, Message, Run, Thread, ThreadMessage> changed_;
+  TablesOf<Agent, Task, Message, Run, Thread, ThreadMessage, Webhook> docs_;
+  ChangesOf<Agent, Task, Message, Run, Thread, ThreadMessage, Webhook> changed_;
   std::map<DocName, std::string> strangers_;  // of kinds that a newer program made
 };
 

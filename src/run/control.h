@@ -12,13 +12,14 @@
 namespace reeve::run {
 
 /// What a caller holds of a call that is under way: ends it, limits it, and carries data of the
-/// caller's own along with it. Copies share one state. Every function may be called from any thread,
-/// before the call, while it runs and after it.
+/// caller's own along with it. Copies share one state. Every function may be called from any
+/// thread, before the call, while it runs and after it.
 class Control {
  public:
   Control();
 
-  /// Ends what it controls, for good. A run that has not begun never begins. The first reason stays.
+  /// Ends what it controls, for good. A run that has not begun never begins. The first reason
+  /// stays.
   void cancel(std::string reason = "cancelled");
   [[nodiscard]] bool is_cancelled() const;
   /// Empty: not cancelled.
@@ -43,6 +44,9 @@ class Control {
   [[nodiscard]] std::shared_ptr<T> data() const {
     return std::static_pointer_cast<T>(get(typeid(T)));
   }
+  /// The same for who knows the type only by its index.
+  void set(std::type_index type, std::shared_ptr<void> object);
+  [[nodiscard]] std::shared_ptr<void> get(std::type_index type) const;
   /// From now on `other`'s data, as they are at any moment, are seen through this one.
   void share_data_of(const Control& other);
 
@@ -64,9 +68,6 @@ class Control {
 
  private:
   struct State;
-  void set(std::type_index type, std::shared_ptr<void> object);
-  [[nodiscard]] std::shared_ptr<void> get(std::type_index type) const;
-
   std::shared_ptr<State> state_;
 };
 

@@ -44,4 +44,10 @@ std::vector<std::string> DocOf<reeve::ThreadMessage>::marks(const reeve::ThreadM
   return {thread_mark(message.thread), run_mark(message.run)};
 }
 
+std::vector<std::string> DocOf<reeve::Webhook>::marks(const reeve::Webhook& webhook) {
+  std::vector<std::string> marks{state_mark(enum_name(webhook.state))};
+  if (webhook.state != WebhookState::removed) marks.emplace_back(kOpen);
+  return marks;
+}
+
 }  // namespace reeve::run

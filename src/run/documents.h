@@ -30,10 +30,11 @@ REEVE_DOC(reeve::Message, MessageId);
 REEVE_DOC(reeve::Run, RunId);
 REEVE_DOC(reeve::Thread, ThreadId);
 REEVE_DOC(reeve::ThreadMessage, ThreadMessageId);
+REEVE_DOC(reeve::Webhook, WebhookId);
 #undef REEVE_DOC
 
 /// A document's words to be listed by.
-inline constexpr std::string_view kOpen = "open";  ///< agents, tasks and runs that are not over
+inline constexpr std::string_view kOpen = "open";  ///< agents, tasks, runs and webhooks that are not over
 std::string agent_mark(const AgentId& agent);
 std::string thread_mark(const ThreadId& thread);
 std::string run_mark(const RunId& run);

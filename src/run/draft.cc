@@ -53,6 +53,11 @@ Draft::Holding<reeve::ThreadMessage>& Draft::holding<reeve::ThreadMessage>() {
   return thread_messages_;
 }
 
+template <>
+Draft::Holding<reeve::Webhook>& Draft::holding<reeve::Webhook>() {
+  return webhooks_;
+}
+
 template <class D>
 void Draft::adopt(std::uint64_t version, std::optional<D> document, typename DocOf<D>::Key id) {
   holding<D>()[id] = Held<D>{version, {}, std::move(document), true};
@@ -73,6 +78,7 @@ template Async<Result<Draft::Held<reeve::Task>*>> Draft::hold<reeve::Task>(TaskI
 template Async<Result<Draft::Held<reeve::Message>*>> Draft::hold<reeve::Message>(MessageId);
 template Async<Result<Draft::Held<reeve::Run>*>> Draft::hold<reeve::Run>(RunId);
 template Async<Result<Draft::Held<reeve::Thread>*>> Draft::hold<reeve::Thread>(ThreadId);
+template Async<Result<Draft::Held<reeve::Webhook>*>> Draft::hold<reeve::Webhook>(WebhookId);
 
 template <class D>
 std::vector<typename DocOf<D>::Key> Draft::fold_held(std::vector<typename DocOf<D>::Key> ids,
@@ -114,6 +120,7 @@ Async<Status> Draft::fold_only(const Fact& fact, Time at) {
   auto messages = fold_held<reeve::Message>(std::move(about.messages), fact, at);
   auto runs = fold_held<reeve::Run>(std::move(about.runs), fact, at);
   auto threads = fold_held<reeve::Thread>(std::move(about.threads), fact, at);
+  auto webhooks = fold_held<reeve::Webhook>(std::move(about.webhooks), fact, at);
   Status done;
   if (done && !agents.empty()) done = co_await fold<reeve::Agent>(std::move(agents), fact, at);
   if (done && !tasks.empty()) done = co_await fold<reeve::Task>(std::move(tasks), fact, at);
@@ -121,6 +128,8 @@ Async<Status> Draft::fold_only(const Fact& fact, Time at) {
     done = co_await fold<reeve::Message>(std::move(messages), fact, at);
   if (done && !runs.empty()) done = co_await fold<reeve::Run>(std::move(runs), fact, at);
   if (done && !threads.empty()) done = co_await fold<reeve::Thread>(std::move(threads), fact, at);
+  if (done && !webhooks.empty())
+    done = co_await fold<reeve::Webhook>(std::move(webhooks), fact, at);
   if (!done) co_return done;
   // Written once: nobody has them yet, and who says otherwise is told so at commit().
   for (const auto& id : about.thread_messages) {
@@ -160,6 +169,7 @@ Async<Result<store::Committed>> Draft::commit() {
   put_all<reeve::Run>();
   put_all<reeve::Thread>();
   put_all<reeve::ThreadMessage>();
+  put_all<reeve::Webhook>();
   co_return co_await store_.commit(std::move(commit_));
 }
 

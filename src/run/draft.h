@@ -111,6 +111,7 @@ class Draft {
   Holding<reeve::Run> runs_;
   Holding<reeve::Thread> threads_;
   Holding<reeve::ThreadMessage> thread_messages_;
+  Holding<reeve::Webhook> webhooks_;
 };
 
 /// How often a change that lost a race is drafted anew: each round somebody else got on, so this

@@ -336,7 +336,7 @@ TEST_P(StoreContract, AnEventComesBackAsItWas) {
   full.visibility = Visibility::sensitive;
   full.schema = 7;
   full.correlation = "c";
-  full.causation = "";
+  full.causation = "the command";
   auto plain = event("Plain");
   plain.fidelity = Fidelity::observed;
   ASSERT_TRUE(commit(events({full, plain})));

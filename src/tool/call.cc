@@ -14,7 +14,8 @@
 namespace reeve::tool {
 namespace {
 
-ToolCallDone failed(std::string id, std::string name, std::string_view code, std::string text) {
+ToolCallDone failed(std::string id, std::string name, std::string_view code,
+                    std::string_view text) {
   ToolCallDone done;
   done.id = std::move(id);
   done.name = std::move(name);
@@ -78,8 +79,12 @@ std::string in_words(Duration time) {
 
 }  // namespace
 
-Output Output::text(std::string text) { return {ToolOutcome::succeeded, json::value(text), {}}; }
-Output Output::failed(std::string text) { return {ToolOutcome::failed, json::value(text), {}}; }
+Output Output::text(std::string_view text) {
+  return {ToolOutcome::succeeded, json::value(text), {}};
+}
+Output Output::failed(std::string_view text) {
+  return {ToolOutcome::failed, json::value(text), {}};
+}
 
 std::variant<Admitted, ToolCallDone> admit(const Registry& tools, const ToolCall& call) {
   if (!call.problem.empty())

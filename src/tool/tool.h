@@ -38,8 +38,8 @@ struct Output {
   json::value content;    ///< a text, or something structured
   json::object metadata;  ///< not for the model
 
-  static Output text(std::string text);
-  static Output failed(std::string text);
+  static Output text(std::string_view text);
+  static Output failed(std::string_view text);
 };
 
 /// Something that a model can have done.

@@ -83,6 +83,35 @@ Async<Result<reeve::Task>> find_task(store::Store& store, std::string reference)
   co_return fail(Errc::not_found, "no task " + reference + " (reeve task list shows them)");
 }
 
+Async<Result<Webhook>> find_webhook(store::Store& store, std::string reference) {
+  auto webhooks = co_await run::load_all<Webhook>(store, std::string(run::kOpen));
+  if (!webhooks) co_return fail(webhooks.error());
+  const auto id = WebhookId::parse(reference);
+  std::erase_if(*webhooks, [&](const Webhook& webhook) {
+    if (id) return webhook.id != *id;
+    return !may_be_short_id(reference) || !webhook.id.str().starts_with(reference);
+  });
+  if (webhooks->empty()) {
+    co_return fail(Errc::not_found, "no webhook " + reference.substr(0, limits::kName) +
+                                        " (reeve webhook list shows them)");
+  }
+  co_return one_of(std::move(*webhooks), reference, "webhook");
+}
+
+Async<Result<Scope>> find_scope(store::Store& store, std::string text) {
+  if (text.starts_with("agent:")) {
+    auto agent = co_await find_agent(store, text.substr(6));
+    if (!agent) co_return fail(agent.error());
+    co_return Scope::of(agent->id);
+  }
+  if (text.starts_with("task:")) {
+    auto task = co_await find_task(store, text.substr(5));
+    if (!task) co_return fail(task.error());
+    co_return Scope::of(task->id);
+  }
+  co_return Scope::parse(text);
+}
+
 Async<std::string> display_name(store::Store& store, std::string from) {
   const auto id = AgentId::parse(from);
   if (!id) co_return from;

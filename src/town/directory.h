@@ -23,6 +23,12 @@ Async<Result<Agent>> find_agent(store::Store& store, std::string reference);
 /// Finds a task by id or by its first digits (four or more), among the newest thousand.
 Async<Result<reeve::Task>> find_task(store::Store& store, std::string reference);
 
+/// A webhook by its id or its first digits. not_found: none, or it has been removed.
+Async<Result<Webhook>> find_webhook(store::Store& store, std::string reference);
+/// A scope as people name it: "agent:ada" and "task:3fa2" too. Errors: find_agent(), find_task(),
+/// Scope::parse().
+Async<Result<Scope>> find_scope(store::Store& store, std::string text);
+
 /// All agents in order of their spawning.
 Async<Result<std::vector<Agent>>> all_agents(store::Store& store);
 

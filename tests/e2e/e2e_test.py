@@ -6,10 +6,14 @@ Nothing here sleeps to let something happen: agents wait at a gate (a FIFO) that
 commands return when what they were asked for is so.
 """
 
+import base64
+import hmac
 import http.client
+import http.server
 import json
 import os
 import pathlib
+import queue
 import select
 import shutil
 import signal
@@ -18,6 +22,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -130,6 +135,13 @@ class Town(unittest.TestCase):
             if event.get("kind") == kind:
                 return event
         self.fail(f"no {kind}")
+
+    def eventually(self, seen):
+        """Asks until it is so, where nobody tells."""
+        deadline = time.monotonic() + PATIENCE
+        while not seen():
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.01)
 
     def at_the_gate(self, agent="ada", *spawn_options):
         """An agent whose round has begun and waits."""
@@ -361,9 +373,9 @@ class Daemon(Town):
         self.make_town()
         task = self.at_the_gate()
         self.reeve("stop")
+        self.opened.close()  # before there is another round, which would take this for its gate
         kinds = self.kinds()
         self.assertIn("RunCancelled", kinds[:kinds.index("DaemonStopped")])
-        self.opened.close()
         # The next daemon begins the task again.
         self.opened = open(self.gate, "w", encoding="utf-8")
         self.open_gate()
@@ -478,18 +490,24 @@ class Daemon(Town):
                 break
         self.assertEqual(seen, list(range(seen[0], seen[0] + len(seen))))
 
+    @staticmethod
+    def waits_for_an_answer(pid):
+        """It has a connection, and sleeps."""
+        try:
+            links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+            state = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0]
+        except FileNotFoundError:  # a descriptor that was closed just now
+            return False
+        return state == "S" and any(link.startswith("socket:") for link in links)
+
     def test_whoever_waits_or_follows_ends_with_the_town_and_starts_it_not_again(self):
         self.make_town()
         task = self.at_the_gate()
-        connections = len(os.listdir(f"/proc/{self.pid()}/fd"))
         following = self.begin("events", "--all", "--follow")
         waiting = [self.begin("wait", "ada"), self.begin("wait", "--task", task)]
         self.until(following.stdout, "RunStarted")
-        deadline = time.monotonic() + PATIENCE
-        pid = self.pid()
-        while len(os.listdir(f"/proc/{pid}/fd")) < connections + 3:
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.01)
+        for process in waiting:
+            self.eventually(lambda pid=process.pid: self.waits_for_an_answer(pid))
         self.reeve("stop", "--daemon")
         for process in (following, *waiting):
             _, said = process.communicate(timeout=PATIENCE)
@@ -555,10 +573,7 @@ class FullDisk(Town):
         self.full.touch()
         self.open_gate()
         run = self.events("--kind", "RunStarted")[0]["payload"]["run"]["id"]
-        deadline = time.monotonic() + PATIENCE
-        while not (self.root / ".reeve" / "rounds" / run / "exit.json").exists():
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.01)
+        self.eventually((self.root / ".reeve" / "rounds" / run / "exit.json").exists)
         self.assertNotIn("RunCompleted", self.kinds())
         self.assertEqual(self.json("task", "show", task)["task"]["state"], "running")
         self.full.unlink()
@@ -575,6 +590,149 @@ class FullDisk(Town):
         self.assertEqual(json.loads(done.stderr)["code"], "storage_full")
         self.full.unlink()
         self.assertEqual([view["agent"]["name"] for view in self.json("list")], ["ada"])
+
+
+class Receiver(http.server.ThreadingHTTPServer):
+    """Somebody outside who is told of events: each delivery is (headers, body)."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Receiver.Handler)
+        self.deliveries = queue.Queue()
+        self.answers = queue.Queue()  # statuses of the next ones; then 204. None: no answer at all
+        self.url = f"http://127.0.0.1:{self.server_port}/hook"
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def next(self):
+        return self.deliveries.get(timeout=PATIENCE)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            try:
+                status = self.server.answers.get_nowait()
+            except queue.Empty:
+                status = 204
+            self.server.deliveries.put((dict(self.headers), body))
+            if status is None:
+                self.rfile.read(1)  # until the daemon has gone
+                self.close_connection = True
+                return
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+
+class Webhooks(Town):
+    def setUp(self):
+        super().setUp()
+        self.make_town(durability="disk")
+        self.receiver = Receiver()
+        self.addCleanup(self.receiver.server_close)
+        self.addCleanup(self.receiver.shutdown)
+
+    def add(self, *more):
+        made = self.json("webhook", "add", self.receiver.url, *more)
+        self.id, self.secret = made["webhook"]["id"], made["secret"]
+
+    def told(self):
+        """The next delivery's event; its signature is good."""
+        headers, body = self.receiver.next()
+        signed = f'{headers["webhook-id"]}.{headers["webhook-timestamp"]}.'.encode() + body
+        key = base64.b64decode(self.secret.removeprefix("whsec_"))
+        expected = "v1," + base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
+        self.assertEqual(headers["webhook-signature"], expected)
+        self.assertEqual(headers["Reeve-Town"], "oak")
+        event = json.loads(body)
+        self.assertEqual(event["id"], headers["webhook-id"])
+        return event
+
+    def standing(self):
+        (view,) = self.json("webhook", "list")
+        return view
+
+    def until_standing(self, **wanted):
+        deadline = time.monotonic() + PATIENCE
+        while any(self.standing()[name] != value for name, value in wanted.items()):
+            self.assertLess(time.monotonic(), deadline, self.standing())
+            time.sleep(0.02)
+
+    def test_each_event_that_is_wanted_is_told(self):
+        self.add("--kind", "TaskCompleted")
+        self.spawn("ada")
+        task = self.assign("ada", "anything")
+        event = self.told()
+        self.assertEqual((event["kind"], event["payload"]["task"]), ("TaskCompleted", task))
+        self.assertEqual([event], self.events("--kind", "TaskCompleted"))
+        self.until_standing(delivered=1, waiting=0, dead=0)
+        self.assertEqual(json.loads(self.reeve("--json", "webhook", "test", self.id))["status"], 204)
+        self.assertEqual(self.told()["kind"], "WebhookTest")
+        self.assertEqual(self.json("webhook", "remove", self.id)["state"], "removed")
+        self.assertEqual(self.json("webhook", "list"), [])
+
+    def test_a_daemon_that_is_killed_before_the_answer_tells_again_by_the_same_id(self):
+        self.add("--kind", "AgentSpawned")
+        self.receiver.answers.put(None)
+        self.spawn("ada")
+        first = self.told()
+        os.kill(self.json("status")["pid"], signal.SIGKILL)
+        self.assertEqual(self.told(), first)  # by the next daemon, which the keeper starts
+        self.spawn("bob")
+        self.assertEqual(self.told()["payload"]["agent"]["name"], "bob")
+        self.until_standing(delivered=2, waiting=0)
+        self.assertTrue(self.receiver.deliveries.empty())
+
+    def test_what_happens_while_the_receiver_is_away_is_told_later(self):
+        self.add("--kind", "AgentSpawned")
+        for status in (500, 503):
+            self.receiver.answers.put(status)
+        self.spawn("ada")
+        self.assertEqual([self.told() for _ in range(3)], self.events("--kind", "AgentSpawned") * 3)
+        self.until_standing(delivered=1)
+
+    def test_a_receiver_that_is_gone_is_told_nothing_more(self):
+        self.add("--kind", "AgentSpawned")
+        self.receiver.answers.put(410)
+        self.spawn("ada")
+        self.told()
+        self.until(self.follow(), "WebhookDisabled")
+        self.assertEqual(self.standing()["webhook"]["state"], "disabled")
+        self.spawn("bob")
+        self.assertEqual(len(self.reeve("webhook", "dead", self.id).splitlines()), 1)
+        self.reeve("webhook", "enable", self.id)
+        self.assertEqual(self.told()["payload"]["agent"]["name"], "bob")
+        self.assertEqual(self.json("webhook", "dead", self.id, "--retry"), {"number": 1})
+        self.assertEqual(self.told()["payload"]["agent"]["name"], "ada")
+
+    def test_its_secret_is_nowhere_to_be_read(self):
+        secret = "whsec_" + base64.b64encode(b"s" * 32).decode()
+        file = self.base / "secret"
+        file.write_text(secret + "\n")
+        file.chmod(0o644)
+        url = self.receiver.url + "?token=sesame"
+        self.reeve("webhook", "add", url, "--secret-file", str(file), exit_code=7)
+        file.chmod(0o600)
+        shown = self.reeve("webhook", "add", url, "--secret-file", str(file))
+        self.secret = secret
+        self.spawn("ada")
+        self.assertEqual(self.told()["kind"], "WebhookAdded")
+        said = [shown, self.reeve("--json", "events", "--all"), self.reeve("--json", "webhook", "list"),
+                (self.root / ".reeve" / "daemon.log").read_text()]
+        for text in said:
+            self.assertNotIn(secret[6:], text)
+        self.assertNotIn("sesame", said[0] + said[1] + said[3])
+
+    def test_an_agent_cannot_manage_them(self):
+        self.agent.write_text("#!/bin/sh\nreeve webhook add https://example.org/ 2>&1; echo $?\n")
+        self.spawn("ada")
+        task = self.assign("ada", "try")
+        result = self.json("wait", "--task", task)["result"]
+        self.assertIn("outside of a round", result)
+        self.assertTrue(result.rstrip().endswith("7"), result)
 
 
 if __name__ == "__main__":

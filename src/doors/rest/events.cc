@@ -20,21 +20,6 @@ struct Wanted {
   bool latest = false;  ///< the newest ones, instead of those behind a place
 };
 
-/// A scope may name its agent as people do: "agent:ada".
-Async<Result<Scope>> read_scope(Rest& rest, std::string text) {
-  if (text.starts_with("agent:")) {
-    auto agent = co_await town::find_agent(rest.ground.log.store(), text.substr(6));
-    if (!agent) co_return fail(agent.error());
-    co_return Scope::of(agent->id);
-  }
-  if (text.starts_with("task:")) {
-    auto task = co_await town::find_task(rest.ground.log.store(), text.substr(5));
-    if (!task) co_return fail(task.error());
-    co_return Scope::of(task->id);
-  }
-  co_return Scope::parse(text);
-}
-
 Async<Result<Wanted>> read_query(Rest& rest, const net::Request& request) {
   Wanted wanted;
   for (const auto& [name, value] : request.query) {
@@ -51,7 +36,7 @@ Async<Result<Wanted>> read_query(Rest& rest, const net::Request& request) {
       wanted.from_now = value == "now";
       wanted.options.from = wanted.from_now ? log::From::now() : log::From::beginning();
     } else if (name == "scope") {
-      auto scope = co_await read_scope(rest, value);
+      auto scope = co_await town::find_scope(rest.ground.log.store(), value);
       if (!scope) co_return fail(scope.error());
       wanted.options.filter.scopes.push_back(std::move(*scope));
     } else if (name == "kind") {

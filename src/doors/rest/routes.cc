@@ -170,22 +170,31 @@ Async<net::Answer> post_message(Call& call) {
   co_return reply(co_await town::send(call.rest.ground, call.caller, std::move(*request)), 201);
 }
 
-Async<net::Answer> get_tasks(Call& call) {
+/// Which page of a list is asked for.
+struct PageQuery {
   std::uint64_t after = 0;
   std::size_t limit = 100;
+};
+Result<PageQuery> page_of(const net::Request& request) {
+  PageQuery page;
   for (const auto& [name, target] :
-       {std::pair<const char*, std::uint64_t*>{"after", &after}, {"limit", &limit}}) {
-    const auto value = call.request.param(name);
+       {std::pair<const char*, std::uint64_t*>{"after", &page.after}, {"limit", &page.limit}}) {
+    const auto value = request.param(name);
     if (!value) continue;
     const auto [end, error] =
         std::from_chars(value->data(), value->data() + value->size(), *target);
     if (error != std::errc() || end != value->data() + value->size()) {
-      co_return net::problem_response(
-          Error(Errc::invalid_argument, std::string(name) + ": expected a number"));
+      return fail(Errc::invalid_argument, std::string(name) + ": expected a number");
     }
   }
+  return page;
+}
+
+Async<net::Answer> get_tasks(Call& call) {
+  const auto page = page_of(call.request);
+  if (!page) co_return net::problem_response(page.error());
   const std::string state(call.request.param("state").value_or(""));
-  co_return reply(co_await town::list_tasks(call.rest.ground, state, after, limit));
+  co_return reply(co_await town::list_tasks(call.rest.ground, state, page->after, page->limit));
 }
 
 Async<net::Answer> get_task(Call& call) {
@@ -206,6 +215,43 @@ Async<net::Answer> post_report(Call& call) {
 
 Async<net::Answer> get_events(Call& call) {
   co_return co_await answer_events(call.rest, call.request);
+}
+
+Async<net::Answer> get_webhooks(Call& call) {
+  co_return reply(co_await call.rest.webhooks.list(call.caller));
+}
+
+Async<net::Answer> post_webhook(Call& call) {
+  auto request = body_of<api::WebhookRequest>(call);
+  if (!request) co_return net::problem_response(request.error());
+  co_return reply(co_await call.rest.webhooks.add(call.caller, std::move(*request)), 201);
+}
+
+Async<net::Answer> post_webhook_enable(Call& call) {
+  co_return reply(co_await call.rest.webhooks.enable(call.caller, call.names["webhook"]));
+}
+
+Async<net::Answer> post_webhook_remove(Call& call) {
+  co_return reply(co_await call.rest.webhooks.remove(call.caller, call.names["webhook"]));
+}
+
+Async<net::Answer> post_webhook_test(Call& call) {
+  co_return reply(co_await call.rest.webhooks.test(call.caller, call.names["webhook"]));
+}
+
+Async<net::Answer> get_webhook_dead(Call& call) {
+  const auto page = page_of(call.request);
+  if (!page) co_return net::problem_response(page.error());
+  co_return reply(co_await call.rest.webhooks.dead(call.caller, call.names["webhook"], page->after,
+                                                   page->limit));
+}
+
+template <town::Webhooks::Dead kWhat>
+Async<net::Answer> post_webhook_dead(Call& call) {
+  auto request = body_of<api::DeadRequest>(call);
+  if (!request) co_return net::problem_response(request.error());
+  co_return reply(co_await call.rest.webhooks.settle_dead(call.caller, call.names["webhook"], kWhat,
+                                                          std::move(request->ids)));
 }
 
 Async<net::Answer> post_stop(Call& call) {
@@ -244,6 +290,19 @@ constexpr std::array kTable{
     Entry{{"POST", "/v1/tasks/{task}/progress", "Report progress"},
           post_report<town::Report::progress>},
     Entry{{"GET", "/v1/events", "Events: a page, or a stream of frames"}, get_events},
+    Entry{{"GET", "/v1/webhooks", "All webhooks"}, get_webhooks},
+    Entry{{"POST", "/v1/webhooks", "Add a webhook"}, post_webhook},
+    Entry{{"POST", "/v1/webhooks/{webhook}/enable", "Tell it again, from where it was"},
+          post_webhook_enable},
+    Entry{{"POST", "/v1/webhooks/{webhook}/remove", "Remove it, with all that waits for it"},
+          post_webhook_remove},
+    Entry{{"POST", "/v1/webhooks/{webhook}/test", "Send it a test event now"}, post_webhook_test},
+    Entry{{"GET", "/v1/webhooks/{webhook}/dead", "Its dead letters, oldest first"},
+          get_webhook_dead},
+    Entry{{"POST", "/v1/webhooks/{webhook}/dead/retry", "Try dead letters again"},
+          post_webhook_dead<town::Webhooks::Dead::retry>},
+    Entry{{"POST", "/v1/webhooks/{webhook}/dead/discard", "Forget dead letters"},
+          post_webhook_dead<town::Webhooks::Dead::discard>},
     Entry{{"POST", "/v1/daemon/stop", "Stop the daemon"}, post_stop},
 };
 

@@ -11,6 +11,7 @@
 #include "net/server.h"
 #include "run/runs.h"
 #include "town/services.h"
+#include "town/webhooks.h"
 
 /// The REST door: parse, call one service, answer. All of the surface is the table in routes.cc.
 namespace reeve::doors {
@@ -29,6 +30,7 @@ struct Rest {
   std::string durability;
   std::string version;
   Time started_at{};
+  town::Webhooks& webhooks;
   /// Asks the daemon to stop; returns at once.
   std::function<void(api::StopMode)> stop;
 };

@@ -87,11 +87,23 @@ class RoutesTest : public ::testing::Test {
     return std::string(reply.body.at("cursor").as_string());
   }
 
+  Async<Result<net::Response>> send(net::OutgoingRequest request) {
+    sent_.push_back(std::move(request));
+    net::Response answer;
+    answer.status = 500;
+    co_return answer;
+  }
+
   World world_;
   town::Ground ground_{world_.env, world_.log, "oak", "worker"};
   town::Supervisor supervisor_{ground_, world_.loop.get_executor(), town::Supervisor::Options()};
   std::unique_ptr<run::Runs> runs_;
   std::vector<api::StopMode> stops_;
+  std::vector<net::OutgoingRequest> sent_;  // by webhooks
+  town::Webhooks webhooks_{
+      ground_, world_.loop.get_executor(),
+      [this](net::OutgoingRequest request) { return send(std::move(request)); },
+      town::Webhooks::Options()};
   Rest rest_{.ground = ground_,
              .root = world_.dir.path(),
              .rounds = world_.dir.path() / "rounds",
@@ -99,6 +111,7 @@ class RoutesTest : public ::testing::Test {
              .durability = "memory",
              .version = "1.2.3",
              .started_at = world_.env.now(),
+             .webhooks = webhooks_,
              .stop = [this](api::StopMode mode) { stops_.push_back(mode); }};
 };
 
@@ -109,14 +122,19 @@ TEST_F(RoutesTest, EveryRouteOfTheTableIsReached) {
   spawn("ada");
   const auto task = assign("ada", "paint");
   ASSERT_TRUE(world_.until([&] { return world_.machine.started() == 1; }));
+  const auto made = post("/v1/webhooks", {{"url", "https://example.org/"}});
+  const std::string webhook(made.body.at("webhook").at("id").as_string());
   std::set<std::string> seen;
   for (const auto& route : routes()) {
     EXPECT_TRUE(seen.insert(std::string(route.method) + " " + std::string(route.pattern)).second);
     EXPECT_FALSE(route.summary.empty());
     if (route.pattern.ends_with("/wait") || route.pattern.ends_with("/complete")) continue;
+    if (route.pattern.ends_with("/remove")) continue;  // the others would find nothing
     auto target = std::string(route.pattern);
     for (const auto& [name, value] :
-         {std::pair<std::string, std::string>{"{agent}", "ada"}, {"{task}", task}}) {
+         {std::pair<std::string, std::string>{"{agent}", "ada"},
+          {"{task}", task},
+          {"{webhook}", webhook}}) {
       if (const auto at = target.find(name); at != std::string::npos)
         target.replace(at, name.size(), value);
     }
@@ -384,8 +402,6 @@ class Sink final : public net::Writer {
 
 TEST_F(RoutesTest, WhoWaitsOrFollowsIsToldThatTheDaemonStops) {
   spawn("ada");
-  world_.quiet();
-  world_.machine.hold = true;
   const auto task = assign("ada", "paint");
   std::vector<net::Answer> answers;
   const auto wait = [](Rest& rest, std::string target, std::vector<net::Answer>* into) -> Async<> {
@@ -444,6 +460,36 @@ TEST_F(RoutesTest, AStreamBeginsWhereItsCursorIsAndGoesOnLive) {
   EXPECT_TRUE(sink.text.contains("id: " + world_.log.cursor(Position{3}).str()));
   group.cancel();
   world_.await(group.join());
+}
+
+// --- Webhooks
+// -----------------------------------------------------------------------------------------
+
+TEST_F(RoutesTest, WebhooksAreAddedTestedAndRemoved) {
+  EXPECT_EQ(post("/v1/webhooks", {{"url", "http://example.org/"}}).code(), "invalid_argument");
+  const auto made =
+      post("/v1/webhooks", {{"url", "https://example.org/?k=1"}, {"kinds", {"AgentSpawned"}}});
+  ASSERT_EQ(made.status, 201) << made.text;
+  EXPECT_TRUE(made.body.at("secret").as_string().starts_with("whsec_"));
+  const auto id = std::string(made.body.at("webhook").at("id").as_string());
+
+  const auto list = get("/v1/webhooks");
+  EXPECT_EQ(list.body.at(0).at("url"), "https://example.org/?k=1");
+  EXPECT_FALSE(list.text.contains("whsec_"));
+
+  const auto path = "/v1/webhooks/" + id.substr(0, 4);
+  const auto test = post(path + "/test", json::object());
+  EXPECT_EQ(test.body.at("status"), 500);
+  ASSERT_EQ(sent_.size(), 1u);
+  EXPECT_EQ(sent_[0].url, "https://example.org/?k=1");
+
+  EXPECT_EQ(get(path + "/dead").body.at("dead"), json::array());
+  EXPECT_EQ(post(path + "/dead/retry", json::object()).body.at("number"), 0);
+  EXPECT_EQ(post(path + "/dead/discard", {{"ids", {"x"}}}).body.at("number"), 0);
+  EXPECT_EQ(post(path + "/enable", json::object()).body.at("state"), "active");
+  EXPECT_EQ(post(path + "/remove", json::object()).body.at("state"), "removed");
+  EXPECT_EQ(post(path + "/enable", json::object()).code(), "not_found");
+  EXPECT_EQ(get(path + "/dead").code(), "not_found");
 }
 
 }  // namespace

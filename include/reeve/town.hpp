@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "reeve/control.hpp"
+#include "reeve/event.hpp"
+#include "reeve/listener.hpp"
+#include "reeve/provider.hpp"
+#include "reeve/run.hpp"
+#include "reeve/session.hpp"
+#include "reeve/tool.hpp"
+
+namespace reeve {
+REEVE_INLINE namespace v1 {
+  struct OpenOptions {
+    /// The store is FOLDER/.reeve/town.db, made if it is not there. Empty: in memory, gone with the
+    /// town.
+    std::string folder;
+    std::string name;  ///< of a new town; empty: after the folder
+    /// What an acknowledged commit has survived: "disk" (a power cut), "os" (a killed process; a
+    /// power cut may take the last commits), "memory" (nothing; fast, for tests).
+    std::string store_durability = "disk";
+    Durability durability = Durability::compacted;  ///< of runs that do not say
+    std::size_t blocking_threads = 8;               ///< for tools and the program's own providers
+    std::size_t handler_threads = 64;               ///< of all listeners together, at most
+  };
+
+  /// A town: its log, its runs, its listeners. Any thread may call it, several at a time.
+  ///
+  /// This one lives in the process that opened it, on a thread of its own, and has its store to
+  /// itself. (Town::connect(folder), which goes through a daemon, will have the same functions.)
+  class REEVE_API Town {
+   public:
+    /// conflict: another process has the folder's store open. Runs that an earlier process left
+    /// unfinished are failed with the code `interrupted`.
+    static Result<Town> open(OpenOptions options = {});
+    Town(Town&&) noexcept;
+    Town& operator=(Town&&) noexcept;
+    /// Cancels what runs and waits for its end, stops the listeners, closes the store. Not within a
+    /// handler or a tool. Handles that are left answer `unavailable`.
+    ~Town();
+    void close();
+
+    // --- Asking
+    // -------------------------------------------------------------------------------------
+
+    /// Asks. Answers when the run has begun (its start is committed), or waits for its turn behind
+    /// an earlier run of its session. cancelled: the control was cancelled before. not_found: no
+    /// such provider, model, session or tool. conflict: the client request id with another request.
+    Result<Run> emit(EmitRequest request, Control control = {});
+    /// The same with a function that sets up the call before it begins: it is given the session
+    /// (with its id, if one is named here) and the control.
+    using Configure = std::function<EmitRequest(Session&, Control&)>;
+    Result<Run> emit(const Configure& configure, const std::string& session = {});
+    /// A run that goes on, or is over. Its events come from its beginning. not_found.
+    Result<Run> find_run(const std::string& id);
+
+    // --- Following
+    // ----------------------------------------------------------------------------------
+
+    /// Calls the handler for each event from now on, or from where the options say. The control's
+    /// cancel() stops the listener.
+    Result<Listener> on(OnOptions options, Handler handler, Control control = {});
+    /// A page of what happened, oldest first, behind the cursor (empty: from the beginning); at
+    /// most 1000 events. cursor_expired, cursor_foreign.
+    Result<EventPage> events(const std::string& after, const EventFilter& filter = {},
+                             std::size_t limit = 100);
+    /// The log's end, now.
+    [[nodiscard]] Result<std::string> cursor();
+
+    // --- Data
+    // ---------------------------------------------------------------------------------------
+
+    [[nodiscard]] Session session(std::string id);
+    /// Data that every call's control sees.
+    [[nodiscard]] Control& shared();
+
+    // --- Tools and models
+    // ---------------------------------------------------------------------------
+
+    /// For runs that begin after it. conflict: there is one of that name. invalid_argument: the
+    /// name, or the schema.
+    Status add_tool(ToolSpec spec, ToolFunction function);
+    /// A model of the program's own; one of the same name is replaced for calls to come.
+    Status add_provider(std::string name, std::string default_model, ModelFunction function);
+    /// A model that says what a script says: docs/providers.md. For tests and demonstrations.
+    Status add_scripted_provider(std::string name, const std::string& script_json);
+
+   private:
+    explicit Town(std::shared_ptr<library::Engine> engine);
+    std::shared_ptr<library::Engine> engine_;
+  };
+
+}  // namespace v1
+}  // namespace reeve
