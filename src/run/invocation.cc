@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
+#include "aio/real_env.h"
 #include "base/backoff.h"
 #include "base/digest.h"
 #include "base/limits.h"
 #include "base/logging.h"
-#include "aio/real_env.h"
 
 namespace reeve::run {
 namespace {
@@ -21,7 +21,8 @@ struct Started {
 BOOST_DESCRIBE_STRUCT(Started, (), (run, session))
 
 Error was_cancelled(const Control& control) {
-  return Error(Errc::cancelled, "cancelled before it began: " + control.cancel_reason().value_or(""));
+  return Error(Errc::cancelled,
+               "cancelled before it began: " + control.cancel_reason().value_or(""));
 }
 
 /// A conversation that a model takes begins with what a user said: a result without its call, or a
@@ -48,11 +49,10 @@ Status check(const EmitRequest& request) {
   if (request.provider.empty() == request.agent.empty())
     return fail(Errc::invalid_argument, "name a provider, or an agent of the town: one of the two");
   if (request.input.empty()) return fail(Errc::invalid_argument, "there is no input");
-  if (request.client_request_id &&
-      (request.client_request_id->empty() ||
-       request.client_request_id->size() > limits::kIdempotencyKey)) {
-    return fail(Errc::invalid_argument,
-                "a client request id has 1 to " + std::to_string(limits::kIdempotencyKey) + " bytes");
+  if (request.client_request_id && (request.client_request_id->empty() ||
+                                    request.client_request_id->size() > limits::kIdempotencyKey)) {
+    return fail(Errc::invalid_argument, "a client request id has 1 to " +
+                                            std::to_string(limits::kIdempotencyKey) + " bytes");
   }
   if (request.max_steps < 1) return fail(Errc::invalid_argument, "max_steps is at least 1");
   return {};
@@ -130,8 +130,8 @@ Async<Result<NativeOptions>> Invocation::options_for(const EmitRequest& request)
   if (!provider) co_return fail(provider.error());
   NativeOptions options;
   options.provider = std::move(*provider);
-  options.model = request.model.empty() ? std::string(options.provider->default_model())
-                                        : request.model;
+  options.model =
+      request.model.empty() ? std::string(options.provider->default_model()) : request.model;
   options.system = request.system;
   options.tool_choice = request.tool_choice;
   options.sampling = request.sampling;
@@ -191,22 +191,24 @@ Async<Result<RunHandle>> Invocation::emit_native(EmitRequest request, Control co
   }
   active->interrupt = group_.spawn("run", execute(active));
   // Somebody may have asked for its end meanwhile.
-  if (active->stopped) active->native->stop(active->stopped->first, active->stopped->second, active->interrupt);
+  if (active->stopped)
+    active->native->stop(active->stopped->first, active->stopped->second, active->interrupt);
   co_return handle;
 }
 
-RunHandle Invocation::handle_of(const ActivePtr& active, std::shared_ptr<log::Subscription> events) {
+RunHandle Invocation::handle_of(const ActivePtr& active,
+                                std::shared_ptr<log::Subscription> events) {
   active->pending->stop = [this, weak = std::weak_ptr(active)](Stop how, std::string why) {
     const auto alive = weak.lock();
     if (!alive || alive->pending->result) return;
     if (alive->native) {
       alive->native->stop(how, std::move(why), alive->interrupt);
     } else if (alive->message) {
-      group_.spawn("take back", [](Invocation& self, Message message,
-                                   std::string reason) -> Async<> {
-        const auto done = co_await self.desk_->take_back(std::move(message), std::move(reason));
-        if (!done) logging::warn("a run cannot be stopped: {}", done.error().message());
-      }(*this, *alive->message, std::move(why)));
+      group_.spawn(
+          "take back", [](Invocation& self, Message message, std::string reason) -> Async<> {
+            const auto done = co_await self.desk_->take_back(std::move(message), std::move(reason));
+            if (!done) logging::warn("a run cannot be stopped: {}", done.error().message());
+          }(*this, *alive->message, std::move(why)));
     } else {
       if (!alive->stopped) alive->stopped = std::pair(how, std::move(why));
       alive->turn.notify();
@@ -326,8 +328,10 @@ Async<Status> Invocation::begin(ActivePtr active) {
 
   Backoff backoff;
   Result<store::Committed> done;
+  // The same in every try: one of which the outcome is not known may be the one that happened.
+  const auto started_at = env_.now();
   for (bool uncertain = false;;) {
-    done = co_await commit_start(*active, *talk);
+    done = co_await commit_start(*active, *talk, started_at);
     if (done) break;
     const auto& why = done.error();
     if (uncertain && why.is(Errc::conflict)) {
@@ -353,7 +357,8 @@ Async<Status> Invocation::begin(ActivePtr active) {
   co_return Status();
 }
 
-Async<Result<store::Committed>> Invocation::commit_start(Active& active, Conversation& talk) {
+Async<Result<store::Committed>> Invocation::commit_start(Active& active, Conversation& talk,
+                                                         Time started_at) {
   const auto& pending = *active.pending;
   const auto& request = active.request;
   Caller caller{.origin = "emit"};
@@ -368,7 +373,7 @@ Async<Result<store::Committed>> Invocation::commit_start(Active& active, Convers
   run.model = active.options.model;
   run.metadata = request.metadata;
   run.durability = request.durability.value_or(options_.durability);
-  run.started_at = env_.now();
+  run.started_at = started_at;
 
   Draft draft(env_, log_.store(), std::move(caller));
   draft.adopt<reeve::Run>(0, std::nullopt, run.id);
@@ -444,7 +449,8 @@ void Invocation::look_at_control(Active& active) {
     const auto left = std::chrono::nanoseconds(*timeout) - (env_.uptime() - active.called_at);
     active.deadline = env_.after(std::max(left, std::chrono::nanoseconds::zero()), [&active] {
       const auto ms = std::to_string(active.control.timeout().value_or(Duration()).count());
-      if (active.pending->stop) active.pending->stop(Stop::timeout, "not done within " + ms + " ms");
+      if (active.pending->stop)
+        active.pending->stop(Stop::timeout, "not done within " + ms + " ms");
     });
   }
 }

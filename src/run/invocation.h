@@ -118,7 +118,8 @@ class Invocation {
   /// Asks. Answers when the run has begun (RunStarted is committed) or waits for its turn behind an
   /// earlier run of its session. cancelled: `control` was cancelled before. not_found: no such
   /// provider, agent, model, session or tool. conflict: the client request id with another request.
-  Async<Result<RunHandle>> emit(EmitRequest request, Control control = {}, bool with_events = false);
+  Async<Result<RunHandle>> emit(EmitRequest request, Control control = {},
+                                bool with_events = false);
   /// The same with a function that configures the call before it begins: it is given the control,
   /// and answers the request.
   using Configure = std::function<Async<Result<EmitRequest>>(Control&)>;
@@ -150,7 +151,7 @@ class Invocation {
   void end_turn(const ThreadId& session);
   Async<Result<Conversation>> open_conversation(const Active& active);
   Async<Status> begin(ActivePtr active);
-  Async<Result<store::Committed>> commit_start(Active& active, Conversation& talk);
+  Async<Result<store::Committed>> commit_start(Active& active, Conversation& talk, Time started_at);
   Async<> follow_run(ActivePtr active, std::unique_ptr<log::Subscription> events);
   Async<> follow_message(ActivePtr active, Message message,
                          std::unique_ptr<log::Subscription> events);
