@@ -70,9 +70,9 @@ class EventsReplayTown : public ::testing::TestWithParam<Backend> {
       return world_.machine.started() >= number && runs_->running() > 0;
     }));
   }
-  void end_round(int code) {
+  void end_round(int code, int index = -1) {
     const auto running = runs_->running();
-    world_.machine.exit(code);
+    world_.machine.exit(code, index);
     ASSERT_TRUE(world_.until([&] { return runs_->running() < running; }));
     world_.quiet();
   }
@@ -118,11 +118,11 @@ TEST_P(EventsReplayTown, G11EveryDocumentIsTheFoldOfTheLogAtEveryTurnOfADay) {
   send("bob", MessageType::query, inside(ada));
   send("supervisor", MessageType::informational, inside(ada));
   check("it reported and asked");
-  world_.machine.out(run::testing::claude_result("done"));
-  end_round(0);
-  check("it succeeded, and the task waits for its agent's word");
-
   until_round(2);  // bob has been asked
+  world_.machine.out(run::testing::claude_result("done"), 0);
+  end_round(0, 0);
+  check("it succeeded, and its task waits for its agent's word");
+
   end_round(1);
   check("a round failed");
   for (std::size_t round = 3; round <= 4; ++round) {
