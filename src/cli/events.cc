@@ -57,6 +57,8 @@ std::string gist(std::string_view kind, const json::value& payload) {
       {"UsageRecorded", "usage"},
       {"DaemonStarted", "version"},
       {"DaemonStopped", "reason"},
+      {"LogTruncated", "events"},
+      {"PayloadsPruned", "events"},
       {"TownCreated", "name"},
       {"AgentStopRequested", "reason"},
       {"WebhookAdded", "webhook.origin"},

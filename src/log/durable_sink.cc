@@ -99,7 +99,7 @@ class BlobTaker {
   void list(const std::string& at, const std::string& text, bool is_json) {
     const auto hash = sha256_hex(text);
     json::object blob{{"text", text}, {"used_at", to_rfc3339(now_)}};
-    blobs_.push_back({{kBlobKind, hash}, write_json(blob), {}});
+    blobs_.push_back({{kBlobKind, hash}, write_json(blob), {blob_mark(now_)}});
     json::object entry{{"at", at}, {"sha256", hash}, {"bytes", text.size()}};
     if (is_json) entry["json"] = true;
     listed_.push_back(std::move(entry));
@@ -112,6 +112,8 @@ class BlobTaker {
 };
 
 }  // namespace
+
+std::string blob_mark(Time used) { return "day:" + to_rfc3339(used).substr(0, 10); }
 
 DurableSink::DurableSink(Env& env, Log& log, SinkOptions options, SinkState state)
     : env_(env),

@@ -124,5 +124,7 @@ class DurableSink {
 /// "used_at": ...}. The payload keeps the text's head in its place and lists it in `blobs`: {"at":
 /// JSON pointer (RFC 6901), "sha256": ..., "bytes": ...}, and "json": true where `text` is JSON.
 inline constexpr const char* kBlobKind = "_blob";
+/// By which retention finds those that nobody has used since: the day of their last use.
+std::string blob_mark(Time used);
 
 }  // namespace reeve::log

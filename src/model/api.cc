@@ -13,6 +13,8 @@ REEVE_JSON_COMPILE(api::StopRequest);
 REEVE_JSON_COMPILE(api::AgentView);
 REEVE_JSON_COMPILE(api::TaskCounts);
 REEVE_JSON_COMPILE(api::TownView);
+REEVE_JSON_COMPILE(api::RetentionView);
+REEVE_JSON_COMPILE(api::RetentionReport);
 REEVE_JSON_COMPILE(api::InboxView);
 REEVE_JSON_COMPILE(api::TaskView);
 REEVE_JSON_COMPILE(api::TaskPage);

@@ -11,6 +11,7 @@
 #include "event/permissions.h"
 #include "model/agent.h"
 #include "model/message.h"
+#include "model/retention.h"
 #include "model/run.h"
 #include "model/task.h"
 #include "model/webhook.h"
@@ -98,9 +99,10 @@ struct TownView {
   std::string root;
   std::string store;
   std::string durability;
-  std::string log;     ///< the log's id
-  std::string cursor;  ///< behind the newest event
-  std::int64_t events = 0;
+  std::string log;          ///< the log's id
+  std::string cursor;       ///< behind the newest event
+  std::int64_t events = 0;  ///< that have happened: the position of the newest
+  std::int64_t oldest = 1;  ///< the first position that retention left
   std::string version;
   std::int64_t pid = 0;  ///< of the daemon
   Time started_at{};
@@ -109,8 +111,51 @@ struct TownView {
   std::int64_t supervisor_inbox = 0;
 };
 BOOST_DESCRIBE_STRUCT(TownView, (),
-                      (name, root, store, durability, log, cursor, events, version, pid, started_at,
-                       tasks, agents, supervisor_inbox))
+                      (name, root, store, durability, log, cursor, events, oldest, version, pid,
+                       started_at, tasks, agents, supervisor_inbox))
+
+/// A part of the log that retention removes.
+struct RetentionCut {
+  Position upto;  ///< its last event
+  std::uint64_t events = 0;
+  std::uint64_t bytes = 0;
+  std::string reason;  ///< the limit: max_age, max_events or max_size
+};
+BOOST_DESCRIBE_STRUCT(RetentionCut, (), (upto, events, bytes, reason))
+
+/// Somebody whom retention waits for: what follows the position stays.
+struct RetentionHold {
+  std::string name;
+  Position position;
+};
+BOOST_DESCRIBE_STRUCT(RetentionHold, (), (name, position))
+
+struct RetentionView {
+  RetentionPolicy policy;
+  Position oldest;     ///< the first event that is left
+  std::string cursor;  ///< the oldest that can be gone on from
+  std::optional<Time> oldest_at;
+  Position head;
+  std::uint64_t events = 0;  ///< that are left
+  std::uint64_t bytes = 0;   ///< of them
+  /// What would go now, about. Absent: nothing.
+  std::optional<RetentionCut> next;
+  std::optional<RetentionHold> held_by;  ///< the one that holds back the most
+};
+BOOST_DESCRIBE_STRUCT(RetentionView, (),
+                      (policy, oldest, cursor, oldest_at, head, events, bytes, next, held_by))
+
+/// What was done just now.
+struct RetentionReport {
+  std::uint64_t events = 0;  ///< removed
+  std::uint64_t bytes = 0;
+  std::uint64_t pruned_events = 0;  ///< that lost their payload
+  std::uint64_t pruned_bytes = 0;
+  Position oldest;
+  std::optional<RetentionHold> held_by;
+};
+BOOST_DESCRIBE_STRUCT(RetentionReport, (),
+                      (events, bytes, pruned_events, pruned_bytes, oldest, held_by))
 
 struct InboxView {
   std::string agent;  ///< its name, or "supervisor"
@@ -203,6 +248,8 @@ REEVE_JSON_DECLARE(api::StopRequest);
 REEVE_JSON_DECLARE(api::AgentView);
 REEVE_JSON_DECLARE(api::TaskCounts);
 REEVE_JSON_DECLARE(api::TownView);
+REEVE_JSON_DECLARE(api::RetentionView);
+REEVE_JSON_DECLARE(api::RetentionReport);
 REEVE_JSON_DECLARE(api::InboxView);
 REEVE_JSON_DECLARE(api::TaskView);
 REEVE_JSON_DECLARE(api::TaskPage);

@@ -22,6 +22,8 @@ inline constexpr std::string_view kKind = "";
 REEVE_NAME(TownCreated);
 REEVE_NAME(DaemonStarted);
 REEVE_NAME(DaemonStopped);
+REEVE_NAME(LogTruncated);
+REEVE_NAME(PayloadsPruned);
 REEVE_NAME(AgentSpawned);
 REEVE_NAME(AgentStateChanged);
 REEVE_NAME(AgentStopRequested);
@@ -84,6 +86,8 @@ Concerned concerned(const Fact& fact) {
       [](const fact::TownCreated&) {},
       [](const fact::DaemonStarted&) {},
       [](const fact::DaemonStopped&) {},
+      [](const fact::LogTruncated&) {},
+      [](const fact::PayloadsPruned&) {},
       [&](const fact::AgentSpawned& f) { out.agents = {f.agent.id}; },
       [&](const fact::AgentStateChanged& f) { out.agents = {f.agent}; },
       [&](const fact::AgentStopRequested& f) { out.agents = {f.agent}; },

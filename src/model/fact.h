@@ -45,6 +45,24 @@ struct DaemonStopped {
 };
 BOOST_DESCRIBE_STRUCT(DaemonStopped, (), (reason))
 
+/// Retention removed the oldest events; the documents as they were there are the store's snapshot.
+struct LogTruncated {
+  Position upto;             ///< the last one that is gone
+  std::uint64_t events = 0;  ///< that went this time
+  std::uint64_t bytes = 0;
+  std::string reason;  ///< the limit: "max_age", "max_events" or "max_size"
+};
+BOOST_DESCRIBE_STRUCT(LogTruncated, (), (upto, events, bytes, reason))
+
+/// Retention dropped payloads.
+struct PayloadsPruned {
+  std::vector<std::string> kinds;
+  Position upto;  ///< the last event that was looked at
+  std::uint64_t events = 0;
+  std::uint64_t bytes = 0;
+};
+BOOST_DESCRIBE_STRUCT(PayloadsPruned, (), (kinds, upto, events, bytes))
+
 struct AgentSpawned {
   Agent agent;
 };
@@ -266,15 +284,15 @@ BOOST_DESCRIBE_STRUCT(RunCancelled, (RunEnd), ())
 }  // namespace fact
 
 using Fact =
-    std::variant<fact::TownCreated, fact::DaemonStarted, fact::DaemonStopped, fact::AgentSpawned,
-                 fact::AgentStateChanged, fact::AgentStopRequested, fact::AgentStopped,
-                 fact::AgentNeedsAttention, fact::TaskCreated, fact::TaskAssigned,
-                 fact::TaskStarted, fact::TaskProgressed, fact::TaskCompleted, fact::TaskFailed,
-                 fact::TaskReturned, fact::MessageSent, fact::MessagesReturned,
-                 fact::MessagesHandled, fact::MessageDeadLettered, fact::ThreadStarted,
-                 fact::SessionStarted, fact::MessagesAppended, fact::RunStarted,
-                 fact::RunStopRequested, fact::RunSilent, fact::RunCompleted, fact::RunFailed,
-                 fact::RunCancelled, fact::WebhookAdded, fact::WebhookEnabled,
+    std::variant<fact::TownCreated, fact::DaemonStarted, fact::DaemonStopped, fact::LogTruncated,
+                 fact::PayloadsPruned, fact::AgentSpawned, fact::AgentStateChanged,
+                 fact::AgentStopRequested, fact::AgentStopped, fact::AgentNeedsAttention,
+                 fact::TaskCreated, fact::TaskAssigned, fact::TaskStarted, fact::TaskProgressed,
+                 fact::TaskCompleted, fact::TaskFailed, fact::TaskReturned, fact::MessageSent,
+                 fact::MessagesReturned, fact::MessagesHandled, fact::MessageDeadLettered,
+                 fact::ThreadStarted, fact::SessionStarted, fact::MessagesAppended,
+                 fact::RunStarted, fact::RunStopRequested, fact::RunSilent, fact::RunCompleted,
+                 fact::RunFailed, fact::RunCancelled, fact::WebhookAdded, fact::WebhookEnabled,
                  fact::WebhookDisabled, fact::WebhookRemoved, fact::WebhookSkipped>;
 
 /// The documents that a fact concerns: exactly those that apply() may change.

@@ -328,8 +328,10 @@ Async<Status> Invocation::begin(ActivePtr active) {
 
   Backoff backoff;
   Result<store::Committed> done;
+  // The same in every try: one of which the outcome is not known may be the one that happened.
+  const auto started_at = env_.now();
   for (bool uncertain = false;;) {
-    done = co_await commit_start(*active, *talk);
+    done = co_await commit_start(*active, *talk, started_at);
     if (done) break;
     const auto& why = done.error();
     if (uncertain && why.is(Errc::conflict)) {
@@ -355,7 +357,8 @@ Async<Status> Invocation::begin(ActivePtr active) {
   co_return Status();
 }
 
-Async<Result<store::Committed>> Invocation::commit_start(Active& active, Conversation& talk) {
+Async<Result<store::Committed>> Invocation::commit_start(Active& active, Conversation& talk,
+                                                         Time started_at) {
   const auto& pending = *active.pending;
   const auto& request = active.request;
   Caller caller{.origin = "emit"};
@@ -370,7 +373,7 @@ Async<Result<store::Committed>> Invocation::commit_start(Active& active, Convers
   run.model = active.options.model;
   run.metadata = request.metadata;
   run.durability = request.durability.value_or(options_.durability);
-  run.started_at = env_.now();
+  run.started_at = started_at;
 
   Draft draft(env_, log_.store(), std::move(caller));
   draft.adopt<reeve::Run>(0, std::nullopt, run.id);

@@ -151,7 +151,7 @@ class Invocation {
   void end_turn(const ThreadId& session);
   Async<Result<Conversation>> open_conversation(const Active& active);
   Async<Status> begin(ActivePtr active);
-  Async<Result<store::Committed>> commit_start(Active& active, Conversation& talk);
+  Async<Result<store::Committed>> commit_start(Active& active, Conversation& talk, Time started_at);
   Async<> follow_run(ActivePtr active, std::unique_ptr<log::Subscription> events);
   Async<> follow_message(ActivePtr active, Message message,
                          std::unique_ptr<log::Subscription> events);

@@ -18,7 +18,9 @@ class EventsListener : public ::testing::Test {
  protected:
   EventsListener()
       : listening_(world_.env, world_.loop.get_executor(), world_.log),
-        gate_(world_.loop.get_executor()) {}
+        gate_(world_.loop.get_executor()) {
+    world_.made_up = true;
+  }
   ~EventsListener() override {
     open_ = true;
     gate_.notify();

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "run/documents.h"
 #include "run/draft.h"
 #include "run/fake_spawner.h"
+#include "run/fold_check.h"
 #include "store/forwarding_store.h"
 #include "store/memory/memory_store.h"
 #include "store/sqlite/sqlite_store.h"
@@ -99,10 +101,14 @@ class TroubledStore final : public store::ForwardingStore {
 
   int in_flight = 0;             ///< calls that are not answered yet
   int commits = 0;               ///< that were tried
+  std::set<std::string> kinds;   ///< of documents that were to be written
   std::vector<EventPtr> events;  ///< that were committed, in order
 
   Async<Result<store::Committed>> commit(store::Commit commit) override {
     const Call call(in_flight);
+    for (const auto& write : commit.writes) {
+      if (const auto* put = std::get_if<store::PutDoc>(&write)) kinds.insert(put->key.kind);
+    }
     ++commits;
     if (down) co_return away();
     std::optional<Trouble> trouble;
@@ -216,9 +222,22 @@ class World {
  public:
   explicit World(Backend backend = Backend::memory, log::Log::Options log_options = {})
       : store(open(backend)), log(env, loop.get_executor(), store, log_options), machine(env) {}
-  ~World() { aio::run(loop, store.close()); }
+  ~World() {
+    expect_folded();
+    aio::run(loop, store.close());
+  }
   World(const World&) = delete;
   World& operator=(const World&) = delete;
+
+  /// The test commits events of facts by hand, without the documents that follow from them.
+  bool made_up = false;
+  /// State is the fold of its events: every document is what the log says, whatever a test did.
+  void expect_folded() {
+    if (store.down || made_up) return;
+    const auto told = await(fold_differences(store, store.kinds));
+    ASSERT_TRUE(told) << told.error().message();
+    for (const auto& difference : *told) ADD_FAILURE() << difference;
+  }
 
   /// Waits for one coroutine.
   template <class T>

@@ -7,6 +7,7 @@
 #include "base/env.h"
 #include "log/log.h"
 #include "model/api.h"
+#include "model/retention.h"
 #include "run/draft.h"
 
 /// What can be asked of a town: one function each, whether a command, a door, or an embedder asks.
@@ -25,6 +26,7 @@ struct Ground {
   log::Log& log;
   std::string town;         ///< its name
   std::string default_cli;  ///< for agents that name none
+  RetentionPolicy retention = {};
 };
 
 // --- Agents

@@ -11,6 +11,7 @@ template <class T, class Look>
 Async<Result<T>> until(Ground ground, Scope scope, Look look) {
   log::SubscribeOptions options;
   options.filter.scopes = {std::move(scope)};
+  options.hold_as = "a wait";
   const auto events = ground.log.subscribe(std::move(options));
   for (;;) {
     Result<std::optional<T>> seen = co_await look();

@@ -55,6 +55,7 @@ Async<net::Answer> get_town(Call& call) {
   view.log = log.id.str();
   view.cursor = rest.ground.log.cursor(rest.ground.log.head()).str();
   view.events = static_cast<std::int64_t>(rest.ground.log.head().value);
+  view.oldest = static_cast<std::int64_t>(log.oldest.value);
   view.version = rest.version;
   view.pid = ::getpid();
   view.started_at = rest.started_at;

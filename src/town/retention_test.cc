@@ -1,0 +1,207 @@
+#include "town/retention.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "aio/task_group.h"
+#include "run/testing.h"
+
+namespace reeve::town {
+namespace {
+
+using namespace std::chrono_literals;
+using run::testing::Backend;
+using run::testing::World;
+using ::testing::ElementsAre;
+
+class EventsRetentionTown : public ::testing::TestWithParam<Backend> {
+ protected:
+  /// Facts without consequences.
+  void happen(std::size_t number) {
+    std::vector<Fact> facts;
+    for (std::size_t i = 0; i < number; ++i) facts.emplace_back(fact::DaemonStopped{"test"});
+    ASSERT_TRUE(world_.commit(std::move(facts)));
+  }
+  void note(const std::string& kind, const Agent& about) {
+    auto event = store::make_event(world_.env, kind, {Scope::of(about.id).str()}, R"({"x":"y"})");
+    store::Commit commit;
+    commit.events = {event};
+    ASSERT_TRUE(world_.await(world_.store.commit(std::move(commit))));
+  }
+  Position mark() { return world_.store.log().mark(); }
+  void keep(std::uint64_t events) {
+    ground_.retention.max_events = events;
+    ground_.retention.keep_events = 0;
+  }
+
+  World world_{GetParam()};
+  Ground ground_{world_.env, world_.log, "oak", "claude"};
+};
+
+INSTANTIATE_TEST_SUITE_P(, EventsRetentionTown, ::testing::Values(Backend::memory, Backend::sqlite),
+                         run::testing::name_of);
+
+TEST_P(EventsRetentionTown, TheViewSaysWhereTheLogStandsAndWhatWouldGo) {
+  happen(40);
+  auto view = world_.await(view_retention(ground_)).value();
+  EXPECT_EQ(view.oldest.value, 1U);
+  EXPECT_EQ(view.head.value, 40U);
+  EXPECT_EQ(view.events, 40U);
+  EXPECT_EQ(view.bytes, world_.store.log().bytes);
+  EXPECT_EQ(view.oldest_at, world_.env.now());
+  EXPECT_FALSE(view.next);
+  EXPECT_FALSE(view.held_by);
+  keep(30);
+  view = world_.await(view_retention(ground_)).value();
+  ASSERT_TRUE(view.next);
+  EXPECT_EQ(view.next->upto.value, 10U);
+  EXPECT_EQ(view.next->reason, "max_events");
+  EXPECT_EQ(mark().value, 0U);  // it only looked
+  const auto hold = world_.log.holds().add("webhook ci", {4});
+  view = world_.await(view_retention(ground_)).value();
+  EXPECT_EQ(view.next->upto.value, 4U);
+  EXPECT_EQ(view.held_by->name, "webhook ci");
+}
+
+TEST_P(EventsRetentionTown, G11ASweepDoesItNowAndSaysWhatItDid) {
+  happen(1'200);
+  keep(30);
+  const auto report = world_.await(apply_retention(ground_)).value();
+  EXPECT_EQ(report.events, 1'170U);
+  EXPECT_EQ(report.oldest.value, 1'171U);
+  EXPECT_EQ(mark().value, 1'170U);
+  EXPECT_EQ(world_.count("LogTruncated"), 1U);
+  EXPECT_EQ(world_.fact<fact::LogTruncated>("LogTruncated").events, 1'170U);
+  const auto view = world_.await(view_retention(ground_)).value();
+  EXPECT_EQ(view.cursor, world_.log.cursor({1'170}).str());
+}
+
+TEST_P(EventsRetentionTown, NothingGoesThatAnOpenRunBeganWith) {
+  happen(20);
+  const auto ada = world_.agent("ada");
+  reeve::Run run;
+  run.id = RunId(world_.env.uuid4());
+  run.agent = ada.id;
+  run.thread = ThreadId(world_.env.uuid4());
+  ASSERT_TRUE(world_.commit({fact::RunStarted{run}}));
+  happen(50);
+  keep(1);
+  const auto held = world_.await(held_log(ground_)).value();
+  ASSERT_TRUE(held);
+  EXPECT_EQ(held->name, "run " + run.id.short_str() + " of ada");
+  EXPECT_EQ(held->position.value, 21U);
+  auto report = world_.await(apply_retention(ground_)).value();
+  EXPECT_EQ(mark().value, 21U);
+  EXPECT_EQ(report.held_by->name, held->name);
+  fact::RunCompleted end;
+  end.run = run.id;
+  end.agent = ada.id;
+  end.thread = run.thread;
+  ASSERT_TRUE(world_.commit({end}));
+  report = world_.await(apply_retention(ground_)).value();
+  EXPECT_FALSE(report.held_by);
+  EXPECT_GT(mark().value, 70U);
+}
+
+TEST_P(EventsRetentionTown, ARuleMayNameAnAgentAndOneOfNobodyMatchesNothing) {
+  const auto ada = world_.agent("ada");
+  const auto bob = world_.agent("bob");
+  store::Commit names;  // as spawn() writes them
+  names.writes = {store::PutDoc{{run::kNameKind, "ada"}, write_json_of(ada.id), {}}};
+  ASSERT_TRUE(world_.await(world_.store.commit(std::move(names))));
+  note("RawLine", ada);
+  note("RawLine", bob);
+  world_.env.advance(1h);
+  ground_.retention.prune = {{{"RawLine"}, {"agent:nobody"}, 1min}};
+  EXPECT_EQ(world_.await(apply_retention(ground_)).value().pruned_events, 0U);
+  ground_.retention.prune = {{{"RawLine"}, {"agent:Ada", "agent:nobody"}, 1min}};
+  EXPECT_EQ(world_.await(apply_retention(ground_)).value().pruned_events, 1U);
+  const auto page = world_.await(world_.store.read({}, {}, 10)).value();
+  EXPECT_EQ(page.events[2]->payload, kPrunedPayload);
+  EXPECT_EQ(page.events[3]->payload, R"({"x":"y"})");
+}
+
+// --- The daemon's loop ---------------------------------------------------------------------------
+
+class EventsRetentionLoop : public EventsRetentionTown {
+ protected:
+  void begin(Retention::Options options = {}) {
+    retention_ = std::make_unique<Retention>(ground_, options);
+    group_.spawn("retention", watch());
+    world_.quiet();
+  }
+  ~EventsRetentionLoop() override {
+    group_.cancel();
+    world_.await(group_.join());
+  }
+  void pass(std::chrono::nanoseconds time) {
+    for (; time > 0s; time -= 1s) {
+      world_.env.advance(1s);
+      world_.quiet();
+    }
+  }
+  Async<> watch() {
+    co_await retention_->run();
+    ended_ = true;
+  }
+
+  std::unique_ptr<Retention> retention_;
+  aio::TaskGroup group_{world_.loop.get_executor()};
+  bool ended_ = false;
+};
+
+INSTANTIATE_TEST_SUITE_P(, EventsRetentionLoop, ::testing::Values(Backend::memory, Backend::sqlite),
+                         run::testing::name_of);
+
+TEST_P(EventsRetentionLoop, WhereEverythingIsKeptThereIsNone) {
+  happen(10);
+  begin();
+  EXPECT_TRUE(ended_);
+}
+
+TEST_P(EventsRetentionLoop, LooksNowAndThenAndBeginsWhenItIsWorthIt) {
+  keep(1'000);
+  happen(1'040);
+  begin();
+  pass(20min);
+  EXPECT_EQ(mark().value, 0U);  // a little over
+  happen(20);
+  pass(11min);
+  EXPECT_EQ(mark().value, 60U);
+  EXPECT_EQ(world_.count("LogTruncated"), 1U);
+  pass(60min);
+  EXPECT_EQ(world_.count("LogTruncated"), 1U);  // what told of it is no reason for another
+  EXPECT_FALSE(ended_);
+}
+
+TEST_P(EventsRetentionLoop, WaitsWhileTheTownIsBusyButNotForEver) {
+  keep(100);
+  happen(1'500);
+  begin({.first = 1s, .every = 10min, .quiet = 2s, .patience = 60s, .share = 5});
+  for (int second = 0; second < 55; ++second) {
+    pass(1s);
+    happen(1);
+    EXPECT_EQ(mark().value, 0U) << second;
+  }
+  for (int second = 0; second < 20; ++second) {
+    pass(1s);
+    happen(1);
+  }
+  EXPECT_GT(mark().value, 1'400U);
+}
+
+TEST_P(EventsRetentionLoop, AStoreInTroubleIsLookedAtAgainTheNextTime) {
+  keep(10);
+  happen(100);
+  world_.store.down = true;
+  begin({.first = 1s, .every = 1min, .quiet = 2s, .patience = 60s, .share = 5});
+  pass(30s);
+  world_.store.down = false;
+  pass(20s);
+  EXPECT_EQ(mark().value, 0U);
+  pass(60s);
+  EXPECT_EQ(mark().value, 90U);
+}
+
+}  // namespace
+}  // namespace reeve::town
