@@ -364,12 +364,12 @@ Status read_json(const json::value& value, T& out) {
 /// For types that many files use: their mapping is compiled once, in one .cc file
 /// (REEVE_JSON_COMPILE), instead of in each file. At namespace reeve's scope, behind the type's
 /// description.
-#define REEVE_JSON_DECLARE(type)                                \
-  extern template json::value to_json_value<type>(const type&); \
+#define REEVE_JSON_DECLARE(type)                                     \
+  extern template json::value to_json_value<type>(const type&);      \
   extern template void append_json<type>(std::string&, const type&); \
   extern template Status read_json<type>(const json::value&, type&)
-#define REEVE_JSON_COMPILE(type)                         \
-  template json::value to_json_value<type>(const type&); \
+#define REEVE_JSON_COMPILE(type)                              \
+  template json::value to_json_value<type>(const type&);      \
   template void append_json<type>(std::string&, const type&); \
   template Status read_json<type>(const json::value&, type&)
 

@@ -49,9 +49,8 @@ TEST_F(SecretTest, APipeIsNotWaitedFor) {
 }
 
 TEST_F(SecretTest, WhatCannotBeOneIsRefusedAndNotQuoted) {
-  for (const auto& bad :
-       {std::string(" \n"), std::string("sk-1\nsk-2"), std::string("sk-1\x01"),
-        std::string(limits::kSecret + 1, 'k'), std::string(1 << 20, 'k')}) {
+  for (const auto& bad : {std::string(" \n"), std::string("sk-1\nsk-2"), std::string("sk-1\x01"),
+                          std::string(limits::kSecret + 1, 'k'), std::string(1 << 20, 'k')}) {
     const auto refused = secret_from_file(file(bad)).error();
     EXPECT_EQ(refused.code(), Errc::invalid_argument);
     EXPECT_EQ(refused.message().find("sk-1"), std::string::npos);
@@ -70,7 +69,8 @@ TEST_F(SecretTest, ComesFromAVariable) {
 TEST(Secret, IsHiddenInWhatOthersWrote) {
   const Secret key("sk-12345");
   EXPECT_EQ(key.hide_in("sk-12345 is wrong: sk-12345sk-12345"), "*** is wrong: ******");
-  EXPECT_EQ(Secret("to").hide_in("too short to be told from words"), "too short to be told from words");
+  EXPECT_EQ(Secret("to").hide_in("too short to be told from words"),
+            "too short to be told from words");
   EXPECT_EQ(Secret().hide_in("nothing"), "nothing");
 }
 

@@ -109,69 +109,73 @@ Concerned concerned(const Fact& fact) {
                   requires(std::same_as<T, fact::TaskProgressed> ||
                            std::same_as<T, fact::TaskCompleted> ||
                            std::same_as<T, fact::TaskFailed>)
-      {
-        out.tasks = {f.task};
-        append(out.agents, f.agent);
-        append(out.runs, f.run);
-      },
-      [&](const fact::MessageSent& f) {
-        out.messages = {f.message.id};
-        out.agents = {f.message.to};
-        append(out.agents, sender(f.message));
-        if (out.agents.size() == 2 && out.agents[0] == out.agents[1]) out.agents.pop_back();
-        append(out.runs, f.run);
-        append(out.tasks, f.message.task);
-      },
-      [&](const fact::MessagesReturned& f) {
-        out.messages = f.messages;
-        out.agents = {f.agent};
-        out.runs = {f.run};
-      },
-      [&](const fact::MessagesHandled& f) {
-        out.messages = f.messages;
-        out.agents = {f.agent};
-      },
-      [&](const fact::MessageDeadLettered& f) {
-        out.messages = {f.message};
-        out.agents = {f.agent};
-        out.runs = {f.run};
-      },
-      [&](const fact::ThreadStarted& f) {
-        out.threads = {f.thread.id};
-        append(out.agents, f.thread.agent);
-      },
-      [&](const fact::SessionStarted& f) {
-        out.threads = {f.thread};
-        out.runs = {f.run};
-        out.agents = {f.agent};
-      },
-      [&](const fact::RunStarted& f) {
-        out.runs = {f.run.id};
-        append(out.agents, f.run.agent);
-        out.threads = {f.run.thread};
-        out.messages = f.run.messages;
-        append(out.tasks, f.run.task);
-      },
-      [&](const fact::MessagesAppended& f) {
-        out.threads = {f.thread};
-        for (auto number = f.from; number < f.from + f.messages.size(); ++number)
-          out.thread_messages.push_back({f.thread, number});
-      },
-      [&](const fact::RunStopRequested& f) {
-        out.runs = {f.run};
-        append(out.agents, f.agent);
-      },
-      [&](const fact::RunSilent& f) {
-        out.runs = {f.run};
-        out.agents = {f.agent};
-      },
-      [&](const fact::RunCompleted& f) { end(f); },
-      [&](const fact::RunFailed& f) { end(f); },
-      [&](const fact::RunCancelled& f) { end(f); },
-      [&](const fact::WebhookAdded& f) { out.webhooks = {f.webhook.id}; },
-      [&]<class T>(const T& f)
-        requires(std::same_as<T, fact::WebhookEnabled> || std::same_as<T, fact::WebhookDisabled> ||
-                 std::same_as<T, fact::WebhookRemoved> || std::same_as<T, fact::WebhookSkipped>)
+                          {
+                            out.tasks = {f.task};
+                            append(out.agents, f.agent);
+                            append(out.runs, f.run);
+                          },
+                          [&](const fact::MessageSent& f) {
+                            out.messages = {f.message.id};
+                            out.agents = {f.message.to};
+                            append(out.agents, sender(f.message));
+                            if (out.agents.size() == 2 && out.agents[0] == out.agents[1])
+                              out.agents.pop_back();
+                            append(out.runs, f.run);
+                            append(out.tasks, f.message.task);
+                          },
+                          [&](const fact::MessagesReturned& f) {
+                            out.messages = f.messages;
+                            out.agents = {f.agent};
+                            out.runs = {f.run};
+                          },
+                          [&](const fact::MessagesHandled& f) {
+                            out.messages = f.messages;
+                            out.agents = {f.agent};
+                          },
+                          [&](const fact::MessageDeadLettered& f) {
+                            out.messages = {f.message};
+                            out.agents = {f.agent};
+                            out.runs = {f.run};
+                          },
+                          [&](const fact::ThreadStarted& f) {
+                            out.threads = {f.thread.id};
+                            append(out.agents, f.thread.agent);
+                          },
+                          [&](const fact::SessionStarted& f) {
+                            out.threads = {f.thread};
+                            out.runs = {f.run};
+                            out.agents = {f.agent};
+                          },
+                          [&](const fact::RunStarted& f) {
+                            out.runs = {f.run.id};
+                            append(out.agents, f.run.agent);
+                            out.threads = {f.run.thread};
+                            out.messages = f.run.messages;
+                            append(out.tasks, f.run.task);
+                          },
+                          [&](const fact::MessagesAppended& f) {
+                            out.threads = {f.thread};
+                            for (auto number = f.from; number < f.from + f.messages.size();
+                                 ++number)
+                              out.thread_messages.push_back({f.thread, number});
+                          },
+                          [&](const fact::RunStopRequested& f) {
+                            out.runs = {f.run};
+                            append(out.agents, f.agent);
+                          },
+                          [&](const fact::RunSilent& f) {
+                            out.runs = {f.run};
+                            out.agents = {f.agent};
+                          },
+                          [&](const fact::RunCompleted& f) { end(f); },
+                          [&](const fact::RunFailed& f) { end(f); },
+                          [&](const fact::RunCancelled& f) { end(f); },
+                          [&](const fact::WebhookAdded& f) { out.webhooks = {f.webhook.id}; },
+                          [&]<class T>(const T& f)
+                            requires(std::same_as<T, fact::WebhookEnabled> ||
+                                     std::same_as<T, fact::WebhookDisabled> ||
+                                     std::same_as<T, fact::WebhookRemoved> ||
+                                     std::same_as<T, fact::WebhookSkipped>)
       { out.webhooks = {f.webhook}; }},
       fact);
   return out;
@@ -413,17 +417,15 @@ void apply(std::optional<Webhook>& webhook, const Fact& fact, Time at) {
     webhook->reason = reason;
     webhook->updated_at = at;
   };
-  std::visit(Overloaded{[&](const fact::WebhookEnabled& f) {
-                          become(f.webhook, WebhookState::active, "");
-                        },
-                        [&](const fact::WebhookDisabled& f) {
-                          become(f.webhook, WebhookState::disabled, f.reason);
-                        },
-                        [&](const fact::WebhookRemoved& f) {
-                          become(f.webhook, WebhookState::removed, "");
-                        },
-                        [](const auto&) {}},
-             fact);
+  std::visit(
+      Overloaded{
+          [&](const fact::WebhookEnabled& f) { become(f.webhook, WebhookState::active, ""); },
+          [&](const fact::WebhookDisabled& f) {
+            become(f.webhook, WebhookState::disabled, f.reason);
+          },
+          [&](const fact::WebhookRemoved& f) { become(f.webhook, WebhookState::removed, ""); },
+          [](const auto&) {}},
+      fact);
 }
 
 void apply(std::optional<ThreadMessage>& message, ThreadMessageId id, const Fact& fact, Time at) {

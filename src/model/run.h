@@ -52,9 +52,10 @@ struct Run {
   std::optional<Time> ended_at;
 };
 BOOST_DESCRIBE_STRUCT(Run, (),
-                      (id, agent, thread, epoch, state, task, messages, cli, provider, model, parent,
-                       metadata, durability, permissions, session, stopping, reported, code, error, text, usage, cost_usd,
-                       exit_status, exit_signal, started_at, ended_at))
+                      (id, agent, thread, epoch, state, task, messages, cli, provider, model,
+                       parent, metadata, durability, permissions, session, stopping, reported, code,
+                       error, text, usage, cost_usd, exit_status, exit_signal, started_at,
+                       ended_at))
 
 /// A conversation: where a later run goes on. Of a CLI's the vendor keeps the messages, and this
 /// keeps the vendor's id of it; of a native one the messages are documents of their own

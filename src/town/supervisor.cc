@@ -32,8 +32,8 @@ Async<Status> Supervisor::start(run::Runs& runs) {
   // Followed from before the agents are looked at, so that no reason to start a round falls in
   // between.
   log::EventFilter filter;
-  filter.kinds = {"MessageSent",  "MessagesReturned", "AgentStateChanged", "AgentSpawned",
-                  "RunCompleted", "RunFailed",        "RunCancelled",      "AgentStopRequested",
+  filter.kinds = {"MessageSent",   "MessagesReturned", "AgentStateChanged", "AgentSpawned",
+                  "RunCompleted",  "RunFailed",        "RunCancelled",      "AgentStopRequested",
                   "TaskCompleted", "TaskFailed"};
   log::Follower events(ground_.env, ground_.log, std::move(filter), "what gives agents work");
   auto agents = co_await all_agents(ground_.log.store());
@@ -203,7 +203,8 @@ Async<Status> Supervisor::at_end(run::Draft& draft, const reeve::Run& run, Endin
       auto task = co_await draft.get<reeve::Task>(*run.task);
       if (!task) co_return fail(task.error());
       if (!is_ended(task->state)) {
-        auto done = co_await draft.add(fact::TaskCompleted{*run.task, *run.agent, run.id, end.text});
+        auto done =
+            co_await draft.add(fact::TaskCompleted{*run.task, *run.agent, run.id, end.text});
         if (!done) co_return done;
       }
     }

@@ -131,10 +131,9 @@ TEST_F(RoutesTest, EveryRouteOfTheTableIsReached) {
     if (route.pattern.ends_with("/wait") || route.pattern.ends_with("/complete")) continue;
     if (route.pattern.ends_with("/remove")) continue;  // the others would find nothing
     auto target = std::string(route.pattern);
-    for (const auto& [name, value] :
-         {std::pair<std::string, std::string>{"{agent}", "ada"},
-          {"{task}", task},
-          {"{webhook}", webhook}}) {
+    for (const auto& [name, value] : {std::pair<std::string, std::string>{"{agent}", "ada"},
+                                      {"{task}", task},
+                                      {"{webhook}", webhook}}) {
       if (const auto at = target.find(name); at != std::string::npos)
         target.replace(at, name.size(), value);
     }
