@@ -66,7 +66,7 @@ T must(Result<T> result) {
 
 Async<> ask(Town& town, std::size_t runs, std::optional<ThreadId> session) {
   for (std::size_t i = 0; i < runs; ++i) {
-    auto request = run::EmitRequest::ask("model", "", "What time is it?");
+    auto request = EmitRequest::ask("model", "", "What time is it?");
     request.session = session;
     auto handle = must(co_await town.invocation->emit(std::move(request)));
     const auto done = must(co_await handle.result());
@@ -121,7 +121,7 @@ void session(Run& run) {
   constexpr std::size_t kRuns = 3'000;
   Town town{std::filesystem::path()};
   auto first = must(aio::run(
-      town.loop, town.invocation->emit(run::EmitRequest::ask("model", "", "What time is it?"))));
+      town.loop, town.invocation->emit(EmitRequest::ask("model", "", "What time is it?"))));
   must(aio::run(town.loop, first.result()));
   const auto timed = [&](std::size_t runs) {
     const auto start = Clock::now();
@@ -139,7 +139,7 @@ void first_event(Run& run) {
   const auto one = [](Town& its, std::vector<double>& out) -> Async<> {
     const auto start = Clock::now();
     auto handle = must(co_await its.invocation->emit(
-        run::EmitRequest::ask("model", "", "What time is it?"), {}, true));
+        EmitRequest::ask("model", "", "What time is it?"), {}, true));
     static_cast<void>(must(co_await handle.events()->next()));
     out.push_back(Seconds(Clock::now() - start).count() * 1e6);
     static_cast<void>(must(co_await handle.result()));

@@ -67,7 +67,9 @@ REEVE_INLINE namespace v1 {
   /// What is asked of a model: one of `provider` and `agent` is set.
   struct EmitRequest {
     std::string provider;
-    std::string agent;  ///< of the town. unsupported, as yet: see docs/library.md
+    /// Of the town, by name or id: the input goes into its inbox, and the round that takes it is the
+    /// run. Only of a town that is connected; elsewhere `unsupported`.
+    std::string agent;
     std::string model;  ///< empty: the provider's default
     std::vector<Part> input;
     std::string system;
@@ -111,6 +113,7 @@ REEVE_INLINE namespace v1 {
    public:
     Run() = default;
 
+    /// Empty: no run of the agent has taken the request yet.
     [[nodiscard]] std::string id() const;
     [[nodiscard]] std::string session() const;
     [[nodiscard]] bool is_finished() const;

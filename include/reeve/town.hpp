@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -28,19 +29,35 @@ REEVE_INLINE namespace v1 {
     std::size_t handler_threads = 64;               ///< of all listeners together, at most
   };
 
+  struct ConnectOptions {
+    /// Where to look for the town, in it and in the folders above. Empty: the current folder.
+    std::string folder;
+    /// The `reeve` program that serves the town, started once if no daemon runs. Empty: none is
+    /// started, and without one everything is `unavailable`.
+    std::string program;
+    std::chrono::milliseconds patience{30'000};  ///< for a daemon that is away
+    std::size_t handler_threads = 64;            ///< of all listeners together, at most
+  };
+
   /// A town: its log, its runs, its listeners. Any thread may call it, several at a time.
   ///
-  /// This one lives in the process that opened it, on a thread of its own, and has its store to
-  /// itself. (Town::connect(folder), which goes through a daemon, will have the same functions.)
+  /// One that was opened lives in this process, on a thread of its own, and has its store to
+  /// itself. One that is connected lives in a daemon, for any number of programs; agents can be
+  /// asked there, too. Both have the same functions.
   class REEVE_API Town {
    public:
     /// conflict: another process has the folder's store open. Runs that an earlier process left
     /// unfinished are failed with the code `interrupted`.
     static Result<Town> open(OpenOptions options = {});
+    /// The town of a folder, through its daemon's socket. Where the daemon is killed and comes
+    /// back, calls wait, and listeners go on behind their last event; deltas of that time are
+    /// missing. not_found: there is no town. unavailable: no daemon. Tools and providers of this
+    /// program's own are `unsupported`: those of the town's settings are there.
+    static Result<Town> connect(ConnectOptions options = {});
     Town(Town&&) noexcept;
     Town& operator=(Town&&) noexcept;
-    /// Cancels what runs and waits for its end, stops the listeners, closes the store. Not within a
-    /// handler or a tool. Handles that are left answer `unavailable`.
+    /// Cancels what runs here and waits for its end, stops the listeners, closes the store; in a
+    /// daemon everything goes on. Not within a handler or a tool. Handles that are left answer `unavailable`.
     ~Town();
     void close();
 
@@ -48,8 +65,8 @@ REEVE_INLINE namespace v1 {
     // -------------------------------------------------------------------------------------
 
     /// Asks. Answers when the run has begun (its start is committed), or waits for its turn behind
-    /// an earlier run of its session. cancelled: the control was cancelled before. not_found: no
-    /// such provider, model, session or tool. conflict: the client request id with another request.
+    /// an earlier run of its session, or is in its agent's inbox. cancelled: the control was
+    /// cancelled before. not_found: no such provider, agent, model, session or tool. conflict: the client request id with another request.
     Result<Run> emit(EmitRequest request, Control control = {});
     /// The same with a function that sets up the call before it begins: it is given the session
     /// (with its id, if one is named here) and the control.

@@ -67,7 +67,19 @@ Async<std::optional<T>> until(Stop& stop, Async<T> work) {
   co_return std::optional<T>(std::move(value));
 }
 
-/// The same, for that much of the Env's time. Empty: it ran out.
+/// Does `work` to its end, also when the caller is cancelled meanwhile: that one's next wait throws.
+template <class T>
+Async<T> whole(Async<T> work) {
+  const auto executor = co_await asio::this_coro::executor;
+  auto token =
+      asio::bind_cancellation_slot(asio::cancellation_slot(), asio::as_tuple(asio::use_awaitable));
+  auto ended = co_await asio::co_spawn(executor, settled(std::move(work)), std::move(token));
+  auto& [thrown, value] = ended;
+  if (thrown) std::rethrow_exception(thrown);
+  co_return std::move(value);
+}
+
+/// until(), for that much of the Env's time. Empty: it ran out.
 template <class T>
 Async<std::optional<T>> within(Env& env, std::chrono::nanoseconds time, Async<T> work) {
   Stop stop;

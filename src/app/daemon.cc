@@ -16,14 +16,17 @@
 #include "app/stop_mode.h"
 #include "base/logging.h"
 #include "doors/rest/routes.h"
+#include "llm/settings.h"
 #include "log/log.h"
 #include "net/http_client.h"
 #include "net/server.h"
 #include "proc/environment.h"
 #include "proc/shim_spawner.h"
+#include "run/invocation.h"
 #include "run/runs.h"
 #include "store/sqlite/sqlite_store.h"
 #include "town/change.h"
+#include "town/desk.h"
 #include "town/supervisor.h"
 #include "town/webhooks.h"
 
@@ -73,16 +76,26 @@ Async<> drive(proc::ShimSpawner& spawner) {
 
 class Daemon {
  public:
-  Daemon(DaemonOptions options, asio::io_context& loop, aio::RealEnv& env, store::Store& store)
+  Daemon(DaemonOptions options, asio::io_context& loop, aio::RealEnv& env, store::Store& store,
+         llm::Registry providers)
       : options_(std::move(options)),
         env_(env),
         store_(store),
         log_(env, loop.get_executor(), store),
         spawner_(env, proc::ShimSpawner::Options{.shim = {}, .fd_driven = true}),
-        ground_{env, log_, options_.settings.name, options_.settings.default_cli},
+        ground_{.env = env,
+                .log = log_,
+                .town = options_.settings.name,
+                .default_cli = options_.settings.default_cli,
+                .retention = options_.settings.retention,
+                .runs = options_.settings.runs},
         supervisor_(ground_, loop.get_executor(), town::Supervisor::Options()),
         runs_(env, loop.get_executor(), log_, spawner_, supervisor_,
               runs_options(options_.folder, options_.settings)),
+        providers_(std::move(providers)),
+        invocation_(env, loop.get_executor(), log_, providers_, tools_,
+                    run::Invocation::Options{.durability = options_.settings.runs}),
+        desk_(ground_),
         http_(loop.get_executor(), net::HttpClientOptions{.body_limit = kWebhookAnswer}),
         webhooks_(
             ground_, loop.get_executor(),
@@ -96,17 +109,22 @@ class Daemon {
               .version = options_.version,
               .started_at = env.now(),
               .webhooks = webhooks_,
+              .invocation = invocation_,
+              .providers = providers_,
               .stop = [this](api::StopMode mode) { ask_to_stop(mode, "asked to"); }},
         server_(loop.get_executor(), handler(), net::ServerOptions{.version = options_.version}),
         asked_(loop.get_executor()),
         serving_(loop.get_executor()),
-        group_(loop.get_executor()) {}
+        group_(loop.get_executor()) {
+    invocation_.set_desk(desk_);
+  }
 
   Async<Status> run() {
     if (proc::ShimSpawner& spawner = spawner_; spawner.ready_fd() >= 0)
       group_.spawn("watch rounds", drive(spawner));
     group_.spawn("signals", watch_signals());
     auto status = co_await serve();
+    co_await invocation_.close();
     co_await supervisor_.close();
     co_await runs_.close();
     co_await webhooks_.close();
@@ -157,6 +175,8 @@ class Daemon {
     }
     auto found = co_await runs_.recover();
     if (!found) co_return fail(found.error().during("take up running rounds"));
+    if (auto ended = co_await invocation_.recover(); !ended)
+      co_return fail(ended.error().during("end the model runs of an earlier daemon"));
     auto told = co_await tell(
         fact::DaemonStarted{options_.version, ::getpid(), static_cast<std::int64_t>(*found)});
     if (!told) co_return told;
@@ -199,6 +219,7 @@ class Daemon {
 
   Async<> tell_when_idle() {
     co_await runs_.wait_idle();
+    if (*stop_ == api::StopMode::drain) co_await invocation_.wait_idle();
     idle_ = true;
     asked_.notify();
   }
@@ -211,6 +232,10 @@ class Daemon {
   town::Ground ground_;
   town::Supervisor supervisor_;
   run::Runs runs_;
+  llm::Registry providers_;
+  tool::Registry tools_;
+  run::Invocation invocation_;
+  town::Desk desk_;
   net::HttpClient http_;
   town::Webhooks webhooks_;
   doors::Rest rest_;
@@ -235,6 +260,9 @@ Status run_daemon(DaemonOptions options) {
   }
   asio::io_context loop(1);
   aio::RealEnv env(loop);
+  auto providers = llm::make_registry(options.settings.providers, options.folder.dir(), env,
+                                      loop.get_executor());
+  if (!providers) return fail(providers.error().during(options.folder.settings().string()));
   store::SqliteOptions store_options;
   store_options.path = options.folder.database().string();
   store_options.durability = *durability;
@@ -242,7 +270,7 @@ Status run_daemon(DaemonOptions options) {
   if (!store) return fail(store.error());
   Status status;
   {
-    Daemon daemon(std::move(options), loop, env, **store);
+    Daemon daemon(std::move(options), loop, env, **store, std::move(*providers));
     status = aio::run(loop, daemon.run());
   }
   aio::run(loop, (*store)->close());

@@ -66,7 +66,7 @@ class Spawn final : public Command {
     options.choice("--completes", completes_, {"success", "report"},
                    "A task is done with its successful round, or only when the agent reports it");
     options.choice("--durability", durability_, {"disabled", "compacted", "full_fidelity"},
-                   "What the log keeps of its runs");
+                   "What the log keeps of its runs; the town's [runs] durability if absent");
     options.seconds("--silence", silence_,
                     "Seconds without output after which an event tells of it");
     options.flag("--stop-on-silence", request_.limits.stop_on_silence,
@@ -91,7 +91,7 @@ class Spawn final : public Command {
     };
     request_.permissions = *enum_from_name<Permissions>(permissions_);
     request_.completes = *enum_from_name<Completes>(completes_);
-    request_.durability = *enum_from_name<Durability>(durability_);
+    if (!durability_.empty()) request_.durability = *enum_from_name<Durability>(durability_);
     if (silence_) request_.limits.silence_ms = ms(*silence_);
     if (round_) request_.limits.round_ms = ms(*round_);
     auto client = session.client();
@@ -115,7 +115,7 @@ class Spawn final : public Command {
   std::vector<std::string> env_;
   std::string permissions_ = "edits";
   std::string completes_ = "success";
-  std::string durability_ = "compacted";
+  std::string durability_;
   std::optional<double> silence_;
   std::optional<double> round_;
 };

@@ -21,6 +21,17 @@ std::span<const Entry> commands() {
             "  reeve send ada --query \"which branch are you on?\"\n"
             "  reeve send supervisor --info \"the build is green\"\n",
             make_send},
+      Entry{"emit", "Ask a model or an agent, and print the answer",
+            "  reeve emit gpt \"one sentence about rivers\"     # [providers.gpt] of the settings\n"
+            "  reeve emit ada \"which branch are you on?\"      # an agent, by its inbox\n"
+            "  reeve emit gpt --session SESSION \"and one about lakes\"\n"
+            "  git diff | reeve emit gpt --system \"You review code.\" -\n",
+            make_emit},
+      Entry{"run show", "One run: its state, and what it said", "  reeve run show RUN\n",
+            make_run_show},
+      Entry{"run wait", "Wait for a run's end", "  reeve run wait RUN --timeout 600\n",
+            make_run_wait},
+      Entry{"run cancel", "End a run", "  reeve run cancel RUN\n", make_run_cancel},
       Entry{"status", "The town at a glance", "  reeve status\n  reeve status --json\n",
             make_status},
       Entry{"list", "The agents", "  reeve list\n", make_list},

@@ -25,6 +25,11 @@ std::unique_ptr<Command> make_inbox();
 
 std::unique_ptr<Command> make_events();
 
+std::unique_ptr<Command> make_emit();
+std::unique_ptr<Command> make_run_show();
+std::unique_ptr<Command> make_run_wait();
+std::unique_ptr<Command> make_run_cancel();
+
 std::unique_ptr<Command> make_webhook_add();
 std::unique_ptr<Command> make_webhook_list();
 std::unique_ptr<Command> make_webhook_enable();

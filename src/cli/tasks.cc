@@ -1,24 +1,11 @@
-#include <iostream>
-#include <iterator>
 #include <ostream>
 
 #include "base/limits.h"
 #include "cli/commands.h"
+#include "cli/input.h"
 
 namespace reeve::cli {
 namespace {
-
-/// "-" is standard input, up to the limit of a text.
-Result<std::string> read_text(const std::string& text) {
-  if (text != "-") return text;
-  std::string whole(limits::kText + 1, '\0');
-  std::cin.read(whole.data(), static_cast<std::streamsize>(whole.size()));
-  whole.resize(static_cast<std::size_t>(std::cin.gcount()));
-  if (whole.size() > limits::kText)
-    return fail(Errc::too_large, "standard input is longer than a text may be (" +
-                                     std::to_string(limits::kText >> 20) + " MiB)");
-  return whole;
-}
 
 void print_task(Session& session, const api::TaskView& view) {
   const auto& task = view.task;

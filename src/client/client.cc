@@ -1,7 +1,6 @@
 #include "client/client.h"
 
 #include <poll.h>
-#include <sys/random.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -10,9 +9,9 @@
 #include <thread>
 
 #include "base/fd.h"
-#include "base/ids.h"
 #include "base/json.h"
 #include "client/keeper_lock.h"
+#include "client/requests.h"
 #include "client/start_daemon.h"
 #include "wire/problem.h"
 
@@ -29,26 +28,6 @@ constexpr auto kStopTimeout = 60'000ms;
 constexpr auto kForEver = std::chrono::milliseconds(365 * 24h);
 /// How often a daemon is started before its death at the start is believed.
 constexpr int kStarts = 3;
-constexpr const char* kApi = "1";
-
-/// Percent-encodes everything that has a meaning in a target.
-std::string escape(std::string_view text) {
-  static constexpr char kHex[] = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '_' || c == '.' || c == '~' || c == ':';
-    if (plain) {
-      out += c;
-    } else {
-      const auto byte = static_cast<unsigned char>(c);
-      out += '%';
-      out += kHex[byte >> 4];
-      out += kHex[byte & 15];
-    }
-  }
-  return out;
-}
 
 /// Of the answer to GET /v1/version: the daemon's process.
 struct Whom {
@@ -62,52 +41,11 @@ struct EventPage {
 };
 BOOST_DESCRIBE_STRUCT(EventPage, (), (events, cursor))
 
-std::string new_key() {
-  Uuid uuid;
-  REEVE_CHECK(::getrandom(uuid.bytes.data(), uuid.bytes.size(), 0) == 16);
-  return uuid.str();
-}
-
 template <class T>
 Result<T> read(const Result<net::Response>& response) {
   if (!response) return fail(response.error());
   if (response->status >= 400) return fail(wire::read_problem(response->status, response->body));
   return parse_json_as<T>(response->body);
-}
-
-bool worth_repeating(const Error& error) {
-  return error.is(Errc::unavailable) || error.is(Errc::unknown_outcome);
-}
-
-/// The same of an answer.
-bool is_worth_repeating(const net::Response& response) {
-  return response.status >= 500 &&
-         worth_repeating(wire::read_problem(response.status, response.body));
-}
-
-/// Why there is no daemon, and none to come.
-Error gone(bool was_there) {
-  return {Errc::unavailable, was_there
-                                 ? "the town's daemon was stopped; any command starts it again"
-                                 : "the town's daemon does not run"};
-}
-
-std::string query_of(const Client::EventQuery& query) {
-  std::string text;
-  const auto add = [&](std::string_view name, std::string_view value) {
-    text += text.empty() ? '?' : '&';
-    text += std::string(name) + "=" + escape(value);
-  };
-  if (!query.after.empty())
-    add("after", query.after);
-  else if (query.latest == 0)
-    add("from", query.from_now ? "now" : "beginning");
-  for (const auto& scope : query.scopes) add("scope", scope);
-  for (const auto& kind : query.kinds) add("kind", kind);
-  if (query.latest > 0) add("latest", std::to_string(query.latest));
-  if (query.limit > 0) add("limit", std::to_string(query.limit));
-  if (query.deltas) add("deltas", "1");
-  return text;
 }
 
 }  // namespace
@@ -329,7 +267,7 @@ Status Client::stop(api::StopMode mode) {
 }
 
 Result<Client::Events> Client::events(const EventQuery& query) {
-  auto response = get("/v1/events" + query_of(query), kTimeout);
+  auto response = get(target_of(query), kTimeout);
   if (!response) return fail(response.error());
   if (response->status >= 400) return fail(wire::read_problem(response->status, response->body));
   auto page = parse_json_as<EventPage>(response->body);
@@ -340,7 +278,8 @@ Result<Client::Events> Client::events(const EventQuery& query) {
   return events;
 }
 
-Status Client::follow(EventQuery query, const OnFrame& on_frame) {
+Status Client::stream(const std::function<net::ClientRequest()>& next_request,
+                      const std::function<bool(const wire::SseMessage&)>& on_message) {
   lasting_ = true;
   bool going = true;
   std::optional<Error> told;
@@ -348,9 +287,9 @@ Status Client::follow(EventQuery query, const OnFrame& on_frame) {
   auto deadline = Clock::now() + settings_.patience;
   while (going) {
     net::BlockingClient connection(net::UnixAddress{folder_.socket()}, options(kTimeout));
-    net::ClientRequest request;
-    request.target = "/v1/events" + query_of(query);
-    request.headers = {{"Accept", "text/event-stream"}, {"Reeve-Api", kApi}};
+    auto request = next_request();
+    request.headers.emplace_back("Accept", "text/event-stream");
+    request.headers.emplace_back("Reeve-Api", kApi);
     auto response = connection.stream(request, [&](const wire::SseMessage& message) {
       pause = 5ms;
       reached_ = true;  // already for what is asked while it is followed
@@ -363,18 +302,17 @@ Status Client::follow(EventQuery query, const OnFrame& on_frame) {
         }
         return false;
       }
-      if (message.id) query.after = *message.id;
-      going = on_frame(message.event, message.data, message.id.value_or(""));
+      going = on_message(message);
       return going;
     });
     if (told && !worth_repeating(*told)) return fail(*told);
     told.reset();
-    if (response && response->status >= 400)
+    if (response && response->status >= 400 && !is_worth_repeating(*response))
       return fail(wire::read_problem(response->status, response->body));
     if (!response && !worth_repeating(response.error()) && !response.error().is(Errc::timeout))
       return fail(response.error());
     if (!going) break;
-    // The daemon is gone for the moment: go on behind the last cursor when it is back.
+    // The daemon is gone for the moment: go on when it is back.
     if (connection.reached()) {
       reached_ = true;
       deadline = Clock::now() + settings_.patience;
@@ -387,6 +325,88 @@ Status Client::follow(EventQuery query, const OnFrame& on_frame) {
     pause = std::min(pause * 2, 500ms);
   }
   return {};
+}
+
+Status Client::follow(EventQuery query, const OnFrame& on_frame) {
+  const auto next = [&] {
+    net::ClientRequest request;
+    request.target = target_of(query);
+    return request;
+  };
+  return stream(next, [&](const wire::SseMessage& message) {
+    if (message.id) query.after = *message.id;
+    return on_frame(message.event, message.data, message.id.value_or(""));
+  });
+}
+
+// --- Runs that are asked for ---------------------------------------------------------------------
+
+namespace {
+
+/// POST /v1/providers' answer.
+struct Providers {
+  std::vector<std::string> providers;
+};
+BOOST_DESCRIBE_STRUCT(Providers, (), (providers))
+
+/// The place in the log that a cursor names; of a text that is none: 0.
+std::uint64_t place_of(const std::string& cursor) {
+  const auto parsed = Cursor::parse(cursor);
+  return parsed ? parsed->position.value : 0;
+}
+
+}  // namespace
+
+Result<RunResult> Client::emit(api::EmitCall call, api::Asked& asked, const OnRun& on_run) {
+  if (!call.client_request_id) call.client_request_id = new_key();
+  const auto next = [&] {
+    net::ClientRequest request;
+    request.method = "POST";
+    request.target = "/v1/runs";
+    request.headers = {{"Content-Type", "application/json"}};
+    if (in_round()) request.headers.emplace_back("Reeve-Token", settings_.round_token);
+    request.body = write_json_of(call);
+    return request;
+  };
+  Result<RunResult> result =
+      fail(Errc::cancelled, "nobody listens any more; the run goes on: reeve run show");
+  std::uint64_t seen = 0;
+  auto streamed = stream(next, [&](const wire::SseMessage& message) {
+    if (message.event == "run") {
+      if (auto known = parse_json_as<api::Asked>(message.data)) asked = std::move(*known);
+      return true;
+    }
+    if (message.event == "result") {
+      result = parse_json_as<RunResult>(message.data);
+      return false;
+    }
+    // Asked again after a cut, a run tells its events from the beginning.
+    const auto place = message.id ? place_of(*message.id) : 0;
+    if (message.id && place <= seen) return true;
+    if (message.id) seen = place;
+    return on_run(message.event, message.data);
+  });
+  if (!streamed) return fail(streamed.error());
+  return result;
+}
+
+Result<api::Asked> Client::emit(const api::EmitCall& call) {
+  return read<api::Asked>(post("/v1/runs", write_json_of(call)));
+}
+Result<api::RunView> Client::run(const std::string& run) {
+  return read<api::RunView>(get("/v1/runs/" + escape(run), kTimeout));
+}
+Result<RunResult> Client::run_result(const std::string& run,
+                                     std::optional<std::chrono::milliseconds> timeout) {
+  return read<RunResult>(wait("/v1/runs/" + escape(run) + "/result", timeout));
+}
+Result<api::Asked> Client::cancel_run(const std::string& run, const api::CancelRequest& request) {
+  return read<api::Asked>(post("/v1/runs/" + escape(run) + "/cancel", write_json_of(request)));
+}
+Result<std::vector<std::string>> Client::providers() {
+  auto names = read<Providers>(get("/v1/providers", kTimeout));
+  if (!names) return fail(names.error());
+  return std::move(names->providers);
 }
 
 }  // namespace reeve::client

@@ -7,8 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "client/requests.h"
 #include "client/town_folder.h"
 #include "model/api.h"
+#include "model/emit.h"
 #include "net/blocking_client.h"
 
 /// The typed client of a daemon's API: for commands, tests, and library users in another process.
@@ -75,15 +77,25 @@ class Client {
   /// waited for as long as it takes).
   Status stop(api::StopMode mode);
 
-  struct EventQuery {
-    std::string after;  ///< a cursor; empty: from the beginning, or with `latest` the newest ones
-    std::vector<std::string> scopes;
-    std::vector<std::string> kinds;
-    std::size_t latest = 0;
-    std::size_t limit = 0;
-    bool deltas = false;
-    bool from_now = false;
-  };
+  // --- Runs that are asked for (emit)
+
+  /// One message of a run's stream: "event", "delta", "gap" as the log tells them. Answers whether
+  /// to go on listening; the run goes on in any case.
+  using OnRun = std::function<bool(const std::string& name, const std::string& data)>;
+  /// Asks, tells what happens, and answers the result. Without a client request id it is given one,
+  /// so that a daemon that dies meanwhile is not asked for a second run. cancelled: `on_run` said
+  /// no. `asked` is filled in when the run is known.
+  Result<RunResult> emit(api::EmitCall call, api::Asked& asked, const OnRun& on_run);
+  /// Asks, and returns as soon as it has begun or waits for its turn.
+  Result<api::Asked> emit(const api::EmitCall& call);
+  Result<api::RunView> run(const std::string& run);
+  /// timeout: it goes on.
+  Result<RunResult> run_result(const std::string& run,
+                               std::optional<std::chrono::milliseconds> timeout);
+  Result<api::Asked> cancel_run(const std::string& run, const api::CancelRequest& request);
+  Result<std::vector<std::string>> providers();
+
+  using EventQuery = client::EventQuery;
   struct Events {
     std::vector<std::string> events;  ///< each its JSON text
     std::string cursor;               ///< behind them
@@ -106,6 +118,10 @@ class Client {
                                             std::chrono::milliseconds timeout);
   Result<net::Response> wait(const std::string& target,
                              std::optional<std::chrono::milliseconds> timeout);
+  /// Streams what `next_request` asks for, again and again until `on_message` says no: whoever it
+  /// cut off is asked anew.
+  Status stream(const std::function<net::ClientRequest()>& next_request,
+                const std::function<bool(const wire::SseMessage&)>& on_message);
   net::ClientOptions options(std::chrono::milliseconds timeout) const;
   [[nodiscard]] bool in_round() const { return !settings_.round_token.empty(); }
   [[nodiscard]] bool may_start() const;

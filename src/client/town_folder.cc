@@ -77,6 +77,17 @@ Result<TownSettings> read_settings(const TownFolder& folder) {
   }
   if (auto named = check_name(settings.name); !named)
     return fail(named.error().during(path.string() + ": name"));
+  if (const auto* node = table.get("runs")) {
+    const auto* runs = node->as_table();
+    const auto text = runs != nullptr ? (*runs)["durability"].value<std::string>() : std::nullopt;
+    const auto durability = text ? enum_from_name<Durability>(*text) : std::nullopt;
+    if (runs == nullptr || (runs->contains("durability") && !durability)) {
+      return fail(Errc::invalid_argument,
+                  path.string() +
+                      ": [runs] durability is disabled, compacted or full_fidelity, in quotes");
+    }
+    if (durability) settings.runs = *durability;
+  }
   if (const auto* providers = table.get("providers")) {
     if (!providers->is_table())
       return fail(Errc::invalid_argument, path.string() + ": providers: expected tables");

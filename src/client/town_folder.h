@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "event/normaliser.h"
 #include "model/retention.h"
 
 /// A town's folder: what lies where below its root. docs/formats/town_folder.md.
@@ -36,6 +37,8 @@ struct TownSettings {
   std::string name;
   std::string default_cli = "claude";
   std::string durability = "disk";  ///< disk, os or memory
+  /// What the log keeps of runs that do not say: [runs] durability.
+  Durability runs = Durability::compacted;
   json::object providers;           ///< [providers.NAME], as it stands there: docs/providers.md
   RetentionPolicy retention;        ///< [retention]; create_town() does not write it
 };

@@ -27,7 +27,7 @@ struct SpawnRequest {
   std::string model;
   std::optional<std::string> role;
   Permissions permissions = Permissions::edits;
-  Durability durability = Durability::compacted;
+  std::optional<Durability> durability;  ///< of its runs; empty: the town's default
   Completes completes = Completes::success;
   std::map<std::string, std::string> env;
   AgentLimits limits;

@@ -5,14 +5,10 @@
 #include <algorithm>
 
 #include "base/json.h"
+#include "base/overloaded.h"
 
 namespace reeve {
 namespace {
-
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
 
 template <class>
 inline constexpr std::string_view kKind = "";
@@ -39,6 +35,7 @@ REEVE_NAME(TaskReturned);
 REEVE_NAME(MessageSent);
 REEVE_NAME(MessagesReturned);
 REEVE_NAME(MessagesHandled);
+REEVE_NAME(MessageWithdrawn);
 REEVE_NAME(MessageDeadLettered);
 REEVE_NAME(ThreadStarted);
 REEVE_NAME(SessionStarted);
@@ -130,6 +127,10 @@ Concerned concerned(const Fact& fact) {
                           },
                           [&](const fact::MessagesHandled& f) {
                             out.messages = f.messages;
+                            out.agents = {f.agent};
+                          },
+                          [&](const fact::MessageWithdrawn& f) {
+                            out.messages = {f.message};
                             out.agents = {f.agent};
                           },
                           [&](const fact::MessageDeadLettered& f) {
@@ -319,6 +320,12 @@ void apply(std::optional<Message>& message, const Fact& fact, Time) {
                         },
                         [&](const fact::MessagesHandled& f) {
                           if (contains(f.messages, message->id))
+                            message->state = MessageState::handled;
+                        },
+                        [&](const fact::MessageWithdrawn& f) {
+                          if (f.message != message->id) return;
+                          message->withdrawn = f.reason;
+                          if (message->state == MessageState::queued)
                             message->state = MessageState::handled;
                         },
                         [&](const fact::MessageDeadLettered& f) {

@@ -169,6 +169,15 @@ struct MessagesHandled {
 };
 BOOST_DESCRIBE_STRUCT(MessagesHandled, (), (agent, messages))
 
+/// Whoever sent it wants nothing of it any more: no round begins for it, and one that has it is
+/// stopped.
+struct MessageWithdrawn {
+  AgentId agent;
+  MessageId message;
+  std::string reason;
+};
+BOOST_DESCRIBE_STRUCT(MessageWithdrawn, (), (agent, message, reason))
+
 /// Tried too often: out of the inbox, in the dead letters.
 struct MessageDeadLettered {
   AgentId agent;
@@ -289,7 +298,7 @@ using Fact =
                  fact::AgentStopRequested, fact::AgentStopped, fact::AgentNeedsAttention,
                  fact::TaskCreated, fact::TaskAssigned, fact::TaskStarted, fact::TaskProgressed,
                  fact::TaskCompleted, fact::TaskFailed, fact::TaskReturned, fact::MessageSent,
-                 fact::MessagesReturned, fact::MessagesHandled, fact::MessageDeadLettered,
+                 fact::MessagesReturned, fact::MessagesHandled, fact::MessageWithdrawn, fact::MessageDeadLettered,
                  fact::ThreadStarted, fact::SessionStarted, fact::MessagesAppended,
                  fact::RunStarted, fact::RunStopRequested, fact::RunSilent, fact::RunCompleted,
                  fact::RunFailed, fact::RunCancelled, fact::WebhookAdded, fact::WebhookEnabled,

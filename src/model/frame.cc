@@ -39,6 +39,41 @@ std::string frame_json(const Frame& frame) {
   return text;
 }
 
+Result<std::optional<Frame>> read_frame(std::string_view name, std::string_view text) {
+  auto value = parse_json(text);
+  if (!value) return fail(value.error());
+  if (name == "event") {
+    auto event = std::make_shared<Event>();
+    if (auto read = from_json(*value, *event); !read) return fail(read.error());
+    return Frame(EventPtr(std::move(event)));
+  }
+  if (name == "delta") {
+    DeltaView view;
+    if (auto read = read_json(*value, view); !read) return fail(read.error());
+    auto delta = std::make_shared<Delta>();
+    delta->run = view.run;
+    delta->epoch = view.epoch;
+    delta->number = view.number;
+    delta->kind = std::move(view.kind);
+    delta->time = view.time;
+    delta->scopes = share(std::move(view.scopes));
+    const auto* payload = value->get_object().if_contains("payload");
+    delta->payload = payload != nullptr ? write_json(*payload) : "{}";
+    return Frame(DeltaPtr(std::move(delta)));
+  }
+  if (name == "gap") {
+    Gap gap;
+    if (auto read = read_json(*value, gap); !read) return fail(read.error());
+    return Frame(gap);
+  }
+  if (name == "progress") {
+    Progress progress;
+    if (auto read = read_json(*value, progress); !read) return fail(read.error());
+    return Frame(progress);
+  }
+  return std::nullopt;
+}
+
 std::optional<Position> frame_position(const Frame& frame) {
   if (const auto* event = std::get_if<EventPtr>(&frame)) return (*event)->position;
   if (const auto* progress = std::get_if<Progress>(&frame)) return progress->position;

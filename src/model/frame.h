@@ -49,6 +49,9 @@ using Frame = std::variant<EventPtr, DeltaPtr, Gap, Progress>;
 std::string_view frame_name(const Frame& frame);
 /// The frame's JSON text.
 std::string frame_json(const Frame& frame);
+/// A frame from its name and JSON. Empty: a name of another version's. invalid_argument: it is not
+/// in this form.
+Result<std::optional<Frame>> read_frame(std::string_view name, std::string_view text);
 /// The position to resume behind, where the frame has one: events and progress marks only.
 std::optional<Position> frame_position(const Frame& frame);
 

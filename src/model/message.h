@@ -39,7 +39,7 @@ BOOST_DESCRIBE_ENUM(Priority, low, normal, high, urgent)
 enum class MessageState {
   queued,   ///< waits in the inbox
   taken,    ///< a run has it
-  handled,  ///< a run that had it succeeded, or its task ended before there was one
+  handled,  ///< a run that had it succeeded, or there is nothing more to do for it
   dead,     ///< tried too often: in the dead letters
 };
 BOOST_DESCRIBE_ENUM(MessageState, queued, taken, handled, dead)
@@ -57,11 +57,12 @@ struct Message {
   MessageState state = MessageState::queued;
   int attempt = 0;  ///< how often a run that had it failed
   std::optional<RunId> run;
+  std::optional<std::string> withdrawn;  ///< why its sender wants nothing of it any more
   Time created_at{};
 };
 BOOST_DESCRIBE_STRUCT(Message, (),
                       (id, from, to, type, priority, text, task, correlation, state, attempt, run,
-                       created_at))
+                       withdrawn, created_at))
 
 /// The queue of an agent's inbox, and of its dead letters.
 std::string inbox_queue(const AgentId& agent);

@@ -60,16 +60,23 @@ Result<std::string> head_of(const OutgoingRequest& request, const Url& url) {
 /// One request and its answer on one connection.
 class Exchange {
  public:
-  Exchange(ConnectionPtr connection, const OutgoingRequest& request, const OnChunk& on_chunk,
+  Exchange(ConnectionPtr connection, const OutgoingRequest& request, bool streamed,
            std::size_t body_limit, Clock::time_point deadline)
       : connection_(std::move(connection)),
         request_(request),
-        on_chunk_(on_chunk),
+        streamed_(streamed),
         body_limit_(body_limit),
         deadline_(deadline),
-        parser_({.body = on_chunk ? kNoLimit : body_limit}, request.method == "HEAD") {}
+        parser_({.body = streamed ? kNoLimit : body_limit}, request.method == "HEAD") {}
 
   Async<Result<Response>> run(std::string_view head) {
+    auto answer = co_await begin(head);
+    if (!answer || is_streamed(*answer)) co_return answer;
+    co_return co_await end(std::move(*answer));
+  }
+
+  /// Sends the request and reads the answer's head.
+  Async<Result<Response>> begin(std::string_view head) {
     const auto sent = co_await send(head);
     if (!sent) co_return fail(sent.error());
     const auto begun = co_await read_until(Parsed::in_body);
@@ -79,15 +86,30 @@ class Exchange {
     if (!coding.empty() && !same_name(coding, "chunked")) {
       co_return fail(Errc::corrupt, "the answer comes in a transfer coding that is not spoken");
     }
-    if (on_chunk_ && answer.status / 100 == 2) {
-      const auto told = co_await tell_pieces();
-      if (!told) co_return fail(told.error());
-    } else {
-      if (on_chunk_) deadline_ = from_now(request_.timeout);
-      const auto all = co_await read_body(answer.body);
-      if (!all) co_return fail(all.error());
-    }
     co_return answer;
+  }
+
+  /// Whether the body is read by next_piece().
+  [[nodiscard]] bool is_streamed(const Response& answer) const {
+    return streamed_ && answer.status / 100 == 2;
+  }
+
+  /// Reads the body whole.
+  Async<Result<Response>> end(Response answer) {
+    if (streamed_) deadline_ = from_now(request_.timeout);
+    const auto all = co_await read_body(answer.body);
+    if (!all) co_return fail(all.error());
+    co_return answer;
+  }
+
+  /// Some of the body, of any length. Empty: that was all.
+  Async<Result<std::string>> next_piece() {
+    for (;;) {
+      auto piece = parser_.take_body();
+      if (!piece.empty() || parsed_ == Parsed::done) co_return piece;
+      const auto more = co_await read_once(from_now(request_.idle_timeout));
+      if (!more) co_return fail(more.error());
+    }
   }
 
   /// The connection may serve another request.
@@ -164,18 +186,6 @@ class Exchange {
     }
   }
 
-  Async<Status> tell_pieces() {
-    for (;;) {
-      const auto piece = parser_.take_body();
-      if (!piece.empty()) {
-        if (auto told = on_chunk_(piece); !told) co_return told;
-      }
-      if (parsed_ == Parsed::done) co_return Status();
-      const auto more = co_await read_once(from_now(request_.idle_timeout));
-      if (!more) co_return fail(more.error());
-    }
-  }
-
   [[nodiscard]] Error or_cut(const Error& error) const {
     if (!error.is(Errc::unavailable) || !whole_ || only_reads(request_)) return error;
     return {Errc::unknown_outcome,
@@ -184,7 +194,7 @@ class Exchange {
 
   ConnectionPtr connection_;
   const OutgoingRequest& request_;
-  const OnChunk& on_chunk_;
+  bool streamed_;
   std::size_t body_limit_;
   Clock::time_point deadline_;
   ResponseParser parser_;
@@ -195,6 +205,34 @@ class Exchange {
 };
 
 }  // namespace
+
+namespace {
+
+Async<Status> tell_pieces(Exchange& exchange, const OnChunk& on_chunk) {
+  for (;;) {
+    const auto piece = co_await exchange.next_piece();
+    if (!piece) co_return fail(piece.error());
+    if (piece->empty()) co_return Status();
+    if (auto told = on_chunk(*piece); !told) co_return told;
+  }
+}
+
+}  // namespace
+
+struct HttpStream::State {
+  OutgoingRequest request;
+  std::unique_ptr<Exchange> exchange;  // refers to the request
+  Response head;
+};
+
+HttpStream::HttpStream(std::unique_ptr<State> state) : state_(std::move(state)) {}
+HttpStream::~HttpStream() = default;
+const Response& HttpStream::head() const { return state_->head; }
+
+Async<Result<std::string>> HttpStream::next() {
+  if (!state_->exchange->is_streamed(state_->head)) co_return std::string();
+  co_return co_await state_->exchange->next_piece();
+}
 
 struct HttpClient::State : std::enable_shared_from_this<State> {
   State(asio::any_io_executor where, HttpClientOptions how)
@@ -236,9 +274,13 @@ Async<Result<Response>> HttpClient::State::ask(std::shared_ptr<State> self, Outg
       if (!opened) co_return fail(opened.error());
       connection = std::move(*opened);
     }
-    const auto exchange = std::make_unique<Exchange>(connection, request, on_chunk,
-                                                     self->options.body_limit, deadline);
+    const auto exchange = std::make_unique<Exchange>(
+        connection, request, on_chunk != nullptr, self->options.body_limit, deadline);
     auto answer = co_await exchange->run(*head);
+    if (answer && exchange->is_streamed(*answer)) {
+      const auto told = co_await tell_pieces(*exchange, on_chunk);
+      if (!told) co_return fail(told.error());
+    }
     if (answer) {
       if (exchange->may_keep()) self->keep(origin, std::move(connection));
       co_return answer;
@@ -258,7 +300,7 @@ Async<Result<ConnectionPtr>> HttpClient::State::open(Url url, Clock::time_point 
     tls = std::move(*made);
   }
   const auto until = std::min(deadline, from_now(options.connect_timeout));
-  co_return co_await HttpConnection::open(executor, std::move(url), tls, until);
+  co_return co_await HttpConnection::open(executor, std::move(url), tls, options.unix_socket, until);
 }
 
 ConnectionPtr HttpClient::State::take_kept(const std::string& origin) {
@@ -308,6 +350,29 @@ HttpClient& HttpClient::operator=(HttpClient&&) noexcept = default;
 
 Async<Result<Response>> HttpClient::request(OutgoingRequest request) {
   return State::ask(state_, std::move(request), nullptr);
+}
+
+Async<Result<std::unique_ptr<HttpStream>>> HttpClient::open(OutgoingRequest request) {
+  const auto self = state_;
+  auto state = std::make_unique<HttpStream::State>();
+  state->request = std::move(request);
+  const auto url = read_url(state->request.url);
+  if (!url) co_return fail(url.error());
+  const auto head = head_of(state->request, *url);
+  if (!head) co_return fail(head.error());
+  const auto deadline = from_now(state->request.timeout);
+  auto connection = co_await self->open(*url, deadline);
+  if (!connection) co_return fail(connection.error());
+  state->exchange = std::make_unique<Exchange>(std::move(*connection), state->request, true,
+                                               self->options.body_limit, deadline);
+  auto answer = co_await state->exchange->begin(*head);
+  if (!answer) co_return fail(answer.error());
+  if (!state->exchange->is_streamed(*answer)) {
+    answer = co_await state->exchange->end(std::move(*answer));
+    if (!answer) co_return fail(answer.error());
+  }
+  state->head = std::move(*answer);
+  co_return std::unique_ptr<HttpStream>(new HttpStream(std::move(state)));
 }
 
 Async<Result<Response>> HttpClient::stream(OutgoingRequest request, OnChunk on_chunk) {

@@ -4,6 +4,7 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/ssl/stream.hpp>
@@ -14,12 +15,14 @@
 #include <utility>
 #include <vector>
 
+#include "net/address.h"
+
 namespace reeve::net {
 namespace {
 
 using asio::ip::tcp;
 using Clock = HttpConnection::Clock;
-using Endpoints = std::vector<tcp::endpoint>;
+using Endpoints = std::vector<asio::generic::stream_protocol::endpoint>;
 
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
 
@@ -50,7 +53,7 @@ Async<Result<Endpoints>> look_up(asio::any_io_executor executor, const Url& url,
       [state](const boost::system::error_code& error, const tcp::resolver::results_type& results) {
         state->is_done = true;
         state->error = error;
-        for (const auto& result : results) state->found.push_back(result.endpoint());
+        for (const auto& result : results) state->found.emplace_back(result.endpoint());
         state->done.cancel();
       });
   state->done.expires_at(deadline);
@@ -71,12 +74,12 @@ Async<Result<Endpoints>> endpoints_of(asio::any_io_executor executor, const Url&
                                       Clock::time_point deadline) {
   Endpoints endpoints;
   if (url.numeric) {
-    endpoints.emplace_back(asio::ip::make_address(url.host), url.port);
+    endpoints.emplace_back(tcp::endpoint(asio::ip::make_address(url.host), url.port));
     co_return endpoints;
   }
   if (url.host == "localhost") {  // never asked of a resolver: it must be this machine
-    endpoints.emplace_back(asio::ip::address_v4::loopback(), url.port);
-    endpoints.emplace_back(asio::ip::address_v6::loopback(), url.port);
+    endpoints.emplace_back(tcp::endpoint(asio::ip::address_v4::loopback(), url.port));
+    endpoints.emplace_back(tcp::endpoint(asio::ip::address_v6::loopback(), url.port));
     co_return endpoints;
   }
   co_return co_await look_up(std::move(executor), url, deadline);
@@ -109,9 +112,10 @@ HttpConnection::~HttpConnection() = default;
 
 Async<Result<std::shared_ptr<HttpConnection>>> HttpConnection::open(asio::any_io_executor executor,
                                                                     Url url, TlsContext tls,
+                                                                    std::filesystem::path unix_socket,
                                                                     Clock::time_point deadline) {
   auto connection = std::make_shared<HttpConnection>(Private(), executor, std::move(url));
-  const auto connected = co_await connection->connect(deadline);
+  const auto connected = co_await connection->connect(std::move(unix_socket), deadline);
   if (!connected) co_return fail(connected.error());
   if (connection->url_.tls) {
     const auto shaken = co_await connection->shake_hands(std::move(tls), deadline);
@@ -122,7 +126,23 @@ Async<Result<std::shared_ptr<HttpConnection>>> HttpConnection::open(asio::any_io
 
 /// To the first of the host's addresses that answers. Each has its share of the time, so that one
 /// that drops everything does not hide the next.
-Async<Status> HttpConnection::connect(Clock::time_point deadline) {
+Async<Status> HttpConnection::connect(std::filesystem::path unix_socket,
+                                      Clock::time_point deadline) {
+  if (!unix_socket.empty()) {
+    const auto address = unix_address(unix_socket);
+    if (!address && address.error().is(Errc::not_found))
+      co_return fail(Errc::unavailable, "nobody listens on " + unix_socket.string());
+    if (!address) co_return fail(address.error());
+    arm(deadline);
+    const asio::generic::stream_protocol::endpoint endpoint(address->get(), address->size);
+    const auto tried = co_await socket_.async_connect(endpoint, kTuple);
+    const auto got = outcome(std::get<0>(tried), 0);
+    if (got) co_return Status();
+    if (got.error().is(Errc::timeout)) co_return fail(got.error());
+    if (std::get<0>(tried) == asio::error::access_denied)
+      co_return fail(Errc::denied, unix_socket.string() + " is not ours to connect to");
+    co_return fail(Errc::unavailable, "nobody listens on " + unix_socket.string());
+  }
   const auto endpoints = co_await endpoints_of(socket_.get_executor(), url_, deadline);
   if (!endpoints) co_return fail(endpoints.error());
   Error last;

@@ -2,10 +2,11 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -40,10 +41,12 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// `tls` is needed for https only. unavailable: no such host, nobody listens, no TLS there;
-  /// denied: the certificate; timeout.
+  /// `tls` is needed for https only. `unix_socket`: where to connect instead of the URL's host;
+  /// empty: there. unavailable: no such host, nobody listens, no TLS there; denied: the
+  /// certificate, or the socket is not ours to connect to; timeout.
   static Async<Result<std::shared_ptr<HttpConnection>>> open(asio::any_io_executor executor,
                                                              Url url, TlsContext tls,
+                                                             std::filesystem::path unix_socket,
                                                              Clock::time_point deadline);
   HttpConnection(Private, const asio::any_io_executor& executor, Url url);
   ~HttpConnection();
@@ -57,10 +60,10 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   [[nodiscard]] bool is_stale();
 
  private:
-  using Socket = asio::ip::tcp::socket;
+  using Socket = asio::generic::stream_protocol::socket;
   using Tls = asio::ssl::stream<Socket&>;
 
-  Async<Status> connect(Clock::time_point deadline);
+  Async<Status> connect(std::filesystem::path unix_socket, Clock::time_point deadline);
   Async<Status> shake_hands(TlsContext tls, Clock::time_point deadline);
   void arm(Clock::time_point deadline);
   void look_at_clock();

@@ -7,6 +7,7 @@
 #include "base/digest.h"
 #include "base/limits.h"
 #include "base/logging.h"
+#include "base/overloaded.h"
 
 namespace reeve::run {
 namespace {
@@ -37,27 +38,6 @@ void trim(std::vector<ChatMessage>& messages, std::size_t keep) {
 
 }  // namespace
 
-EmitRequest EmitRequest::ask(std::string provider, std::string model, std::string text) {
-  EmitRequest request;
-  request.provider = std::move(provider);
-  request.model = std::move(model);
-  request.input.emplace_back(TextPart{std::move(text)});
-  return request;
-}
-
-Status check(const EmitRequest& request) {
-  if (request.provider.empty() == request.agent.empty())
-    return fail(Errc::invalid_argument, "name a provider, or an agent of the town: one of the two");
-  if (request.input.empty()) return fail(Errc::invalid_argument, "there is no input");
-  if (request.client_request_id && (request.client_request_id->empty() ||
-                                    request.client_request_id->size() > limits::kIdempotencyKey)) {
-    return fail(Errc::invalid_argument, "a client request id has 1 to " +
-                                            std::to_string(limits::kIdempotencyKey) + " bytes");
-  }
-  if (request.max_steps < 1) return fail(Errc::invalid_argument, "max_steps is at least 1");
-  return {};
-}
-
 Async<Result<RunResult>> RunHandle::result() {
   const auto pending = pending_;
   while (!pending->result) co_await pending->changed.wait();
@@ -80,12 +60,10 @@ struct Invocation::Active {
   std::shared_ptr<Pending> pending;
   EmitRequest request;
   NativeOptions options;
-  Control control;
   bool new_session = false;
-  bool began = false;
+  bool agents = false;  // an agent of the town executes it
   std::optional<std::pair<Stop, std::string>> stopped;  // before it began
   std::unique_ptr<NativeRun> native;
-  std::optional<Message> message;  // an agent's
   aio::TaskGroup::Stopper interrupt;
   aio::Signal turn;
   std::chrono::nanoseconds called_at{};
@@ -158,19 +136,14 @@ Async<Result<RunHandle>> Invocation::emit_native(EmitRequest request, Control co
   auto active = std::make_shared<Active>(executor_);
   active->called_at = env_.uptime();
   active->options = std::move(*options);
-  active->control = std::move(control);
+  active->pending->control = std::move(control);
   active->new_session = !request.session;
   active->pending->run = RunId(env_.uuid4());
   active->pending->session = request.session.value_or(ThreadId(env_.uuid4()));
   active->request = std::move(request);
 
-  std::shared_ptr<log::Subscription> events;
-  if (with_events) {
-    log::SubscribeOptions follow;
-    follow.deltas = true;
-    follow.filter.scopes = {Scope::of(active->pending->run)};
-    events = log_.subscribe(std::move(follow));
-  }
+  std::unique_ptr<log::Subscription> events;
+  if (with_events) events = events_of(Scope::of(active->pending->run), log::From::now());
   active_.emplace(active->pending->run, active);
   watch_control(active);
   auto handle = handle_of(active, std::move(events));
@@ -187,7 +160,7 @@ Async<Result<RunHandle>> Invocation::emit_native(EmitRequest request, Control co
   }
   if (active->pending->run != first) {  // the request was made before
     active_.erase(first);
-    co_return co_await find(active->pending->run);
+    co_return co_await find(active->pending->run, with_events);
   }
   active->interrupt = group_.spawn("run", execute(active));
   // Somebody may have asked for its end meanwhile.
@@ -196,25 +169,43 @@ Async<Result<RunHandle>> Invocation::emit_native(EmitRequest request, Control co
   co_return handle;
 }
 
+std::unique_ptr<log::Subscription> Invocation::events_of(Scope scope, log::From from) {
+  log::SubscribeOptions options;
+  options.deltas = true;
+  options.heartbeat = std::chrono::seconds(15);  // whoever hears nothing for a minute asks again
+  options.from = from;
+  options.filter.scopes = {std::move(scope)};
+  return log_.subscribe(std::move(options));
+}
+
 RunHandle Invocation::handle_of(const ActivePtr& active,
-                                std::shared_ptr<log::Subscription> events) {
+                                std::unique_ptr<log::Subscription> events) {
   active->pending->stop = [this, weak = std::weak_ptr(active)](Stop how, std::string why) {
     const auto alive = weak.lock();
-    if (!alive || alive->pending->result) return;
-    if (alive->native) {
-      alive->native->stop(how, std::move(why), alive->interrupt);
-    } else if (alive->message) {
-      group_.spawn(
-          "take back", [](Invocation& self, Message message, std::string reason) -> Async<> {
-            const auto done = co_await self.desk_->take_back(std::move(message), std::move(reason));
-            if (!done) logging::warn("a run cannot be stopped: {}", done.error().message());
-          }(*this, *alive->message, std::move(why)));
-    } else {
-      if (!alive->stopped) alive->stopped = std::pair(how, std::move(why));
-      alive->turn.notify();
-    }
+    if (alive && !alive->pending->result) stop(*alive, how, std::move(why));
   };
-  return {active->pending, std::move(events)};
+  std::shared_ptr<RunEvents> told;
+  if (events) told = std::make_shared<RunEvents>(active->pending, std::move(events));
+  return {active->pending, std::move(told)};
+}
+
+void Invocation::stop(Active& active, Stop how, std::string why) {
+  if (active.native) {
+    active.native->stop(how, std::move(why), active.interrupt);
+  } else if (active.agents) {
+    if (desk_ == nullptr) return;
+    const auto ask = [](AgentDesk& desk, std::optional<MessageId> message, RunId run,
+                        std::string reason) -> Async<> {
+      const auto done = message ? co_await desk.take_back(*message, std::move(reason))
+                                : co_await desk.stop_run(run, std::move(reason));
+      if (!done) logging::warn("a run cannot be stopped: {}", done.error().message());
+    };
+    group_.spawn("take back",
+                 ask(*desk_, active.pending->message, active.pending->run, std::move(why)));
+  } else {
+    if (!active.stopped) active.stopped = std::pair(how, std::move(why));
+    active.turn.notify();
+  }
 }
 
 Async<> Invocation::wait_and_execute(ActivePtr active) {
@@ -323,7 +314,7 @@ Async<Status> Invocation::begin(ActivePtr active) {
   session.busy = true;
   auto talk = co_await open_conversation(*active);
   if (!talk) co_return fail(talk.error());
-  if (active->control.is_cancelled()) co_return fail(was_cancelled(active->control));
+  if (active->pending->control.is_cancelled()) co_return fail(was_cancelled(pending.control));
   trim(talk->messages, active->options.history);
 
   Backoff backoff;
@@ -352,7 +343,7 @@ Async<Status> Invocation::begin(ActivePtr active) {
     pending.session = first->session;
     co_return Status();
   }
-  active->began = pending.began = true;
+  pending.began = true;
   pending.changed.notify();
   co_return Status();
 }
@@ -405,7 +396,7 @@ Async<Result<store::Committed>> Invocation::commit_start(Active& active, Convers
     if (done) talk = {};
     active.native = std::make_unique<NativeRun>(env_, log_, active.options, std::move(run),
                                                 std::move(after), 1);
-    if (const auto limit = active.control.concurrency_limit())
+    if (const auto limit = active.pending->control.concurrency_limit())
       active.native->set_concurrent_calls(*limit);
   }
   co_return done;
@@ -424,13 +415,11 @@ Async<> Invocation::execute(ActivePtr active) {
 void Invocation::finish(Active& active, Result<RunResult> result) {
   active.watch = {};
   active.deadline.reset();
-  active.pending->stop = nullptr;
-  active.pending->result = std::move(result);
-  active.pending->changed.notify();
+  active.pending->finish(std::move(result));
 }
 
 void Invocation::watch_control(const ActivePtr& active) {
-  active->watch = active->control.watch([this, weak = std::weak_ptr(active)] {
+  active->watch = active->pending->control.watch([this, weak = std::weak_ptr(active)] {
     env_.defer([this, weak] {
       if (const auto alive = weak.lock()) look_at_control(*alive);
     });
@@ -440,15 +429,15 @@ void Invocation::watch_control(const ActivePtr& active) {
 
 void Invocation::look_at_control(Active& active) {
   if (active.pending->result) return;
-  if (const auto limit = active.control.concurrency_limit(); limit && active.native)
+  if (const auto limit = active.pending->control.concurrency_limit(); limit && active.native)
     active.native->set_concurrent_calls(*limit);
-  if (const auto reason = active.control.cancel_reason(); reason && active.pending->stop)
+  if (const auto reason = active.pending->control.cancel_reason(); reason && active.pending->stop)
     active.pending->stop(Stop::cancel, *reason);
   active.deadline.reset();
-  if (const auto timeout = active.control.timeout()) {
+  if (const auto timeout = active.pending->control.timeout()) {
     const auto left = std::chrono::nanoseconds(*timeout) - (env_.uptime() - active.called_at);
     active.deadline = env_.after(std::max(left, std::chrono::nanoseconds::zero()), [&active] {
-      const auto ms = std::to_string(active.control.timeout().value_or(Duration()).count());
+      const auto ms = std::to_string(active.pending->control.timeout().value_or(Duration()).count());
       if (active.pending->stop)
         active.pending->stop(Stop::timeout, "not done within " + ms + " ms");
     });
@@ -461,111 +450,179 @@ Async<Result<RunHandle>> Invocation::emit_agent(EmitRequest request, Control con
                                                 bool with_events) {
   if (desk_ == nullptr)
     co_return fail(Errc::unsupported, "there are no agents here: name a provider");
-  log::SubscribeOptions follow;
-  follow.filter.kinds = {"RunStarted",   "RunCompleted",        "RunFailed",
-                         "RunCancelled", "MessageDeadLettered", "MessagesHandled"};
-  auto events = log_.subscribe(std::move(follow));
   const auto before = log_.head();
   Caller caller{.origin = "emit"};
   if (request.client_request_id) {
     caller.key = store::IdempotencyKey{kWriter, *request.client_request_id,
                                        sha256_hex(canonical_json(to_json_value(request)))};
   }
-  auto message = co_await desk_->hand_over(request, std::move(caller));
+  auto message = co_await desk_->hand_over(std::move(request), std::move(caller));
   if (!message) co_return fail(message.error());
-  auto active = std::make_shared<Active>(executor_);
-  active->called_at = env_.uptime();
-  active->control = std::move(control);
-  active->request = std::move(request);
-  active->message = *message;
-  std::shared_ptr<log::Subscription> shown;
-  if (with_events) {
-    log::SubscribeOptions options;
-    options.deltas = true;
-    options.from = log::From::after(before);
-    options.filter.scopes = {Scope::of(message->to)};
-    shown = log_.subscribe(std::move(options));
-  }
-  auto handle = handle_of(active, std::move(shown));
-  watch_control(active);
-  active->interrupt =
-      group_.spawn("ask an agent", follow_message(active, std::move(*message), std::move(events)));
-  co_return handle;
+  const auto active = follow_message(*message, before, std::move(control));
+  std::unique_ptr<log::Subscription> events;
+  if (with_events) events = events_of(Scope::of(message->to), log::From::after(before));
+  co_return handle_of(active, std::move(events));
 }
 
+/// Whoever asks about the message shares what is known of it.
+Invocation::ActivePtr Invocation::follow_message(const Message& message, Position after,
+                                                 Control control) {
+  auto& known = asked_[message.id];
+  if (auto alive = known.lock()) return alive;
+  auto active = std::make_shared<Active>(executor_);
+  known = active;
+  active->called_at = env_.uptime();
+  active->agents = true;
+  active->pending->control = std::move(control);
+  active->pending->message = message.id;
+  log::SubscribeOptions follow;
+  follow.from = log::From::after(after);
+  follow.filter.scopes = {Scope::of(message.to)};
+  follow.filter.kinds = {"RunStarted",       "RunCompleted",        "RunFailed",
+                         "RunCancelled",     "MessageDeadLettered", "MessagesHandled",
+                         "MessageWithdrawn", "AgentStopped"};
+  static_cast<void>(handle_of(active, nullptr));
+  watch_control(active);
+  active->interrupt = group_.spawn(
+      "ask an agent", wait_for_message(active, message, log_.subscribe(std::move(follow))));
+  return active;
+}
+
+namespace {
+
+/// What an event means for whoever waits for the message.
+struct News {
+  std::optional<reeve::Run> began;
+  bool over = false;
+  std::string why;  ///< ... without a run
+};
+
+News news_of(const Event& event, const Message& message, const RunId& run) {
+  News news;
+  const auto fact = fact_of(event);
+  if (!fact || !*fact) return news;
+  const auto has = [&](const std::vector<MessageId>& ids) {
+    return std::ranges::count(ids, message.id) > 0;
+  };
+  const auto ended = [&](const fact::RunEnd& end) {
+    news.over = end.run == run && has(end.messages);
+  };
+  std::visit(Overloaded{[&](const fact::RunStarted& f) {
+                          if (has(f.run.messages)) news.began = f.run;
+                        },
+                        [&](const fact::RunCompleted& f) { ended(f); },
+                        [&](const fact::RunFailed& f) { ended(f); },
+                        [&](const fact::RunCancelled& f) { ended(f); },
+                        [&](const fact::MessagesHandled& f) { news.over = has(f.messages); },
+                        [&](const fact::MessageDeadLettered& f) {
+                          news.over = f.message == message.id;
+                        },
+                        [&](const fact::MessageWithdrawn& f) {
+                          // One that has begun ends by itself.
+                          news.over = f.message == message.id && run.is_nil();
+                          news.why = f.reason;
+                        },
+                        [&](const fact::AgentStopped& f) {
+                          news.over = true;
+                          news.why = "the agent was stopped: " + f.reason;
+                        },
+                        [](const auto&) {}},
+             **fact);
+  return news;
+}
+
+}  // namespace
+
 /// Waits until a run has handled the message, or none ever will.
-Async<> Invocation::follow_message(ActivePtr active, Message message,
-                                   std::unique_ptr<log::Subscription> events) {
+Async<> Invocation::wait_for_message(ActivePtr active, Message message,
+                                     std::unique_ptr<log::Subscription> events) {
   auto& pending = *active->pending;
-  std::optional<RunId> run;
   // A repeated request: what happened before we followed is in the document.
-  if (auto now = co_await load<Message>(log_.store(), message.id); now && now->run) {
-    run = now->run;
-    pending.run = *run;
+  if (const auto now = co_await load<Message>(log_.store(), message.id)) {
+    if (now->run) {
+      const auto run = co_await load<reeve::Run>(log_.store(), *now->run);
+      if (run) pending.session = run->thread;
+      pending.run = *now->run;
+      pending.began = true;
+      pending.changed.notify();
+    }
     if (now->state == MessageState::handled || now->state == MessageState::dead) {
-      finish(*active, co_await result_of(*run));
+      co_await end_message(active, now->withdrawn.value_or("it was handled without a run"));
       co_return;
     }
   }
   for (;;) {
     auto frames = co_await events->next();
     if (!frames) {
+      asked_.erase(message.id);
       finish(*active, fail(frames.error()));
       co_return;
     }
     for (const auto& frame : *frames) {
       const auto* event = std::get_if<EventPtr>(&frame);
       if (event == nullptr) continue;
-      const auto fact = fact_of(**event);
-      if (!fact || !*fact) continue;
-      bool over = false;
-      if (const auto* started = std::get_if<fact::RunStarted>(&**fact)) {
-        if (std::ranges::count(started->run.messages, message.id) == 0) continue;
-        run = started->run.id;
-        pending.run = *run;
-        pending.session = started->run.thread;
+      auto news = news_of(**event, message, pending.run);
+      if (news.began) {
+        pending.run = news.began->id;
+        pending.session = news.began->thread;
         pending.began = true;
         pending.changed.notify();
-      } else if (const auto* dead = std::get_if<fact::MessageDeadLettered>(&**fact)) {
-        over = dead->message == message.id;
-      } else if (const auto* handled = std::get_if<fact::MessagesHandled>(&**fact)) {
-        over = std::ranges::count(handled->messages, message.id) > 0;
-      } else if (const auto* done = std::get_if<fact::RunCompleted>(&**fact)) {
-        over = run == done->run;
-      } else if (const auto* cancelled = std::get_if<fact::RunCancelled>(&**fact)) {
-        over = run == cancelled->run;
       }
-      if (!over) continue;
-      if (!run) {
-        finish(*active, fail(Errc::cancelled, "taken back before it began"));
-        co_return;
-      }
-      finish(*active, co_await result_of(*run));
+      if (!news.over) continue;
+      co_await end_message(active, std::move(news.why));
       co_return;
     }
   }
 }
 
+Async<> Invocation::end_message(ActivePtr active, std::string why) {
+  auto& pending = *active->pending;
+  asked_.erase(*pending.message);
+  if (pending.run.is_nil()) {
+    finish(*active, fail(Errc::cancelled, "ended before it began: " + why));
+  } else {
+    finish(*active, co_await result_of(pending.run));
+  }
+}
+
 // --- Runs that are known by their id -------------------------------------------------------------
 
-Async<Result<RunHandle>> Invocation::find(RunId run) {
+Async<Result<RunHandle>> Invocation::find(RunId run, bool with_events) {
+  std::unique_ptr<log::Subscription> told;
+  if (with_events) told = events_of(Scope::of(run), log::From::beginning());
   if (const auto found = active_.find(run); found != active_.end())
-    co_return RunHandle(found->second->pending, nullptr);
+    co_return handle_of(found->second, std::move(told));
   log::SubscribeOptions follow;
   follow.filter.scopes = {Scope::of(run)};
   auto events = log_.subscribe(std::move(follow));
   auto doc = co_await load<reeve::Run>(log_.store(), run);
   if (!doc) co_return fail(doc.error());
   auto active = std::make_shared<Active>(executor_);
+  active->agents = doc->agent.has_value();
   active->pending->run = run;
   active->pending->session = doc->thread;
   active->pending->began = true;
+  auto handle = handle_of(active, std::move(told));
   if (is_ended(doc->state)) {
-    active->pending->result = co_await result_of(run);
+    active->pending->finish(co_await result_of(run));
   } else {
     group_.spawn("follow a run", follow_run(active, std::move(events)));
   }
-  co_return RunHandle(active->pending, nullptr);
+  co_return handle;
+}
+
+Async<Result<RunHandle>> Invocation::find_asked(std::string id, bool with_events) {
+  const auto run = RunId::parse(id);
+  if (!run) co_return fail(run.error().during("the run's id"));
+  auto found = co_await find(*run, with_events);
+  if (found || !found.error().is(Errc::not_found)) co_return found;
+  const auto message = MessageId::parse(id);
+  const auto doc = co_await load<Message>(log_.store(), *message);
+  if (!doc) co_return fail(Errc::not_found, "no run " + id);
+  const auto active = follow_message(*doc, log_.head(), Control());
+  std::unique_ptr<log::Subscription> told;
+  if (with_events) told = events_of(Scope::of(doc->to), log::From::beginning());
+  co_return handle_of(active, std::move(told));
 }
 
 Async<> Invocation::follow_run(ActivePtr active, std::unique_ptr<log::Subscription> events) {
@@ -627,6 +684,13 @@ Async<Result<std::size_t>> Invocation::recover() {
     ++ended;
   }
   co_return ended;
+}
+
+Async<> Invocation::wait_idle() {
+  while (!active_.empty()) {
+    const auto pending = active_.begin()->second->pending;
+    if (!pending->result) co_await pending->changed.wait();
+  }
 }
 
 Async<> Invocation::close() {

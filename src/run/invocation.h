@@ -15,81 +15,21 @@
 #include "log/log.h"
 #include "run/control.h"
 #include "run/native_run.h"
+#include "run/run_handle.h"
 #include "tool/registry.h"
 
 namespace reeve::run {
-
-/// What is asked of a model, or of an agent of the town: one of `provider` and `agent` is set.
-struct EmitRequest {
-  std::string provider;
-  std::string agent;  ///< a name or an id: the input goes into its inbox
-  std::string model;  ///< empty: the provider's default
-  std::vector<ChatPart> input;
-  std::string system;
-  std::optional<ThreadId> session;  ///< empty: a new conversation
-  /// The same id with the same request has no second effect, and gives the first result (for
-  /// limits::kIdempotencyTtl); with another request it is a conflict.
-  std::optional<std::string> client_request_id;
-  json::value metadata;
-  ToolChoice tool_choice;
-  Sampling sampling;
-  std::optional<std::vector<std::string>> tools;  ///< by name; empty: all that there are
-  std::optional<Durability> durability;           ///< empty: the town's default
-  std::int64_t max_steps = 50;
-
-  static EmitRequest ask(std::string provider, std::string model, std::string text);
-};
-BOOST_DESCRIBE_STRUCT(EmitRequest, (),
-                      (provider, agent, model, input, system, session, client_request_id, metadata,
-                       tool_choice, sampling, tools, durability, max_steps))
-/// invalid_argument: it names no provider and no agent, or both; or it says nothing.
-Status check(const EmitRequest& request);
-
-/// What a run is doing, for those who asked for it. Shared by all handles of one run.
-class Pending {
- public:
-  explicit Pending(aio::asio::any_io_executor executor) : changed(std::move(executor)) {}
-  RunId run;
-  ThreadId session;
-  std::optional<Result<RunResult>> result;
-  bool began = false;
-  std::function<void(Stop, std::string)> stop;  ///< empty once it is over
-  aio::Signal changed;
-};
-
-/// A run that was asked for. Letting go of it ends nothing; copies share the run. Domain thread
-/// only.
-class RunHandle {
- public:
-  RunHandle() = default;
-  RunHandle(std::shared_ptr<Pending> pending, std::shared_ptr<log::Subscription> events)
-      : pending_(std::move(pending)), events_(std::move(events)) {}
-
-  [[nodiscard]] RunId run() const { return pending_->run; }
-  [[nodiscard]] ThreadId session() const { return pending_->session; }
-  [[nodiscard]] bool is_finished() const { return pending_->result.has_value(); }
-  /// Waits for the run's end. cancelled: it was cancelled before it began. A run that failed or was
-  /// cancelled has a result, and no error.
-  Async<Result<RunResult>> result();
-  /// Everything of the run: its deltas, and its events from RunStarted to the terminal one. Null
-  /// unless it was asked for.
-  [[nodiscard]] log::Subscription* events() const { return events_.get(); }
-  void cancel(std::string reason = "cancelled");
-  void abort(std::string reason = "aborted");
-
- private:
-  std::shared_ptr<Pending> pending_;
-  std::shared_ptr<log::Subscription> events_;
-};
 
 /// Asks agents of the town on behalf of Invocation, which knows of no town.
 class AgentDesk {
  public:
   virtual ~AgentDesk() = default;
   /// Puts the request into the agent's inbox; once for a key. not_found: no such agent.
-  virtual Async<Result<Message>> hand_over(const EmitRequest& request, Caller caller) = 0;
-  /// Ends the run, or takes a message back that no run has yet.
-  virtual Async<Status> take_back(Message message, std::string reason) = 0;
+  virtual Async<Result<Message>> hand_over(EmitRequest request, Caller caller) = 0;
+  /// No run begins for the message any more, and one that has it is stopped.
+  virtual Async<Status> take_back(MessageId message, std::string reason) = 0;
+  /// Stops an agent's run. Nothing happens if it has ended.
+  virtual Async<Status> stop_run(RunId run, std::string reason) = 0;
 };
 
 /// `emit`: runs of model providers, and of agents, for programs.
@@ -125,10 +65,15 @@ class Invocation {
   using Configure = std::function<Async<Result<EmitRequest>>(Control&)>;
   Async<Result<RunHandle>> emit(Configure configure, bool with_events = false);
 
-  /// The handle of a run that goes on here, or of one that is over. not_found: neither.
-  Async<Result<RunHandle>> find(RunId run);
+  /// The handle of a run, whether it goes on or is over. `with_events`: from its beginning; deltas,
+  /// from now on. not_found.
+  Async<Result<RunHandle>> find(RunId run, bool with_events = false);
+  /// The same by what api::Asked calls it.
+  Async<Result<RunHandle>> find_asked(std::string id, bool with_events = false);
   [[nodiscard]] std::size_t running() const { return active_.size(); }
-  /// Cancels what runs, and waits for its end.
+  /// Returns when no native run is in progress.
+  Async<> wait_idle();
+  /// Cancels what runs, and waits for its end. What agents were asked stays in their inboxes.
   Async<> close();
 
  private:
@@ -153,9 +98,13 @@ class Invocation {
   Async<Status> begin(ActivePtr active);
   Async<Result<store::Committed>> commit_start(Active& active, Conversation& talk, Time started_at);
   Async<> follow_run(ActivePtr active, std::unique_ptr<log::Subscription> events);
-  Async<> follow_message(ActivePtr active, Message message,
-                         std::unique_ptr<log::Subscription> events);
-  RunHandle handle_of(const ActivePtr& active, std::shared_ptr<log::Subscription> events);
+  ActivePtr follow_message(const Message& message, Position after, Control control);
+  Async<> wait_for_message(ActivePtr active, Message message,
+                           std::unique_ptr<log::Subscription> events);
+  Async<> end_message(ActivePtr active, std::string why);
+  RunHandle handle_of(const ActivePtr& active, std::unique_ptr<log::Subscription> events);
+  std::unique_ptr<log::Subscription> events_of(Scope scope, log::From from);
+  void stop(Active& active, Stop how, std::string why);
   Async<Result<RunResult>> result_of(RunId run);
   void watch_control(const ActivePtr& active);
   void look_at_control(Active& active);
@@ -170,7 +119,8 @@ class Invocation {
   Options options_;
   AgentDesk* desk_ = nullptr;
   Control shared_;
-  std::map<RunId, ActivePtr> active_;
+  std::map<RunId, ActivePtr> active_;                  // native runs
+  std::map<MessageId, std::weak_ptr<Active>> asked_;  // of agents
   std::map<ThreadId, Session> sessions_;
   std::list<ThreadId> recent_;  // sessions that nobody is at, the longest unused first
   bool closing_ = false;

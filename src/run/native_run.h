@@ -10,23 +10,13 @@
 #include "aio/task_group.h"
 #include "llm/provider.h"
 #include "log/durable_sink.h"
+#include "model/emit.h"
 #include "run/draft.h"
 #include "tool/call.h"
 
 namespace reeve::run {
 
-/// What a finished run gives to whoever asked for it.
-struct RunResult {
-  RunId run;
-  ThreadId session;
-  RunState state = RunState::completed;
-  std::string reason;  ///< "stop", "length", ...; of a run that failed or was cancelled, its code
-  std::string error;   ///< the same for a person
-  std::string text;    ///< the final answer
-  std::vector<ChatMessage> messages;  ///< what the run added to its conversation, the input first
-  Usage usage;
-  std::int64_t steps = 0;  ///< model calls
-};
+using reeve::RunResult;
 
 /// A conversation while a run is at it, and between two runs of one process: its newest messages,
 /// as models are shown them, and the document with its version. Messages are copied nowhere.

@@ -19,7 +19,7 @@ Result<std::vector<Fact>> decide_spawn(const Ground& ground, const api::SpawnReq
   agent.args = request.args;
   agent.model = request.model;
   agent.permissions = request.permissions;
-  agent.durability = request.durability;
+  agent.durability = request.durability.value_or(ground.runs);
   agent.completes = request.completes;
   for (const auto& [name, value] : request.env) agent.env.push_back(name);
   agent.limits = request.limits;

@@ -6,9 +6,10 @@
 
 namespace reeve::town {
 
-bool is_settled(const Message& message, const reeve::Task& task) {
-  return message.type == MessageType::task_assign && message.task == task.id &&
-         is_ended(task.state);
+bool is_settled(const Message& message, const reeve::Task* task) {
+  if (message.withdrawn) return true;
+  return task != nullptr && message.type == MessageType::task_assign &&
+         message.task == task->id && is_ended(task->state);
 }
 
 namespace {
@@ -23,10 +24,10 @@ Async<Result<std::optional<Message>>> read_letter(store::Store& store, std::stri
 }
 
 Async<Result<bool>> settled(store::Store& store, const Message& message) {
-  if (!message.task) co_return false;
+  if (!message.task) co_return is_settled(message, nullptr);
   auto task = co_await run::load<reeve::Task>(store, *message.task);
   if (!task) co_return fail(task.error());
-  co_return is_settled(message, *task);
+  co_return is_settled(message, &*task);
 }
 
 /// Whether it is worth looking behind a first page in which nothing starts a round: an inbox may be

@@ -12,8 +12,9 @@ namespace reeve::town {
 
 using aio::Async;
 
-/// Whether no round needs to read a message any more: it brings a task that has ended. Pure.
-bool is_settled(const Message& message, const reeve::Task& task);
+/// Whether no round needs to read a message any more: it was withdrawn, or brings a task that has
+/// ended. `task`: the message's, if it has one. Pure.
+bool is_settled(const Message& message, const reeve::Task* task);
 
 struct Mailbox {
   /// In serving order. The first one that starts a round is among them, however many wait before

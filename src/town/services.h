@@ -27,6 +27,7 @@ struct Ground {
   std::string town;         ///< its name
   std::string default_cli;  ///< for agents that name none
   RetentionPolicy retention = {};
+  Durability runs = Durability::compacted;  ///< of agents that do not say
 };
 
 // --- Agents

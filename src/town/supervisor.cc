@@ -228,14 +228,16 @@ Async<Status> Supervisor::give_back(run::Draft& draft, const reeve::Run& run, En
   for (const auto& id : run.messages) {
     auto message = co_await draft.get<Message>(id);
     if (!message) co_return fail(message.error());
+    std::optional<reeve::Task> task;
     if (message->task) {
-      auto task = co_await draft.get<reeve::Task>(*message->task);
-      if (!task) co_return fail(task.error());
-      if (is_settled(*message, *task)) {  // by report, whatever became of the round
-        end.messages.push_back(id);
-        draft.write(store::QueueAck{queue, id.str()});
-        continue;
-      }
+      auto found = co_await draft.get<reeve::Task>(*message->task);
+      if (!found) co_return fail(found.error());
+      task = std::move(*found);
+    }
+    if (is_settled(*message, task ? &*task : nullptr)) {  // whatever became of the round
+      end.messages.push_back(id);
+      draft.write(store::QueueAck{queue, id.str()});
+      continue;
     }
     const int attempt = message->attempt + (counted ? 1 : 0);
     if (attempt < limits::kMessageAttempts) {

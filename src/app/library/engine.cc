@@ -6,62 +6,34 @@
 
 #include "app/library/face.h"
 #include "app/library/following.h"
+#include "app/library/local_host.h"
+#include "app/library/remote_host.h"
 #include "app/library/watched.h"
 #include "base/logging.h"
 #include "client/town_folder.h"
-#include "run/draft.h"
-#include "store/memory/memory_store.h"
-#include "store/sqlite/sqlite_store.h"
+#include "model/agent.h"
 
 namespace reeve::library {
 namespace {
 
-Result<std::unique_ptr<store::Store>> open_store(Env& env, asio::any_io_executor executor,
-                                                 const v1::OpenOptions& options) {
-  if (options.folder.empty()) return store::make_memory(env, std::move(executor));
-  const auto durability = enum_from_name<store::Durability>(options.store_durability);
-  if (!durability) {
-    return fail(Errc::invalid_argument,
-                "store_durability is disk, os or memory, not \"" + options.store_durability + "\"");
-  }
-  const client::TownFolder folder(std::filesystem::absolute(options.folder));
-  std::error_code failed;  // create_town() tells of it
-  std::filesystem::create_directories(folder.root(), failed);
-  if (!std::filesystem::exists(folder.settings())) {
-    client::TownSettings settings;
-    settings.name = options.name;
-    if (auto made = client::create_town(folder, settings); !made) return fail(made.error());
-  }
-  store::SqliteOptions sqlite;
-  sqlite.path = folder.database().string();
-  sqlite.durability = *durability;
-  return store::open_sqlite(env, std::move(executor), sqlite);
-}
-
-/// What a new process does first with a log.
-Async<Result<std::monostate>> move_in(Engine::House* house, std::string name, std::string root) {
-  if (house->log->head() == Position()) {
-    run::Draft draft(house->env, *house->store, run::Caller{});
-    fact::TownCreated created{std::move(name), std::move(root)};
-    if (auto added = co_await draft.add(std::move(created)); !added) co_return fail(added.error());
-    if (auto done = co_await draft.commit(); !done) co_return fail(done.error());
-  }
-  if (auto ended = co_await house->invocation->recover(); !ended) co_return fail(ended.error());
+Async<Result<std::monostate>> begin(Host* host) {
+  if (auto begun = co_await host->begin(); !begun) co_return fail(begun.error());
   co_return std::monostate();
-}
-
-Async<> cancel_run(Engine* engine, RunId run, std::string reason) {
-  auto handle = co_await engine->house().invocation->find(run);
-  if (handle) handle->cancel(std::move(reason));
 }
 
 }  // namespace
 
+Error elsewhere(const char* what) {
+  return Error(Errc::unsupported, std::string(what) +
+                                      " is a function of this program, which a town in another "
+                                      "process cannot call: open the town here, or set up a "
+                                      "provider in its town.toml");
+}
+
 Error closed_error() { return Error(Errc::unavailable, "the town is closed"); }
 
-Engine::House::House(const v1::OpenOptions& options)
-    : open(asio::make_work_guard(loop)),
-      env(loop, std::max<std::size_t>(options.blocking_threads, 1)) {}
+Engine::House::House(std::size_t blocking_threads)
+    : open(asio::make_work_guard(loop)), env(loop, std::max<std::size_t>(blocking_threads, 1)) {}
 
 Engine::Engine() : is_closed_(closed_.get_future().share()) {}
 
@@ -74,23 +46,30 @@ Result<std::shared_ptr<Engine>> Engine::open(const v1::OpenOptions& given) {
   }
   if (auto good = check_name(options.name); !good)
     return fail(good.error().during("the town's name"));
-  auto house = std::make_unique<House>(options);
-  auto store = open_store(house->env, house->loop.get_executor(), options);
-  if (!store) return fail(store.error());
-  house->store = std::move(*store);
-  const auto executor = house->loop.get_executor();
-  house->log = std::make_unique<log::Log>(house->env, executor, *house->store);
-  run::Invocation::Options runs;
-  runs.durability = library::inner(options.durability);
-  house->invocation = std::make_unique<run::Invocation>(house->env, executor, *house->log,
-                                                        house->providers, house->tools, runs);
-  house->group = std::make_unique<aio::TaskGroup>(executor);
-
+  auto house = std::make_unique<House>(options.blocking_threads);
   auto engine = std::make_shared<Engine>();
-  engine->log_id_ = house->store->log().id;
-  engine->workers_ = std::make_unique<Workers>(options.handler_threads);
-  inner(engine->shared_) = house->invocation->shared();
+  auto host =
+      make_local_host(house->env, house->loop.get_executor(), options, inner(engine->shared_));
+  if (!host) return fail(host.error());
+  house->host = std::move(*host);
+  return start(std::move(engine), std::move(house), options.handler_threads);
+}
+
+Result<std::shared_ptr<Engine>> Engine::connect(const v1::ConnectOptions& options) {
+  auto house = std::make_unique<House>(1);
+  auto host = make_remote_host(house->env, house->loop.get_executor(), options);
+  if (!host) return fail(host.error());
+  house->host = std::move(*host);
+  return start(std::make_shared<Engine>(), std::move(house), options.handler_threads);
+}
+
+Result<std::shared_ptr<Engine>> Engine::start(std::shared_ptr<Engine> engine,
+                                              std::unique_ptr<House> house,
+                                              std::size_t handler_threads) {
+  house->group = std::make_unique<aio::TaskGroup>(house->loop.get_executor());
+  engine->workers_ = std::make_unique<Workers>(handler_threads);
   auto* loop = &house->loop;
+  auto* host = house->host.get();
   engine->house_ = std::move(house);
   engine->thread_ = std::thread([loop] {
     for (;;) {
@@ -102,10 +81,9 @@ Result<std::shared_ptr<Engine>> Engine::open(const v1::OpenOptions& given) {
       }
     }
   });
-  auto ready =
-      engine->call<std::monostate>([house = engine->house_.get(), name = options.name,
-                                    root = options.folder] { return move_in(house, name, root); });
+  auto ready = engine->call<std::monostate>([host] { return begin(host); });
   if (!ready) return fail(ready.error());
+  engine->log_id_ = host->log_id();
   return engine;
 }
 
@@ -151,7 +129,7 @@ v1::Control Engine::control_of(const std::string& run) {
           if (!engine || !controlled) return;
           if (auto reason = controlled->control.cancel_reason()) {
             engine->spawn([e = engine.get(), id, why = std::move(*reason)]() mutable {
-              return cancel_run(e, id, std::move(why));
+              return e->house().host->cancel_run(id, std::move(why));
             });
           }
         });
@@ -162,7 +140,7 @@ v1::Control Engine::control_of(const std::string& run) {
 Async<> Engine::shut() {
   house_->closing = true;
   for (const auto& listener : house_->listeners) listener->stop_soon();
-  co_await house_->invocation->close();
+  co_await house_->host->close();
   house_->group->cancel();
   co_await house_->group->join();
   std::vector<Live> lives;
@@ -171,7 +149,7 @@ Async<> Engine::shut() {
     for (auto* watched : watched_) lives.push_back(std::move(watched->live));
   }
   lives.clear();
-  co_await house_->store->close();
+  co_await house_->host->close_store();
 }
 
 void Engine::close() {
@@ -202,9 +180,7 @@ void Engine::close() {
   workers_.reset();
   // In reverse: what refers to another goes first.
   house_->group.reset();
-  house_->invocation.reset();
-  house_->log.reset();
-  house_->store.reset();
+  house_->host.reset();
   closed_.set_value();
 }
 

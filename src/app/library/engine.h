@@ -13,13 +13,9 @@
 
 #include "aio/real_env.h"
 #include "aio/task_group.h"
+#include "app/library/host.h"
 #include "app/library/workers.h"
-#include "llm/registry.h"
-#include "log/log.h"
 #include "reeve/town.hpp"
-#include "run/invocation.h"
-#include "store/store.h"
-#include "tool/registry.h"
 
 namespace reeve::library {
 
@@ -32,13 +28,14 @@ struct Controlled {
   run::Control::Watch watch;
 };
 
-/// A town in this process behind the public face: its domain thread, what lives on it, and the way
-/// to it from other threads. Nothing of the user's ever runs on the domain thread.
+/// A town behind the public face, wherever it is: its domain thread in this process, what lives on
+/// it, and the way to it from other threads. Nothing of the user's ever runs on the domain thread.
 ///
 /// Handles of every kind share it; after close() it only says that it is closed.
 class Engine : public std::enable_shared_from_this<Engine> {
  public:
   static Result<std::shared_ptr<Engine>> open(const v1::OpenOptions& given);
+  static Result<std::shared_ptr<Engine>> connect(const v1::ConnectOptions& options);
   Engine();
   ~Engine();
 
@@ -92,6 +89,9 @@ class Engine : public std::enable_shared_from_this<Engine> {
   template <class T>
   static Async<> answer(std::function<Async<Result<T>>()> work,
                         std::shared_ptr<std::promise<Result<T>>> promise);
+  static Result<std::shared_ptr<Engine>> start(std::shared_ptr<Engine> engine,
+                                               std::unique_ptr<House> house,
+                                               std::size_t handler_threads);
   bool spawn(std::move_only_function<Async<>()> work);
   Async<> shut();
 
@@ -111,22 +111,20 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
 /// What lives on the domain thread, in the order in which one thing refers to another.
 struct Engine::House {
-  House(const v1::OpenOptions& options);
+  explicit House(std::size_t blocking_threads);
 
   asio::io_context loop{1};
   asio::executor_work_guard<asio::io_context::executor_type> open;
   aio::RealEnv env;
-  std::unique_ptr<store::Store> store;
-  std::unique_ptr<log::Log> log;
-  llm::Registry providers;
-  tool::Registry tools;
-  std::unique_ptr<run::Invocation> invocation;
+  std::unique_ptr<Host> host;
   std::set<std::shared_ptr<Following>> listeners;
   bool closing = false;  ///< nothing that lasts is begun any more
   std::unique_ptr<aio::TaskGroup> group;
 };
 
 Error closed_error();
+/// Why a town in a daemon takes no function of this program.
+Error elsewhere(const char* what);
 
 template <class T>
 Async<> Engine::answer(std::function<Async<Result<T>>()> work,

@@ -142,7 +142,7 @@ v1::Message face(const ChatMessage& message) {
   return {std::string(enum_name(message.role)), text_of(message), write_json_of(message)};
 }
 
-v1::RunResult face(const run::RunResult& result) {
+v1::RunResult face(const RunResult& result) {
   v1::RunResult out;
   out.run = result.run.str();
   out.session = result.session.str();
@@ -208,8 +208,8 @@ reeve::Durability inner(v1::Durability durability) {
   return reeve::Durability::compacted;
 }
 
-Result<run::EmitRequest> inner(v1::EmitRequest from) {
-  run::EmitRequest out;
+Result<EmitRequest> inner(v1::EmitRequest from) {
+  EmitRequest out;
   out.provider = std::move(from.provider);
   out.agent = std::move(from.agent);
   out.model = std::move(from.model);

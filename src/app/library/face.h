@@ -34,7 +34,7 @@ v1::Event face(const Delta& delta);
 v1::Event face(const Gap& gap);
 v1::Usage face(const Usage& usage);
 v1::Message face(const ChatMessage& message);
-v1::RunResult face(const run::RunResult& result);
+v1::RunResult face(const RunResult& result);
 v1::ToolSpec face(const ToolDescriptor& tool);
 v1::ToolChoice face(const ToolChoice& choice);
 v1::Sampling face(const Sampling& sampling);
@@ -42,7 +42,7 @@ v1::Sampling face(const Sampling& sampling);
 Usage inner(const v1::Usage& usage);
 /// What of it a log can look for; v1::EventFilter::matches() decides.
 Result<store::EventFilter> inner(const v1::EventFilter& filter);
-Result<run::EmitRequest> inner(v1::EmitRequest request);
+Result<EmitRequest> inner(v1::EmitRequest request);
 Result<ToolDescriptor> inner(v1::ToolSpec spec);
 reeve::Durability inner(v1::Durability durability);
 

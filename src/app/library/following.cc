@@ -26,7 +26,7 @@ Following::Following(std::shared_ptr<Engine> engine, v1::OnOptions options, v1::
       changed_(engine_->house().loop.get_executor()) {}
 
 void Following::start(const std::shared_ptr<Following>& self,
-                      std::unique_ptr<log::Subscription> from) {
+                      std::unique_ptr<Feed> from) {
   auto& house = self->engine_->house();
   self->looked_at_ = from->position().value;
   self->note_progress();
@@ -57,10 +57,20 @@ void Following::stop() {
 
 void Following::drain() {
   engine_->post([self = shared_from_this()] {
-    if (!self->last_) self->last_ = self->engine_->house().log->head();
-    if (self->looking_ != nullptr) self->looking_->pull();
+    auto& house = self->engine_->house();
+    if (!self->last_ && !house.closing) house.group->spawn("drain", drain_to_head(self));
   });
   wait_until_finished();
+}
+
+Async<> Following::drain_to_head(std::shared_ptr<Following> self) {
+  const auto head = co_await self->engine_->house().host->head();
+  if (head) {
+    self->last_ = *head;
+  } else {
+    self->broke_ = head.error();
+  }
+  if (self->looking_ != nullptr) self->looking_->pull();
 }
 
 void Following::wait_until_finished() {
@@ -86,7 +96,7 @@ std::string Following::cursor() const {
 // --- Domain thread -------------------------------------------------------------------------------
 
 /// Empty: it was told to look again, or there is nothing more.
-Async<std::optional<Result<std::vector<Frame>>>> Following::look(log::Subscription& from) {
+Async<std::optional<Result<std::vector<Frame>>>> Following::look(Feed& from) {
   aio::Stop stop;
   looking_ = &stop;
   std::unique_ptr<Env::Timer> timer;
@@ -102,7 +112,7 @@ Async<std::optional<Result<std::vector<Frame>>>> Following::look(log::Subscripti
 }
 
 Async<> Following::follow(std::shared_ptr<Following> self,
-                          std::unique_ptr<log::Subscription> from) {
+                          std::unique_ptr<Feed> from) {
   // Its handlers refer to it: it waits for them also when it is cancelled.
   co_await asio::this_coro::throw_if_cancelled(false);
   const auto enough = std::max<std::size_t>(self->options_.batch, 1) * 2;
@@ -258,7 +268,7 @@ void Following::handle(const v1::Event& event, v1::Session& session, v1::Control
     error.message = "what was thrown is no std::exception";
   }
   ++failed;
-  engine_->post([engine = engine_.get()] { ++engine->house().log->counters().handler_failures; });
+  engine_->post([engine = engine_.get()] { engine->house().host->count_handler_failure(); });
   if (!options_.on_error) return;
   try {
     options_.on_error(error, event);

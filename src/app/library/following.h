@@ -30,7 +30,7 @@ class Following : public std::enable_shared_from_this<Following> {
 
   /// Begins, once.
   static void start(const std::shared_ptr<Following>& self,
-                    std::unique_ptr<log::Subscription> from);
+                    std::unique_ptr<Feed> from);
   void stop_soon();
 
   // --- Any thread but the domain's
@@ -64,8 +64,9 @@ class Following : public std::enable_shared_from_this<Following> {
     std::set<std::string> lanes;
   };
 
-  static Async<> follow(std::shared_ptr<Following> self, std::unique_ptr<log::Subscription> from);
-  Async<std::optional<Result<std::vector<Frame>>>> look(log::Subscription& from);
+  static Async<> follow(std::shared_ptr<Following> self, std::unique_ptr<Feed> from);
+  Async<std::optional<Result<std::vector<Frame>>>> look(Feed& from);
+  static Async<> drain_to_head(std::shared_ptr<Following> self);
   void take(const Frame& frame);
   void add(v1::Event event);
   void begin_jobs();

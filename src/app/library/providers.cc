@@ -141,14 +141,18 @@ class FunctionProvider final : public llm::Provider {
 Async<Result<std::monostate>> put(Engine* engine, std::string name, std::string model,
                                   v1::ModelFunction function) {
   auto& house = engine->house();
-  house.providers.put(std::make_shared<FunctionProvider>(std::move(name), std::move(model),
+  auto* providers = house.host->providers();
+  if (providers == nullptr) co_return fail(elsewhere("a provider"));
+  providers->put(std::make_shared<FunctionProvider>(std::move(name), std::move(model),
                                                          house.env, std::move(function)));
   co_return std::monostate();
 }
 
 Async<Result<std::monostate>> put_scripted(Engine* engine, std::string name, llm::Script script) {
   auto& house = engine->house();
-  house.providers.put(
+  auto* providers = house.host->providers();
+  if (providers == nullptr) co_return fail(elsewhere("a provider"));
+  providers->put(
       std::make_shared<llm::ScriptedProvider>(std::move(name), house.env, std::move(script)));
   co_return std::monostate();
 }

@@ -2,49 +2,35 @@
 
 #include "app/library/engine.h"
 #include "app/library/face.h"
-#include "base/limits.h"
-#include "run/documents.h"
 
 namespace reeve::library {
 namespace {
 
-/// Bookkeeping beside a session's documents: no event tells of it.
-constexpr const char* kSessionData = "_session_data";
-constexpr std::size_t kKey = 256;
+using Done = Result<std::monostate>;
 
-Result<store::DocKey> key_of(const Engine* engine, const std::string& session,
-                             std::string_view key) {
+Result<ThreadId> session_of(const Engine* engine, const std::string& session) {
   if (session.empty() || engine == nullptr)
     return fail(Errc::invalid_argument, "there is no session to keep it in: name one by its id");
   const auto id = ThreadId::parse(session);
   if (!id) return fail(id.error().during("the session"));
-  if (key.empty() || key.size() > kKey) {
-    return fail(Errc::invalid_argument,
-                "a key of session data has 1 to " + std::to_string(kKey) + " bytes");
-  }
-  return store::DocKey{kSessionData, id->str() + ":" + std::string(key)};
+  return *id;
 }
 
-Async<Result<std::monostate>> commit(Engine* engine, store::Write write) {
-  store::Commit one;
-  one.writes.push_back(std::move(write));
-  auto done = co_await engine->house().store->commit(std::move(one));
+Async<Done> put(Engine* engine, ThreadId session, std::string key, std::string json) {
+  auto done = co_await engine->house().host->put_data(session, std::move(key), std::move(json));
   if (!done) co_return fail(done.error());
   co_return std::monostate();
 }
 
-v1::Status write(Engine* engine, store::Write one) {
-  auto done = engine->call<std::monostate>(
-      [engine, w = std::move(one)]() mutable { return commit(engine, std::move(w)); });
-  if (!done) return face(done.error());
-  return {};
+Async<Done> remove(Engine* engine, ThreadId session, std::string key) {
+  auto done = co_await engine->house().host->remove_data(session, std::move(key));
+  if (!done) co_return fail(done.error());
+  co_return std::monostate();
 }
 
-Async<Result<std::optional<std::string>>> read(Engine* engine, store::DocKey key) {
-  auto doc = co_await engine->house().store->get(std::move(key));
-  if (!doc) co_return fail(doc.error());
-  if (!*doc) co_return std::nullopt;
-  co_return std::move((*doc)->body);
+v1::Status face_of(const Done& done) {
+  if (!done) return face(done.error());
+  return {};
 }
 
 }  // namespace
@@ -53,26 +39,30 @@ Async<Result<std::optional<std::string>>> read(Engine* engine, store::DocKey key
 namespace reeve::v1 {
 
 Status Session::set(std::string_view key, std::string_view json) {
-  auto at = library::key_of(engine_.get(), id_, key);
-  if (!at) return library::face(at.error());
-  if (auto value = library::read_text("the value", json); !value)
-    return library::face(value.error());
-  store::PutDoc put{std::move(*at), std::string(json), {}};
-  if (auto session = ThreadId::parse(id_)) put.marks = {run::thread_mark(*session)};
-  return library::write(engine_.get(), std::move(put));
+  const auto session = library::session_of(engine_.get(), id_);
+  if (!session) return library::face(session.error());
+  return library::face_of(engine_->call<std::monostate>(
+      [engine = engine_.get(), s = *session, k = std::string(key), j = std::string(json)] {
+        return library::put(engine, s, k, j);
+      }));
 }
 
 Result<std::optional<std::string>> Session::get(std::string_view key) const {
-  auto at = library::key_of(engine_.get(), id_, key);
-  if (!at) return library::face(at.error());
+  const auto session = library::session_of(engine_.get(), id_);
+  if (!session) return library::face(session.error());
   return library::face(engine_->call<std::optional<std::string>>(
-      [engine = engine_.get(), k = std::move(*at)] { return library::read(engine, k); }));
+      [engine = engine_.get(), s = *session, k = std::string(key)] {
+        return engine->house().host->get_data(s, k);
+      }));
 }
 
 Status Session::remove(std::string_view key) {
-  auto at = library::key_of(engine_.get(), id_, key);
-  if (!at) return library::face(at.error());
-  return library::write(engine_.get(), store::RemoveDoc{std::move(*at)});
+  const auto session = library::session_of(engine_.get(), id_);
+  if (!session) return library::face(session.error());
+  return library::face_of(engine_->call<std::monostate>(
+      [engine = engine_.get(), s = *session, k = std::string(key)] {
+        return library::remove(engine, s, k);
+      }));
 }
 
 }  // namespace reeve::v1

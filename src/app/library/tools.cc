@@ -34,7 +34,9 @@ tool::BlockingFunction adapt(v1::ToolFunction function) {
 Async<Result<std::monostate>> add(Engine* engine, ToolDescriptor descriptor,
                                   v1::ToolFunction function) {
   auto& house = engine->house();
-  auto added = house.tools.add(
+  auto* tools = house.host->tools();
+  if (tools == nullptr) co_return fail(elsewhere("a tool"));
+  auto added = tools->add(
       tool::make_blocking_tool(house.env, std::move(descriptor), adapt(std::move(function))));
   if (!added) co_return fail(added.error());
   co_return std::monostate();

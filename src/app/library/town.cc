@@ -13,92 +13,55 @@ namespace {
 
 using WatchedPtr = std::shared_ptr<Watched>;
 
-/// A run's events from its beginning, for who was not there.
-std::shared_ptr<log::Subscription> replay(Engine& engine, const RunId& run) {
-  log::SubscribeOptions options;
-  options.from = log::From::beginning();
-  options.filter.scopes = {Scope::of(run)};
-  options.deltas = true;
-  return engine.house().log->subscribe(std::move(options));
-}
-
-Async<Result<WatchedPtr>> emit(Engine* engine, run::EmitRequest request, run::Control control,
+Async<Result<WatchedPtr>> emit(Engine* engine, EmitRequest request, run::Control control,
                                bool with_events) {
-  auto handle = co_await engine->house().invocation->emit(std::move(request), std::move(control),
-                                                          with_events);
-  if (!handle) co_return fail(handle.error());
-  Live live;
-  live.handle = *handle;
-  // A repeated request is answered the first one's run.
-  if (with_events && handle->events() == nullptr) live.replay = replay(*engine, handle->run());
-  co_return Watched::make(*engine, std::move(live));
+  auto asked = co_await engine->house().host->emit(std::move(request), std::move(control),
+                                                   with_events);
+  if (!asked) co_return fail(asked.error());
+  co_return Watched::make(*engine, std::move(*asked));
 }
 
 Async<Result<WatchedPtr>> find(Engine* engine, RunId run) {
-  auto handle = co_await engine->house().invocation->find(run);
-  if (!handle) co_return fail(handle.error());
-  Live live;
-  live.handle = *handle;
-  live.replay = replay(*engine, run);
-  co_return Watched::make(*engine, std::move(live));
-}
-
-Result<log::From> place_of(const log::Log& log, const v1::From& from) {
-  switch (from.where) {
-    case v1::From::Where::now: return log::From::now();
-    case v1::From::Where::beginning: return log::From::beginning();
-    case v1::From::Where::after: break;
-  }
-  const auto cursor = Cursor::parse(from.cursor);
-  if (!cursor) return fail(cursor.error());
-  const auto position = log.position_of(*cursor);
-  if (!position) return fail(position.error());
-  return log::From::after(*position);
+  auto asked = co_await engine->house().host->find(run);
+  if (!asked) co_return fail(asked.error());
+  co_return Watched::make(*engine, std::move(*asked));
 }
 
 using FollowingPtr = std::shared_ptr<Following>;
 
 Async<Result<FollowingPtr>> follow(Engine* engine, v1::OnOptions options, v1::Handler handler,
                                    run::Control control) {
-  auto& log = *engine->house().log;
-  auto from = place_of(log, options.from);
-  if (!from) co_return fail(from.error());
   auto filter = inner(options.filter);
   if (!filter) co_return fail(filter.error());
-  log::SubscribeOptions subscribe;
-  subscribe.from = *from;
-  subscribe.filter = std::move(*filter);
-  subscribe.deltas = options.deltas;
-  subscribe.delta_capacity = std::max<std::size_t>(options.delta_capacity, 1);
-  subscribe.block = options.slow == v1::OnOptions::Slow::block;
+  FollowOptions follow;
+  follow.from = options.from;
+  follow.filter = std::move(*filter);
+  follow.deltas = options.deltas;
+  follow.delta_capacity = std::max<std::size_t>(options.delta_capacity, 1);
+  follow.block = options.slow == v1::OnOptions::Slow::block;
+  auto feed = co_await engine->house().host->follow(std::move(follow));
+  if (!feed) co_return fail(feed.error());
   auto made = std::make_shared<Following>(engine->shared_from_this(), std::move(options),
                                           std::move(handler), std::move(control));
-  Following::start(made, log.subscribe(std::move(subscribe)));
+  Following::start(made, std::move(*feed));
   co_return made;
 }
 
 Async<Result<v1::EventPage>> read(Engine* engine, std::string after, store::EventFilter filter,
                                   std::size_t limit) {
-  const auto& log = *engine->house().log;
-  auto from = log::From::beginning();
-  if (!after.empty()) {
-    auto place = place_of(log, v1::From::after(std::move(after)));
-    if (!place) co_return fail(place.error());
-    from = *place;
-  }
-  auto page = co_await engine->house().store->read(from.position, std::move(filter), limit);
+  auto page = co_await engine->house().host->read(std::move(after), std::move(filter), limit);
   if (!page) co_return fail(page.error());
   v1::EventPage out;
   for (const auto& event : page->events) out.events.push_back(face(*event, engine->log_id()));
-  const auto looked_at = std::max(from.position, page->scanned);
-  out.cursor = Cursor{engine->log_id(), looked_at}.str();
-  out.at_end = looked_at >= engine->house().store->log().head;
+  out.cursor = Cursor{engine->log_id(), page->reached}.str();
+  out.at_end = page->at_end;
   co_return out;
 }
 
 Async<Result<std::string>> end_of_log(Engine* engine) {
-  const auto& log = *engine->house().log;
-  co_return log.cursor(log.head()).str();
+  const auto head = co_await engine->house().host->head();
+  if (!head) co_return fail(head.error());
+  co_return Cursor{engine->log_id(), *head}.str();
 }
 
 }  // namespace
@@ -127,6 +90,12 @@ void Town::close() {
 
 Result<Town> Town::open(OpenOptions options) {
   auto engine = Engine::open(options);
+  if (!engine) return face(engine.error());
+  return Town(std::move(*engine));
+}
+
+Result<Town> Town::connect(ConnectOptions options) {
+  auto engine = Engine::connect(options);
   if (!engine) return face(engine.error());
   return Town(std::move(*engine));
 }

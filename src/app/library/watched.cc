@@ -5,8 +5,17 @@
 #include "app/library/face.h"
 
 namespace reeve::library {
+namespace {
 
-std::shared_ptr<Watched> Watched::make(Engine& engine, Live live) {
+/// Empty: not known yet.
+template <class Id>
+std::string text_of(const Id& id) {
+  return id.is_nil() ? std::string() : id.str();
+}
+
+}  // namespace
+
+std::shared_ptr<Watched> Watched::make(Engine& engine, Asked live) {
   auto made = std::make_shared<Watched>(engine.shared_from_this(), std::move(live));
   engine.keep(*made);
   if (engine.house().closing) {
@@ -17,19 +26,18 @@ std::shared_ptr<Watched> Watched::make(Engine& engine, Live live) {
   return made;
 }
 
-Watched::Watched(std::shared_ptr<Engine> engine, Live from)
+Watched::Watched(std::shared_ptr<Engine> engine, Asked from)
     : live(std::move(from)),
       engine_(std::move(engine)),
-      first_id_(live.handle.run()),
-      id_(live.handle.run().str()),
-      session_(live.handle.session().str()) {}
+      id_(text_of(live.handle.run())),
+      session_(text_of(live.handle.session())) {}
 
 Watched::~Watched() { engine_->forget(*this); }
 
 Async<> Watched::follow_end(std::shared_ptr<Watched> self) {
   co_await asio::this_coro::throw_if_cancelled(false);
   auto handle = self->live.handle;
-  Result<run::RunResult> result = fail(closed_error());
+  Result<RunResult> result = fail(closed_error());
   try {
     result = co_await handle.result();
   } catch (const boost::system::system_error&) {
@@ -40,9 +48,8 @@ Async<> Watched::follow_end(std::shared_ptr<Watched> self) {
   self->finish(std::move(result));
 }
 
-void Watched::finish(Result<run::RunResult> result) {
-  // It never began, or turned out to be a repetition of an earlier one.
-  is_mute_ = !result || (!first_id_.is_nil() && result->run != first_id_);
+void Watched::finish(Result<RunResult> result) {
+  is_mute_ = !result;  // it never began
   if (reading_ != nullptr && is_mute_) reading_->pull();
   auto shown = result ? v1::Result<v1::RunResult>(face(*result)) : face(result.error());
   {
@@ -107,8 +114,7 @@ v1::Result<std::optional<v1::Event>> Watched::next(Timeout timeout) {
 }
 
 Async<Result<Watched::Read>> Watched::read(std::shared_ptr<Watched> self, Timeout timeout) {
-  const Live live = self->live;
-  auto* const events = live.events();
+  const auto events = self->live.events;
   if (events == nullptr)
     co_return fail(Errc::invalid_argument, "this run was asked for without its events");
   bool timed_out = false;
@@ -138,20 +144,17 @@ Async<Result<Watched::Read>> Watched::read(std::shared_ptr<Watched> self, Timeou
     self->reading_ = nullptr;
     if (!frames) continue;
     if (!*frames) co_return fail(frames->error());
+    out.over = (*frames)->empty();
     for (const auto& frame : **frames) {
       if (const auto* event = std::get_if<EventPtr>(&frame)) {
         out.events.push_back(face(**event, self->engine_->log_id()));
-        const auto& last = out.events.back();
-        if (last.is_run_end() && last.run == live.handle.run().str()) {
-          out.over = true;
-          co_return out;
-        }
       } else if (const auto* delta = std::get_if<DeltaPtr>(&frame)) {
         out.events.push_back(face(**delta));
       } else if (const auto* gap = std::get_if<Gap>(&frame)) {
         out.events.push_back(face(*gap));
       }
     }
+    if (out.over) co_return out;
     if (!out.events.empty()) co_return out;
   }
 }

@@ -2,7 +2,7 @@
 #include <charconv>
 
 #include "base/limits.h"
-#include "doors/rest/routes.h"
+#include "doors/rest/call.h"
 #include "town/directory.h"
 #include "wire/sse.h"
 
@@ -45,6 +45,10 @@ Async<Result<Wanted>> read_query(Rest& rest, const net::Request& request) {
       wanted.options.deltas = value == "1" || value == "true";
       if (!wanted.options.deltas && value != "0" && value != "false")
         co_return fail(Errc::invalid_argument, "deltas: 1 or 0");
+    } else if (name == "slow") {
+      if (value != "gap" && value != "block")
+        co_return fail(Errc::invalid_argument, "slow: gap or block");
+      wanted.options.block = value == "block";
     } else if (name == "latest" || name == "limit") {
       wanted.latest = wanted.latest || name == "latest";
       const auto [end, error] =
@@ -57,13 +61,32 @@ Async<Result<Wanted>> read_query(Rest& rest, const net::Request& request) {
     } else {
       co_return fail(
           Errc::invalid_argument,
-          "unknown parameter " + name + " (after, from, scope, kind, deltas, limit, latest)");
+          "unknown parameter " + name + " (after, from, scope, kind, deltas, slow, limit, latest)");
     }
   }
   co_return wanted;
 }
 
-std::string encode(const log::Log& log, const Frame& frame) {
+Async<> stream_events(Rest& rest, log::SubscribeOptions options, net::Writer& writer) {
+  options.heartbeat = kHeartbeat;
+  const auto subscription = rest.ground.log.subscribe(std::move(options));
+  // A first frame says where the stream begins, so that a client can resume even if nothing comes.
+  std::string chunk = encode_frame(rest.ground.log, Progress{subscription->position()});
+  for (;;) {
+    if (!co_await writer.write(chunk)) co_return;
+    auto frames = co_await subscription->next();
+    chunk.clear();
+    if (!frames) {
+      static_cast<void>(co_await writer.write(encode_error(frames.error())));
+      co_return;
+    }
+    for (const auto& frame : *frames) chunk += encode_frame(rest.ground.log, frame);
+  }
+}
+
+}  // namespace
+
+std::string encode_frame(const log::Log& log, const Frame& frame) {
   wire::SseMessage message;
   message.event = frame_name(frame);
   message.data = frame_json(frame);
@@ -71,28 +94,12 @@ std::string encode(const log::Log& log, const Frame& frame) {
   return wire::encode_sse(message);
 }
 
-Async<> stream_events(Rest& rest, log::SubscribeOptions options, net::Writer& writer) {
-  options.heartbeat = kHeartbeat;
-  const auto subscription = rest.ground.log.subscribe(std::move(options));
-  // A first frame says where the stream begins, so that a client can resume even if nothing comes.
-  std::string chunk = encode(rest.ground.log, Progress{subscription->position()});
-  for (;;) {
-    if (!co_await writer.write(chunk)) co_return;
-    auto frames = co_await subscription->next();
-    chunk.clear();
-    if (!frames) {
-      wire::SseMessage message;
-      message.event = "error";
-      message.data = write_json(
-          {{"code", describe(frames.error().code()).name}, {"detail", frames.error().message()}});
-      static_cast<void>(co_await writer.write(wire::encode_sse(message)));
-      co_return;
-    }
-    for (const auto& frame : *frames) chunk += encode(rest.ground.log, frame);
-  }
+std::string encode_error(const Error& error) {
+  wire::SseMessage message;
+  message.event = "error";
+  message.data = write_json({{"code", describe(error.code()).name}, {"detail", error.message()}});
+  return wire::encode_sse(message);
 }
-
-}  // namespace
 
 Async<net::Answer> answer_events(Rest& rest, const net::Request& request) {
   auto wanted = co_await read_query(rest, request);

@@ -7,37 +7,12 @@
 #include <fstream>
 
 #include "base/digest.h"
-#include "base/json.h"
 #include "base/limits.h"
+#include "doors/rest/call.h"
 #include "town/directory.h"
 
 namespace reeve::doors {
 namespace {
-
-/// A request on its way through the table.
-struct Call {
-  Rest& rest;
-  net::Request request;
-  run::Caller caller;
-  std::map<std::string, std::string> names;  ///< of the pattern: {agent} -> "ada"
-};
-
-using Handler = Async<net::Answer> (*)(Call& call);
-
-template <class T>
-net::Answer reply(const Result<T>& value, int status = 200) {
-  if (!value) return net::problem_response(value.error());
-  return net::json_response(status, write_json_of(*value));
-}
-
-/// The request's body as a value. An empty body is an empty object.
-template <class T>
-Result<T> body_of(const Call& call) {
-  const auto& text = call.request.body;
-  auto value = parse_json_as<T>(text.empty() ? "{}" : text);
-  if (!value) return fail(value.error().during("the request's body"));
-  return value;
-}
 
 Async<net::Answer> get_version(Call& call) {
   json::object object{{"version", call.rest.version}, {"api", kApiVersion}, {"pid", ::getpid()}};
@@ -290,6 +265,16 @@ constexpr std::array kTable{
           post_report<town::Report::fail>},
     Entry{{"POST", "/v1/tasks/{task}/progress", "Report progress"},
           post_report<town::Report::progress>},
+    Entry{{"GET", "/v1/providers", "The models that can be asked"}, get_providers},
+    Entry{{"POST", "/v1/runs", "Ask a model or an agent (emit)"}, post_run},
+    Entry{{"GET", "/v1/runs/{run}", "What is known of a run"}, get_run},
+    Entry{{"GET", "/v1/runs/{run}/result", "Answers when the run is over"}, get_run_result},
+    Entry{{"POST", "/v1/runs/{run}/cancel", "End a run"}, post_run_cancel},
+    Entry{{"POST", "/v1/runs/{run}/control", "Change a run's limits"}, post_run_control},
+    Entry{{"GET", "/v1/sessions/{session}/data/{key}", "A value beside a conversation"},
+          get_session_data},
+    Entry{{"PUT", "/v1/sessions/{session}/data/{key}", "Set one"}, put_session_data},
+    Entry{{"DELETE", "/v1/sessions/{session}/data/{key}", "Forget one"}, delete_session_data},
     Entry{{"GET", "/v1/events", "Events: a page, or a stream of frames"}, get_events},
     Entry{{"GET", "/v1/webhooks", "All webhooks"}, get_webhooks},
     Entry{{"POST", "/v1/webhooks", "Add a webhook"}, post_webhook},

@@ -9,6 +9,7 @@
 #include "aio/suspend.h"
 #include "model/api.h"
 #include "net/server.h"
+#include "run/invocation.h"
 #include "run/runs.h"
 #include "town/services.h"
 #include "town/webhooks.h"
@@ -31,6 +32,8 @@ struct Rest {
   std::string version;
   Time started_at{};
   town::Webhooks& webhooks;
+  run::Invocation& invocation;
+  const llm::Registry& providers;
   /// Asks the daemon to stop; returns at once.
   std::function<void(api::StopMode)> stop;
 };

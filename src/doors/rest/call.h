@@ -1,0 +1,53 @@
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "base/json.h"
+#include "doors/rest/routes.h"
+
+/// What the handlers of the table share; private to the door.
+namespace reeve::doors {
+
+/// A request on its way through the table.
+struct Call {
+  Rest& rest;
+  net::Request request;
+  run::Caller caller;
+  std::map<std::string, std::string> names;  ///< of the pattern: {agent} -> "ada"
+};
+
+using Handler = Async<net::Answer> (*)(Call& call);
+
+template <class T>
+net::Answer reply(const Result<T>& value, int status = 200) {
+  if (!value) return net::problem_response(value.error());
+  return net::json_response(status, write_json_of(*value));
+}
+
+/// The request's body as a value. An empty body is an empty object.
+template <class T>
+Result<T> body_of(const Call& call) {
+  const auto& text = call.request.body;
+  auto value = parse_json_as<T>(text.empty() ? "{}" : text);
+  if (!value) return fail(value.error().during("the request's body"));
+  return value;
+}
+
+/// A frame as a stream of events tells it.
+std::string encode_frame(const log::Log& log, const Frame& frame);
+/// How a stream says that it ends by an error.
+std::string encode_error(const Error& error);
+
+// runs.cc
+Async<net::Answer> get_providers(Call& call);
+Async<net::Answer> post_run(Call& call);
+Async<net::Answer> get_run(Call& call);
+Async<net::Answer> get_run_result(Call& call);
+Async<net::Answer> post_run_cancel(Call& call);
+Async<net::Answer> post_run_control(Call& call);
+Async<net::Answer> get_session_data(Call& call);
+Async<net::Answer> put_session_data(Call& call);
+Async<net::Answer> delete_session_data(Call& call);
+
+}  // namespace reeve::doors
