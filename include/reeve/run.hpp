@@ -67,8 +67,8 @@ REEVE_INLINE namespace v1 {
   /// What is asked of a model: one of `provider` and `agent` is set.
   struct EmitRequest {
     std::string provider;
-    /// Of the town, by name or id: the input goes into its inbox, and the round that takes it is the
-    /// run. Only of a town that is connected; elsewhere `unsupported`.
+    /// Of the town, by name or id: the input goes into its inbox, and the round that takes it is
+    /// the run. Only of a town that is connected; elsewhere `unsupported`.
     std::string agent;
     std::string model;  ///< empty: the provider's default
     std::vector<Part> input;

@@ -57,7 +57,8 @@ REEVE_INLINE namespace v1 {
     Town(Town&&) noexcept;
     Town& operator=(Town&&) noexcept;
     /// Cancels what runs here and waits for its end, stops the listeners, closes the store; in a
-    /// daemon everything goes on. Not within a handler or a tool. Handles that are left answer `unavailable`.
+    /// daemon everything goes on. Not within a handler or a tool. Handles that are left answer
+    /// `unavailable`.
     ~Town();
     void close();
 
@@ -66,7 +67,8 @@ REEVE_INLINE namespace v1 {
 
     /// Asks. Answers when the run has begun (its start is committed), or waits for its turn behind
     /// an earlier run of its session, or is in its agent's inbox. cancelled: the control was
-    /// cancelled before. not_found: no such provider, agent, model, session or tool. conflict: the client request id with another request.
+    /// cancelled before. not_found: no such provider, agent, model, session or tool. conflict: the
+    /// client request id with another request.
     Result<Run> emit(EmitRequest request, Control control = {});
     /// The same with a function that sets up the call before it begins: it is given the session
     /// (with its id, if one is named here) and the control.

@@ -67,7 +67,8 @@ Async<std::optional<T>> until(Stop& stop, Async<T> work) {
   co_return std::optional<T>(std::move(value));
 }
 
-/// Does `work` to its end, also when the caller is cancelled meanwhile: that one's next wait throws.
+/// Does `work` to its end, also when the caller is cancelled meanwhile: that one's next wait
+/// throws.
 template <class T>
 Async<T> whole(Async<T> work) {
   const auto executor = co_await asio::this_coro::executor;

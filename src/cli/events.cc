@@ -34,6 +34,7 @@ std::string gist(std::string_view kind, const json::value& payload) {
       {"TaskFailed", "error"},
       {"MessageSent", "message.text"},
       {"MessageDeadLettered", "reason"},
+      {"MessageWithdrawn", "reason"},
       {"SessionStarted", "session"},
       {"RunStarted", "run.permissions"},
       {"RunStopRequested", "reason"},

@@ -65,10 +65,15 @@ class Inbox final : public Command {
       table.print(session.out);
     };
     if (inbox->messages.empty()) session.err << inbox->agent << "'s inbox is empty\n";
+    const auto print_more = [&](std::int64_t more) {
+      if (more > 0) session.out << "... and " << more << " more\n";
+    };
     print(inbox->messages);
+    print_more(inbox->more);
     if (!inbox->dead.empty()) {
       session.out << session.paint(Colour::red, "\ndead letters") << '\n';
       print(inbox->dead);
+      print_more(inbox->more_dead);
     }
     return {};
   }

@@ -87,7 +87,7 @@ class Emit final : public Command {
       } else {
         session.out << printable(result->text.substr(said_.size()));
       }
-      session.out << std::endl;  // NOLINT: a person waits for it
+      if (!result->text.ends_with('\n')) session.out << '\n';
     }
     print_end(session, *result);
     return status_of(*result);
@@ -126,10 +126,9 @@ class Emit final : public Command {
       return {};
     }
     if (!agent.error().is(Errc::not_found)) return fail(agent.error());
-    return fail(Errc::not_found, "neither a provider nor an agent is called " + whom_ +
-                                     ": [providers." + whom_ +
-                                     "] in .reeve/town.toml makes a provider, `reeve spawn " +
-                                     whom_ + "` an agent");
+    return fail(Errc::not_found,
+                "neither a provider nor an agent is called " + whom_ + ": [providers." + whom_ +
+                    "] in .reeve/town.toml makes a provider, `reeve spawn " + whom_ + "` an agent");
   }
 
   void print_frame(Session& session, const std::string& name, const std::string& data) {

@@ -24,8 +24,7 @@ Error error_in(const wire::SseMessage& message) {
   const auto* detail = object != nullptr ? object->if_contains("detail") : nullptr;
   if (code == nullptr || !code->is_string() || detail == nullptr || !detail->is_string())
     return {Errc::corrupt, "the daemon's answer is not understood"};
-  return {errc_from_name(std::string_view(code->get_string())),
-          std::string(detail->get_string())};
+  return {errc_from_name(std::string_view(code->get_string())), std::string(detail->get_string())};
 }
 
 }  // namespace

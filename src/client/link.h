@@ -27,8 +27,8 @@ class LinkStream {
   using NextRequest = std::function<net::OutgoingRequest()>;
   LinkStream(Link& link, NextRequest next_request);
 
-  /// Waits for more messages; never empty. Errors: what the daemon says; unavailable: it is gone for
-  /// good.
+  /// Waits for more messages; never empty. Errors: what the daemon says; unavailable: it is gone
+  /// for good.
   Async<Result<std::vector<wire::SseMessage>>> next();
 
  private:

@@ -82,9 +82,9 @@ Result<TownSettings> read_settings(const TownFolder& folder) {
     const auto text = runs != nullptr ? (*runs)["durability"].value<std::string>() : std::nullopt;
     const auto durability = text ? enum_from_name<Durability>(*text) : std::nullopt;
     if (runs == nullptr || (runs->contains("durability") && !durability)) {
-      return fail(Errc::invalid_argument,
-                  path.string() +
-                      ": [runs] durability is disabled, compacted or full_fidelity, in quotes");
+      return fail(
+          Errc::invalid_argument,
+          path.string() + ": [runs] durability is disabled, compacted or full_fidelity, in quotes");
     }
     if (durability) settings.runs = *durability;
   }

@@ -39,8 +39,8 @@ struct TownSettings {
   std::string durability = "disk";  ///< disk, os or memory
   /// What the log keeps of runs that do not say: [runs] durability.
   Durability runs = Durability::compacted;
-  json::object providers;           ///< [providers.NAME], as it stands there: docs/providers.md
-  RetentionPolicy retention;        ///< [retention]; create_town() does not write it
+  json::object providers;     ///< [providers.NAME], as it stands there: docs/providers.md
+  RetentionPolicy retention;  ///< [retention]; create_town() does not write it
 };
 /// invalid_argument: not TOML, or a wrong type; the text names the line or the key. Unknown keys
 /// are passed over.

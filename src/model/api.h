@@ -161,8 +161,10 @@ struct InboxView {
   std::string agent;  ///< its name, or "supervisor"
   std::vector<Message> messages;
   std::vector<Message> dead;
+  std::int64_t more = 0;       ///< messages that wait behind those, too many for one answer
+  std::int64_t more_dead = 0;  ///< the same of dead letters
 };
-BOOST_DESCRIBE_STRUCT(InboxView, (), (agent, messages, dead))
+BOOST_DESCRIBE_STRUCT(InboxView, (), (agent, messages, dead, more, more_dead))
 
 /// A task, and the name of its agent.
 struct TaskView {

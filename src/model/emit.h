@@ -63,8 +63,8 @@ namespace api {
 
 /// POST /v1/runs: a request, and what its caller's control says.
 struct EmitCall : EmitRequest {
-  std::string text;                       ///< short for an input of this one text
-  std::optional<std::int64_t> timeout_ms;  ///< from the moment of the call
+  std::string text;                               ///< short for an input of this one text
+  std::optional<std::int64_t> timeout_ms;         ///< from the moment of the call
   std::optional<std::int64_t> concurrency_limit;  ///< tool calls at a time
 };
 BOOST_DESCRIBE_STRUCT(EmitCall, (EmitRequest), (text, timeout_ms, concurrency_limit))

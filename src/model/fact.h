@@ -292,17 +292,16 @@ BOOST_DESCRIBE_STRUCT(RunCancelled, (RunEnd), ())
 
 }  // namespace fact
 
-using Fact =
-    std::variant<fact::TownCreated, fact::DaemonStarted, fact::DaemonStopped, fact::LogTruncated,
-                 fact::PayloadsPruned, fact::AgentSpawned, fact::AgentStateChanged,
-                 fact::AgentStopRequested, fact::AgentStopped, fact::AgentNeedsAttention,
-                 fact::TaskCreated, fact::TaskAssigned, fact::TaskStarted, fact::TaskProgressed,
-                 fact::TaskCompleted, fact::TaskFailed, fact::TaskReturned, fact::MessageSent,
-                 fact::MessagesReturned, fact::MessagesHandled, fact::MessageWithdrawn, fact::MessageDeadLettered,
-                 fact::ThreadStarted, fact::SessionStarted, fact::MessagesAppended,
-                 fact::RunStarted, fact::RunStopRequested, fact::RunSilent, fact::RunCompleted,
-                 fact::RunFailed, fact::RunCancelled, fact::WebhookAdded, fact::WebhookEnabled,
-                 fact::WebhookDisabled, fact::WebhookRemoved, fact::WebhookSkipped>;
+using Fact = std::variant<
+    fact::TownCreated, fact::DaemonStarted, fact::DaemonStopped, fact::LogTruncated,
+    fact::PayloadsPruned, fact::AgentSpawned, fact::AgentStateChanged, fact::AgentStopRequested,
+    fact::AgentStopped, fact::AgentNeedsAttention, fact::TaskCreated, fact::TaskAssigned,
+    fact::TaskStarted, fact::TaskProgressed, fact::TaskCompleted, fact::TaskFailed,
+    fact::TaskReturned, fact::MessageSent, fact::MessagesReturned, fact::MessagesHandled,
+    fact::MessageWithdrawn, fact::MessageDeadLettered, fact::ThreadStarted, fact::SessionStarted,
+    fact::MessagesAppended, fact::RunStarted, fact::RunStopRequested, fact::RunSilent,
+    fact::RunCompleted, fact::RunFailed, fact::RunCancelled, fact::WebhookAdded,
+    fact::WebhookEnabled, fact::WebhookDisabled, fact::WebhookRemoved, fact::WebhookSkipped>;
 
 /// The documents that a fact concerns: exactly those that apply() may change.
 struct Concerned {

@@ -45,6 +45,8 @@ Result<std::optional<Frame>> read_frame(std::string_view name, std::string_view 
   if (name == "event") {
     auto event = std::make_shared<Event>();
     if (auto read = from_json(*value, *event); !read) return fail(read.error());
+    if (event->kind.empty() || event->position == Position())
+      return fail(Errc::invalid_argument, "an event has a kind and a position");
     return Frame(EventPtr(std::move(event)));
   }
   if (name == "delta") {

@@ -274,8 +274,8 @@ Async<Result<Response>> HttpClient::State::ask(std::shared_ptr<State> self, Outg
       if (!opened) co_return fail(opened.error());
       connection = std::move(*opened);
     }
-    const auto exchange = std::make_unique<Exchange>(
-        connection, request, on_chunk != nullptr, self->options.body_limit, deadline);
+    const auto exchange = std::make_unique<Exchange>(connection, request, on_chunk != nullptr,
+                                                     self->options.body_limit, deadline);
     auto answer = co_await exchange->run(*head);
     if (answer && exchange->is_streamed(*answer)) {
       const auto told = co_await tell_pieces(*exchange, on_chunk);
@@ -300,7 +300,8 @@ Async<Result<ConnectionPtr>> HttpClient::State::open(Url url, Clock::time_point 
     tls = std::move(*made);
   }
   const auto until = std::min(deadline, from_now(options.connect_timeout));
-  co_return co_await HttpConnection::open(executor, std::move(url), tls, options.unix_socket, until);
+  co_return co_await HttpConnection::open(executor, std::move(url), tls, options.unix_socket,
+                                          until);
 }
 
 ConnectionPtr HttpClient::State::take_kept(const std::string& origin) {

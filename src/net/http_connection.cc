@@ -110,10 +110,9 @@ HttpConnection::HttpConnection(Private /*made by open()*/, const asio::any_io_ex
 
 HttpConnection::~HttpConnection() = default;
 
-Async<Result<std::shared_ptr<HttpConnection>>> HttpConnection::open(asio::any_io_executor executor,
-                                                                    Url url, TlsContext tls,
-                                                                    std::filesystem::path unix_socket,
-                                                                    Clock::time_point deadline) {
+Async<Result<std::shared_ptr<HttpConnection>>> HttpConnection::open(
+    asio::any_io_executor executor, Url url, TlsContext tls, std::filesystem::path unix_socket,
+    Clock::time_point deadline) {
   auto connection = std::make_shared<HttpConnection>(Private(), executor, std::move(url));
   const auto connected = co_await connection->connect(std::move(unix_socket), deadline);
   if (!connected) co_return fail(connected.error());

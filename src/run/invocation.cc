@@ -38,20 +38,6 @@ void trim(std::vector<ChatMessage>& messages, std::size_t keep) {
 
 }  // namespace
 
-Async<Result<RunResult>> RunHandle::result() {
-  const auto pending = pending_;
-  while (!pending->result) co_await pending->changed.wait();
-  co_return *pending->result;
-}
-
-void RunHandle::cancel(std::string reason) {
-  if (pending_->stop) pending_->stop(Stop::cancel, std::move(reason));
-}
-
-void RunHandle::abort(std::string reason) {
-  if (pending_->stop) pending_->stop(Stop::abort, std::move(reason));
-}
-
 /// A run that was asked for here and is not over.
 struct Invocation::Active {
   explicit Active(const aio::asio::any_io_executor& executor)
@@ -61,7 +47,7 @@ struct Invocation::Active {
   EmitRequest request;
   NativeOptions options;
   bool new_session = false;
-  bool agents = false;  // an agent of the town executes it
+  bool agents = false;                                  // an agent of the town executes it
   std::optional<std::pair<Stop, std::string>> stopped;  // before it began
   std::unique_ptr<NativeRun> native;
   aio::TaskGroup::Stopper interrupt;
@@ -437,7 +423,8 @@ void Invocation::look_at_control(Active& active) {
   if (const auto timeout = active.pending->control.timeout()) {
     const auto left = std::chrono::nanoseconds(*timeout) - (env_.uptime() - active.called_at);
     active.deadline = env_.after(std::max(left, std::chrono::nanoseconds::zero()), [&active] {
-      const auto ms = std::to_string(active.pending->control.timeout().value_or(Duration()).count());
+      const auto ms =
+          std::to_string(active.pending->control.timeout().value_or(Duration()).count());
       if (active.pending->stop)
         active.pending->stop(Stop::timeout, "not done within " + ms + " ms");
     });
@@ -507,27 +494,26 @@ News news_of(const Event& event, const Message& message, const RunId& run) {
   const auto ended = [&](const fact::RunEnd& end) {
     news.over = end.run == run && has(end.messages);
   };
-  std::visit(Overloaded{[&](const fact::RunStarted& f) {
-                          if (has(f.run.messages)) news.began = f.run;
-                        },
-                        [&](const fact::RunCompleted& f) { ended(f); },
-                        [&](const fact::RunFailed& f) { ended(f); },
-                        [&](const fact::RunCancelled& f) { ended(f); },
-                        [&](const fact::MessagesHandled& f) { news.over = has(f.messages); },
-                        [&](const fact::MessageDeadLettered& f) {
-                          news.over = f.message == message.id;
-                        },
-                        [&](const fact::MessageWithdrawn& f) {
-                          // One that has begun ends by itself.
-                          news.over = f.message == message.id && run.is_nil();
-                          news.why = f.reason;
-                        },
-                        [&](const fact::AgentStopped& f) {
-                          news.over = true;
-                          news.why = "the agent was stopped: " + f.reason;
-                        },
-                        [](const auto&) {}},
-             **fact);
+  std::visit(
+      Overloaded{[&](const fact::RunStarted& f) {
+                   if (has(f.run.messages)) news.began = f.run;
+                 },
+                 [&](const fact::RunCompleted& f) { ended(f); },
+                 [&](const fact::RunFailed& f) { ended(f); },
+                 [&](const fact::RunCancelled& f) { ended(f); },
+                 [&](const fact::MessagesHandled& f) { news.over = has(f.messages); },
+                 [&](const fact::MessageDeadLettered& f) { news.over = f.message == message.id; },
+                 [&](const fact::MessageWithdrawn& f) {
+                   // One that has begun ends by itself.
+                   news.over = f.message == message.id && run.is_nil();
+                   news.why = f.reason;
+                 },
+                 [&](const fact::AgentStopped& f) {
+                   news.over = true;
+                   news.why = "the agent was stopped: " + f.reason;
+                 },
+                 [](const auto&) {}},
+      **fact);
   return news;
 }
 

@@ -119,7 +119,7 @@ class Invocation {
   Options options_;
   AgentDesk* desk_ = nullptr;
   Control shared_;
-  std::map<RunId, ActivePtr> active_;                  // native runs
+  std::map<RunId, ActivePtr> active_;                 // native runs
   std::map<MessageId, std::weak_ptr<Active>> asked_;  // of agents
   std::map<ThreadId, Session> sessions_;
   std::list<ThreadId> recent_;  // sessions that nobody is at, the longest unused first

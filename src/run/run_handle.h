@@ -38,7 +38,8 @@ class Pending {
 };
 
 /// The events of one run that was asked for, and of nothing else: from RunStarted to the terminal
-/// one, deltas, gaps and progress marks among them. Of an agent's: of every round that had the message. One reader.
+/// one, deltas, gaps and progress marks among them. Of an agent's: of every round that had the
+/// message. One reader.
 class RunEvents {
  public:
   RunEvents(std::shared_ptr<Pending> pending, std::unique_ptr<log::Subscription> events);
@@ -55,8 +56,8 @@ class RunEvents {
 
   std::shared_ptr<Pending> pending_;
   std::unique_ptr<log::Subscription> events_;
-  std::set<RunId> runs_;         // whose events are told
-  std::optional<RunId> ended_;   // the last one whose end was told
+  std::set<RunId> runs_;        // whose events are told
+  std::optional<RunId> ended_;  // the last one whose end was told
 };
 
 /// A run that was asked for. Letting go of it ends nothing; copies share the run. Domain thread

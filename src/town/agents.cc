@@ -4,6 +4,7 @@
 #include "proc/preset.h"
 #include "town/change.h"
 #include "town/directory.h"
+#include "town/mailbox.h"
 #include "town/services.h"
 
 namespace reeve::town {
@@ -71,14 +72,14 @@ std::optional<std::string> permissions_note(const Agent& agent) {
 
 Async<Result<api::AgentView>> view_agent(Ground ground, Agent agent) {
   api::AgentView view;
-  auto waiting = co_await ground.log.store().items(inbox_queue(agent.id), limits::kPage);
+  auto waiting = co_await all_items(ground.log.store(), inbox_queue(agent.id));
   if (!waiting) co_return fail(waiting.error());
   for (const auto& item : *waiting) {
     if (!item.lease.empty()) continue;
     ++view.inbox;
     if (item.priority >= static_cast<int>(Priority::urgent)) ++view.urgent;
   }
-  auto dead = co_await ground.log.store().items(dead_queue(agent.id), limits::kPage);
+  auto dead = co_await all_items(ground.log.store(), dead_queue(agent.id));
   if (!dead) co_return fail(dead.error());
   view.dead = static_cast<std::int64_t>(dead->size());
   if (agent.current_task) {

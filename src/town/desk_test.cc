@@ -78,8 +78,8 @@ class EventsDesk : public ::testing::Test {
   std::unique_ptr<run::Runs> runs_;
   llm::Registry providers_;
   tool::Registry tools_;
-  run::Invocation invocation_{world_.env, world_.loop.get_executor(), world_.log,
-                              providers_, tools_,                     run::Invocation::Options()};
+  run::Invocation invocation_{world_.env, world_.loop.get_executor(), world_.log, providers_,
+                              tools_,     run::Invocation::Options()};
   Desk desk_{ground_};
   Agent ada_;
 };

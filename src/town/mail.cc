@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "town/change.h"
 #include "town/directory.h"
+#include "town/mailbox.h"
 #include "town/services.h"
 
 namespace reeve::town {
@@ -12,18 +13,29 @@ bool is_supervisor(const std::string& reference) {
   return reference == kSupervisor || reference == "conductor" || reference == supervisor_id().str();
 }
 
-Async<Result<std::vector<Message>>> letters(store::Store& store, std::string queue) {
-  auto waiting = co_await store.items(std::move(queue), limits::kPage);
+/// What an answer may hold: a client takes no more.
+constexpr std::size_t kShownBytes = limits::kResponseBody / 4;
+
+/// Reads what is in a queue into `out`. Those that one answer cannot hold are counted in `more`.
+Async<Status> read_letters(store::Store& store, std::string queue, std::vector<Message>& out,
+                           std::int64_t& more) {
+  auto waiting = co_await all_items(store, std::move(queue));
   if (!waiting) co_return fail(waiting.error());
-  std::vector<Message> out;
+  std::size_t bytes = 0;
   for (const auto& item : *waiting) {
     const auto id = MessageId::parse(item.item);
     if (!id) continue;
+    if (bytes > kShownBytes) {
+      ++more;
+      continue;
+    }
     auto message = co_await run::load<Message>(store, *id);
     if (!message) co_return fail(message.error());
+    constexpr std::size_t kRest = 512;  // of its JSON, about
+    bytes += message->text.size() + kRest;
     out.push_back(std::move(*message));
   }
-  co_return out;
+  co_return Status();
 }
 
 }  // namespace
@@ -80,12 +92,11 @@ Async<Result<api::InboxView>> inbox(Ground ground, std::string reference) {
     of = agent->id;
     view.agent = agent->name;
   }
-  auto waiting = co_await letters(ground.log.store(), inbox_queue(of));
-  if (!waiting) co_return fail(waiting.error());
-  view.messages = std::move(*waiting);
-  auto dead = co_await letters(ground.log.store(), dead_queue(of));
-  if (!dead) co_return fail(dead.error());
-  view.dead = std::move(*dead);
+  auto& store = ground.log.store();
+  if (auto read = co_await read_letters(store, inbox_queue(of), view.messages, view.more); !read)
+    co_return fail(read.error());
+  if (auto read = co_await read_letters(store, dead_queue(of), view.dead, view.more_dead); !read)
+    co_return fail(read.error());
   for (auto* list : {&view.messages, &view.dead}) {
     for (auto& message : *list)
       message.from = co_await display_name(ground.log.store(), message.from);

@@ -8,8 +8,20 @@ namespace reeve::town {
 
 bool is_settled(const Message& message, const reeve::Task* task) {
   if (message.withdrawn) return true;
-  return task != nullptr && message.type == MessageType::task_assign &&
-         message.task == task->id && is_ended(task->state);
+  return task != nullptr && message.type == MessageType::task_assign && message.task == task->id &&
+         is_ended(task->state);
+}
+
+Async<Result<std::vector<store::QueueItem>>> all_items(store::Store& store, std::string queue) {
+  std::vector<store::QueueItem> all;
+  for (store::QueuePlace after;;) {
+    auto page = co_await store.items(queue, limits::kPage, after);
+    if (!page) co_return fail(page.error());
+    if (!page->empty()) after = page->back().place();
+    const bool last = page->size() < limits::kPage;
+    std::ranges::move(*page, std::back_inserter(all));
+    if (last) co_return all;
+  }
 }
 
 namespace {

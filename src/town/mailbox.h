@@ -16,6 +16,9 @@ using aio::Async;
 /// ended. `task`: the message's, if it has one. Pure.
 bool is_settled(const Message& message, const reeve::Task* task);
 
+/// What is in a queue, all of it, in serving order.
+Async<Result<std::vector<store::QueueItem>>> all_items(store::Store& store, std::string queue);
+
 struct Mailbox {
   /// In serving order. The first one that starts a round is among them, however many wait before
   /// it; of the others, no more than a round could take.

@@ -129,6 +129,24 @@ TEST(DecideKill, AWorkingAgentIsAskedToStop) {
   EXPECT_EQ(kind_of(decide_kill(agent, "again")[0]), "RunStopRequested");
 }
 
+TEST_F(ServicesTest, AnInboxIsShownWholeHoweverMuchWaits) {
+  ASSERT_TRUE(spawn("ada"));
+  for (int i = 0; i < 1'050; ++i) ASSERT_TRUE(send("ada", std::to_string(i)));
+  const auto view = inbox("ada");
+  EXPECT_EQ(view.messages.size(), 1'050U);
+  EXPECT_EQ(view.messages.back().text, "1049");
+  EXPECT_EQ(view.more, 0);
+  EXPECT_EQ(world_.await(list_agents(ground_)).value()[0].inbox, 1'050);
+}
+
+TEST_F(ServicesTest, WhatOneAnswerCannotHoldIsCounted) {
+  ASSERT_TRUE(spawn("ada"));
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(send("ada", std::string(5 << 20, 'x')));
+  const auto view = inbox("ada");
+  EXPECT_EQ(view.messages.size(), 4U);
+  EXPECT_EQ(view.more, 1);
+}
+
 TEST_F(ServicesTest, AViewCountsWhatWaits) {
   ASSERT_TRUE(spawn("ada"));
   ASSERT_TRUE(send("ada", "one"));

@@ -317,6 +317,7 @@ void CrashTest::collect() {
       failures.push_back("inbox: " + inbox.error().message());
       continue;
     }
+    if (inbox->more + inbox->more_dead > 0) failures.push_back("inbox: not all of it is shown");
     for (const auto& message : inbox->messages) evidence_.waiting.insert(message.id.str());
     for (const auto& message : inbox->dead) evidence_.dead.insert(message.id.str());
   }

@@ -143,7 +143,7 @@ Async<> Engine::shut() {
   co_await house_->host->close();
   house_->group->cancel();
   co_await house_->group->join();
-  std::vector<Live> lives;
+  std::vector<Asked> lives;
   {
     const std::scoped_lock lock(mutex_);
     for (auto* watched : watched_) lives.push_back(std::move(watched->live));

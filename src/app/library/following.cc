@@ -25,8 +25,7 @@ Following::Following(std::shared_ptr<Engine> engine, v1::OnOptions options, v1::
       control_(std::move(control)),
       changed_(engine_->house().loop.get_executor()) {}
 
-void Following::start(const std::shared_ptr<Following>& self,
-                      std::unique_ptr<Feed> from) {
+void Following::start(const std::shared_ptr<Following>& self, std::unique_ptr<Feed> from) {
   auto& house = self->engine_->house();
   self->looked_at_ = from->position().value;
   self->note_progress();
@@ -111,8 +110,7 @@ Async<std::optional<Result<std::vector<Frame>>>> Following::look(Feed& from) {
   co_return frames;
 }
 
-Async<> Following::follow(std::shared_ptr<Following> self,
-                          std::unique_ptr<Feed> from) {
+Async<> Following::follow(std::shared_ptr<Following> self, std::unique_ptr<Feed> from) {
   // Its handlers refer to it: it waits for them also when it is cancelled.
   co_await asio::this_coro::throw_if_cancelled(false);
   const auto enough = std::max<std::size_t>(self->options_.batch, 1) * 2;

@@ -29,8 +29,7 @@ class Following : public std::enable_shared_from_this<Following> {
   // ------------------------------------------------------------------------------
 
   /// Begins, once.
-  static void start(const std::shared_ptr<Following>& self,
-                    std::unique_ptr<Feed> from);
+  static void start(const std::shared_ptr<Following>& self, std::unique_ptr<Feed> from);
   void stop_soon();
 
   // --- Any thread but the domain's

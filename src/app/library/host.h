@@ -67,8 +67,7 @@ class Host {
   virtual Async<Result<Position>> head() = 0;
 
   virtual Async<Status> put_data(ThreadId session, std::string key, std::string json) = 0;
-  virtual Async<Result<std::optional<std::string>>> get_data(ThreadId session,
-                                                             std::string key) = 0;
+  virtual Async<Result<std::optional<std::string>>> get_data(ThreadId session, std::string key) = 0;
   virtual Async<Status> remove_data(ThreadId session, std::string key) = 0;
 
   /// Null: the town is not in this process, and cannot call what is.

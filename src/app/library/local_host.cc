@@ -104,10 +104,8 @@ class LocalHost final : public Host {
   void count_handler_failure() override { ++log_.counters().handler_failures; }
   [[nodiscard]] run::Control& shared() { return invocation_.shared(); }
 
-  Async<Result<Asked>> emit(EmitRequest request, run::Control control,
-                            bool with_events) override {
-    auto handle =
-        co_await invocation_.emit(std::move(request), std::move(control), with_events);
+  Async<Result<Asked>> emit(EmitRequest request, run::Control control, bool with_events) override {
+    auto handle = co_await invocation_.emit(std::move(request), std::move(control), with_events);
     if (!handle) co_return fail(handle.error());
     co_return asked_of(*handle);
   }

@@ -143,8 +143,8 @@ Async<Result<std::monostate>> put(Engine* engine, std::string name, std::string 
   auto& house = engine->house();
   auto* providers = house.host->providers();
   if (providers == nullptr) co_return fail(elsewhere("a provider"));
-  providers->put(std::make_shared<FunctionProvider>(std::move(name), std::move(model),
-                                                         house.env, std::move(function)));
+  providers->put(std::make_shared<FunctionProvider>(std::move(name), std::move(model), house.env,
+                                                    std::move(function)));
   co_return std::monostate();
 }
 

@@ -155,11 +155,11 @@ class RemoteHost final : public Host {
              client::ClientSettings settings)
       : env_(env),
         executor_(executor),
-        link_(env, executor, std::move(folder), std::move(settings)),
+        link_(std::in_place, env, executor, std::move(folder), std::move(settings)),
         group_(std::move(executor)) {}
 
   Async<Status> begin() override {
-    const auto town = co_await link_.get_as<api::TownView>("/v1/town");
+    const auto town = co_await link_->get_as<api::TownView>("/v1/town");
     if (!town) co_return fail(town.error());
     const auto id = LogId::parse(town->log);
     if (!id) co_return fail(id.error());
@@ -172,8 +172,7 @@ class RemoteHost final : public Host {
   [[nodiscard]] tool::Registry* tools() override { return nullptr; }
   void count_handler_failure() override {}
 
-  Async<Result<Asked>> emit(EmitRequest request, run::Control control,
-                            bool with_events) override {
+  Async<Result<Asked>> emit(EmitRequest request, run::Control control, bool with_events) override {
     if (auto good = check(request); !good) co_return fail(good.error());
     if (control.is_cancelled()) {
       co_return fail(Errc::cancelled,
@@ -186,7 +185,7 @@ class RemoteHost final : public Host {
       call.concurrency_limit = static_cast<std::int64_t>(*limit);
     auto body = write_json_of(call);
     if (!with_events) {
-      auto answer = co_await link_.change("POST", "/v1/runs", std::move(body));
+      auto answer = co_await link_->change("POST", "/v1/runs", std::move(body));
       if (!answer) co_return fail(answer.error());
       auto asked = parse_json_as<api::Asked>(*answer);
       if (!asked) co_return fail(asked.error());
@@ -215,7 +214,7 @@ class RemoteHost final : public Host {
     query.block = options.block;
     query.from_now = options.from.where == v1::From::Where::now;
     if (options.from.where == v1::From::Where::after) query.after = options.from.cursor;
-    auto feed = std::make_unique<RemoteFeed>(link_, std::move(query), log_);
+    auto feed = std::make_unique<RemoteFeed>(*link_, std::move(query), log_);
     if (auto opened = co_await feed->open(); !opened) co_return fail(opened.error());
     co_return feed;
   }
@@ -225,7 +224,7 @@ class RemoteHost final : public Host {
     auto query = query_of(filter);
     query.after = std::move(after);
     query.limit = limit;
-    auto reply = co_await link_.get_as<EventsReply>(client::target_of(query));
+    auto reply = co_await link_->get_as<EventsReply>(client::target_of(query));
     if (!reply) co_return fail(reply.error());
     const auto cursor = Cursor::parse(reply->cursor);
     if (!cursor) co_return fail(cursor.error());
@@ -243,7 +242,7 @@ class RemoteHost final : public Host {
     client::EventQuery query;
     query.from_now = true;
     query.limit = 1;
-    const auto reply = co_await link_.get_as<EventsReply>(client::target_of(query));
+    const auto reply = co_await link_->get_as<EventsReply>(client::target_of(query));
     if (!reply) co_return fail(reply.error());
     const auto cursor = Cursor::parse(reply->cursor);
     if (!cursor) co_return fail(cursor.error());
@@ -251,18 +250,18 @@ class RemoteHost final : public Host {
   }
 
   Async<Status> put_data(ThreadId session, std::string key, std::string json) override {
-    auto done = co_await link_.change("PUT", data_of(session, key), std::move(json));
+    auto done = co_await link_->change("PUT", data_of(session, key), std::move(json));
     if (!done) co_return fail(done.error());
     co_return Status();
   }
   Async<Result<std::optional<std::string>>> get_data(ThreadId session, std::string key) override {
-    auto value = co_await link_.get(data_of(session, key));
+    auto value = co_await link_->get(data_of(session, key));
     if (!value && value.error().is(Errc::not_found)) co_return std::nullopt;
     if (!value) co_return fail(value.error());
     co_return std::move(*value);
   }
   Async<Status> remove_data(ThreadId session, std::string key) override {
-    auto done = co_await link_.change("DELETE", data_of(session, key), "");
+    auto done = co_await link_->change("DELETE", data_of(session, key), "");
     if (!done) co_return fail(done.error());
     co_return Status();
   }
@@ -272,7 +271,11 @@ class RemoteHost final : public Host {
     group_.cancel();
     co_await group_.join();
   }
-  Async<> close_store() override { co_return; }
+  /// Connections that are kept would keep the loop going.
+  Async<> close_store() override {
+    link_.reset();
+    co_return;
+  }
 
  private:
   static std::string data_of(const ThreadId& session, const std::string& key) {
@@ -280,7 +283,7 @@ class RemoteHost final : public Host {
   }
 
   Async<Result<Asked>> open(net::OutgoingRequest request, run::Control control) {
-    auto feed = std::make_shared<RemoteRunFeed>(link_, std::move(request));
+    auto feed = std::make_shared<RemoteRunFeed>(*link_, std::move(request));
     const auto asked = co_await feed->open();
     if (!asked) co_return fail(asked.error());
     co_return watch(*asked, std::move(control), std::move(feed));
@@ -297,8 +300,8 @@ class RemoteHost final : public Host {
     pending->stop = [this, id = known.id](run::Stop how, std::string reason) {
       group_.spawn("end a run", ask_to_end(id, how, std::move(reason)));
     };
-    auto shown = std::make_shared<run::Control::Watch>(control.watch(
-        [this, id = known.id, weak = std::weak_ptr(pending)] {
+    auto shown = std::make_shared<run::Control::Watch>(
+        control.watch([this, id = known.id, weak = std::weak_ptr(pending)] {
           env_.defer([this, id, weak] {
             const auto alive = weak.lock();
             if (alive && !alive->result) tell_control(id, alive->control);
@@ -311,7 +314,7 @@ class RemoteHost final : public Host {
   Async<> wait(std::string id, std::shared_ptr<run::Pending> pending,
                std::shared_ptr<run::Control::Watch> shown) {
     auto result =
-        co_await link_.get_as<RunResult>("/v1/runs/" + client::escape(id) + "/result", {});
+        co_await link_->get_as<RunResult>("/v1/runs/" + client::escape(id) + "/result", {});
     if (result) {
       pending->run = result->run;
       pending->session = result->session;
@@ -322,7 +325,7 @@ class RemoteHost final : public Host {
   }
 
   Async<> ask_to_end(std::string id, run::Stop how, std::string reason) {
-    auto done = co_await link_.change(
+    auto done = co_await link_->change(
         "POST", "/v1/runs/" + client::escape(id) + "/cancel",
         write_json_of(api::CancelRequest{std::move(reason), how == run::Stop::abort}));
     if (!done) logging::warn("run {} could not be ended: {}", id, done.error().message());
@@ -340,15 +343,15 @@ class RemoteHost final : public Host {
     group_.spawn("limit a run", limit(id, write_json_of(request)));
   }
   Async<> limit(std::string id, std::string request) {
-    auto done = co_await link_.change("POST", "/v1/runs/" + client::escape(id) + "/control",
-                                      std::move(request));
+    auto done = co_await link_->change("POST", "/v1/runs/" + client::escape(id) + "/control",
+                                       std::move(request));
     if (!done) logging::warn("run {} could not be limited: {}", id, done.error().message());
   }
 
   Env& env_;
   asio::any_io_executor executor_;
   LogId log_;
-  client::Link link_;
+  std::optional<client::Link> link_;
   aio::TaskGroup group_;
 };
 

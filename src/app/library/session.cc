@@ -59,8 +59,8 @@ Result<std::optional<std::string>> Session::get(std::string_view key) const {
 Status Session::remove(std::string_view key) {
   const auto session = library::session_of(engine_.get(), id_);
   if (!session) return library::face(session.error());
-  return library::face_of(engine_->call<std::monostate>(
-      [engine = engine_.get(), s = *session, k = std::string(key)] {
+  return library::face_of(
+      engine_->call<std::monostate>([engine = engine_.get(), s = *session, k = std::string(key)] {
         return library::remove(engine, s, k);
       }));
 }

@@ -15,8 +15,8 @@ using WatchedPtr = std::shared_ptr<Watched>;
 
 Async<Result<WatchedPtr>> emit(Engine* engine, EmitRequest request, run::Control control,
                                bool with_events) {
-  auto asked = co_await engine->house().host->emit(std::move(request), std::move(control),
-                                                   with_events);
+  auto asked =
+      co_await engine->house().host->emit(std::move(request), std::move(control), with_events);
   if (!asked) co_return fail(asked.error());
   co_return Watched::make(*engine, std::move(*asked));
 }

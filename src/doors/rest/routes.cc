@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "doors/rest/call.h"
 #include "town/directory.h"
+#include "town/mailbox.h"
 
 namespace reeve::doors {
 namespace {
@@ -40,7 +41,7 @@ Async<net::Answer> get_town(Call& call) {
   auto agents = co_await town::list_agents(rest.ground);
   if (!agents) co_return net::problem_response(agents.error());
   view.agents = std::move(*agents);
-  auto mail = co_await rest.ground.log.store().items(inbox_queue(supervisor_id()), limits::kPage);
+  auto mail = co_await town::all_items(rest.ground.log.store(), inbox_queue(supervisor_id()));
   if (!mail) co_return net::problem_response(mail.error());
   view.supervisor_inbox = static_cast<std::int64_t>(mail->size());
   co_return reply(Result<api::TownView>(std::move(view)));

@@ -21,6 +21,10 @@ TEST_F(RoutesTest, EveryRouteOfTheTableIsReached) {
   ASSERT_TRUE(world_.until([&] { return world_.machine.started() == 1; }));
   const auto made = post("/v1/webhooks", {{"url", "https://example.org/"}});
   const std::string webhook(made.body.at("webhook").at("id").as_string());
+  provide("model", R"({"turns":[["yes"]]})");
+  const auto asked = post("/v1/runs", {{"provider", "model"}, {"text", "hello"}});
+  const std::string session(asked.body.at("session").as_string());
+  ASSERT_EQ(ask("PUT", "/v1/sessions/" + session + "/data/k", "1").status, 200);
   std::set<std::string> seen;
   for (const auto& route : routes()) {
     EXPECT_TRUE(seen.insert(std::string(route.method) + " " + std::string(route.pattern)).second);
@@ -30,7 +34,10 @@ TEST_F(RoutesTest, EveryRouteOfTheTableIsReached) {
     auto target = std::string(route.pattern);
     for (const auto& [name, value] : {std::pair<std::string, std::string>{"{agent}", "ada"},
                                       {"{task}", task},
-                                      {"{webhook}", webhook}}) {
+                                      {"{webhook}", webhook},
+                                      {"{run}", std::string(asked.body.at("run").as_string())},
+                                      {"{session}", session},
+                                      {"{key}", "k"}}) {
       if (const auto at = target.find(name); at != std::string::npos)
         target.replace(at, name.size(), value);
     }

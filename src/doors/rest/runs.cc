@@ -162,8 +162,8 @@ Async<net::Answer> put_session_data(Call& call) {
 Async<net::Answer> delete_session_data(Call& call) {
   const auto session = session_of(call);
   if (!session) co_return net::problem_response(session.error());
-  co_return done(co_await run::remove_session_data(call.rest.ground.log.store(), *session,
-                                                   call.names["key"]));
+  co_return done(
+      co_await run::remove_session_data(call.rest.ground.log.store(), *session, call.names["key"]));
 }
 
 }  // namespace reeve::doors

@@ -19,9 +19,8 @@ class EventsRunRoutes : public DoorTest {
   /// What a stream says until it ends.
   std::vector<wire::SseMessage> stream(std::string method, std::string target,
                                        const json::value& body = json::object()) {
-    const auto text =
-        read_stream(std::move(method), std::move(target), write_json(body),
-                    {{"Accept", "text/event-stream"}});
+    const auto text = read_stream(std::move(method), std::move(target), write_json(body),
+                                  {{"accept", "text/event-stream"}});
     return wire::SseDecoder().feed(text).value();
   }
   static std::string id_of(const Reply& reply) {
@@ -71,18 +70,16 @@ TEST_F(EventsRunRoutes, ARunThatIsOverIsToldFromItsBeginning) {
 }
 
 TEST_F(EventsRunRoutes, G9ARepeatedRequestIsTheSameRun) {
-  const json::object request{
-      {"provider", "model"}, {"text", "hello"}, {"client_request_id", "r1"}};
+  const json::object request{{"provider", "model"}, {"text", "hello"}, {"client_request_id", "r1"}};
   const auto first = post("/v1/runs", request);
   const auto again = post("/v1/runs", request);
   EXPECT_EQ(id_of(first), id_of(again));
   // The header of every other request does the same.
   const json::object plain{{"provider", "model"}, {"text", "hello"}};
-  const auto by_key = post("/v1/runs", plain, {{"Idempotency-Key", "k1"}});
+  const auto by_key = post("/v1/runs", plain, {{"idempotency-key", "k1"}});
   EXPECT_NE(id_of(by_key), id_of(first));
-  EXPECT_EQ(id_of(post("/v1/runs", plain, {{"Idempotency-Key", "k1"}})), id_of(by_key));
-  const json::object other{
-      {"provider", "model"}, {"text", "other"}, {"client_request_id", "r1"}};
+  EXPECT_EQ(id_of(post("/v1/runs", plain, {{"idempotency-key", "k1"}})), id_of(by_key));
+  const json::object other{{"provider", "model"}, {"text", "other"}, {"client_request_id", "r1"}};
   EXPECT_EQ(post("/v1/runs", other).code(), "conflict");
 }
 
@@ -96,8 +93,7 @@ TEST_F(EventsRunRoutes, ARunIsEndedByItsIdOrByItsTimeout) {
   const auto limited =
       post("/v1/runs", {{"provider", "slow"}, {"text", "hello"}, {"timeout_ms", 1000}});
   world_.env.advance(2s);
-  EXPECT_EQ(get("/v1/runs/" + id_of(limited) + "/result").body.at("reason").as_string(),
-            "timeout");
+  EXPECT_EQ(get("/v1/runs/" + id_of(limited) + "/result").body.at("reason").as_string(), "timeout");
   const auto later = post("/v1/runs", {{"provider", "slow"}, {"text", "hello"}});
   EXPECT_EQ(post("/v1/runs/" + id_of(later) + "/control", {{"timeout_ms", 1000}}).status, 200);
   world_.quiet();

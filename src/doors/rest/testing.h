@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/asio/post.hpp>
+
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -146,7 +148,8 @@ class DoorTest : public ::testing::Test {
     world_.loop.restart();
     world_.loop.poll_one();
     const bool begun = !callers.empty();
-    callers.cancel();
+    // On the loop, as a server does it.
+    boost::asio::post(world_.loop, [&] { callers.cancel(); });
     world_.await(callers.join());
     return begun;
   }
@@ -154,8 +157,8 @@ class DoorTest : public ::testing::Test {
   World world_;
   llm::Registry providers_;
   tool::Registry tools_;
-  run::Invocation invocation_{world_.env, world_.loop.get_executor(), world_.log,
-                              providers_, tools_,                     run::Invocation::Options()};
+  run::Invocation invocation_{world_.env, world_.loop.get_executor(), world_.log, providers_,
+                              tools_,     run::Invocation::Options()};
   town::Ground ground_{world_.env, world_.log, "oak", "worker"};
   town::Desk desk_{ground_};
   town::Supervisor supervisor_{ground_, world_.loop.get_executor(), town::Supervisor::Options()};
