@@ -24,6 +24,7 @@
 #include "run/runs.h"
 #include "store/sqlite/sqlite_store.h"
 #include "town/change.h"
+#include "town/retention.h"
 #include "town/supervisor.h"
 #include "town/webhooks.h"
 
@@ -79,7 +80,9 @@ class Daemon {
         store_(store),
         log_(env, loop.get_executor(), store),
         spawner_(env, proc::ShimSpawner::Options{.shim = {}, .fd_driven = true}),
-        ground_{env, log_, options_.settings.name, options_.settings.default_cli},
+        ground_{env, log_, options_.settings.name, options_.settings.default_cli,
+                options_.settings.retention},
+        retention_(ground_, town::Retention::Options()),
         supervisor_(ground_, loop.get_executor(), town::Supervisor::Options()),
         runs_(env, loop.get_executor(), log_, spawner_, supervisor_,
               runs_options(options_.folder, options_.settings)),
@@ -168,6 +171,7 @@ class Daemon {
       co_return fail(listening.error());
     }
     serving_.spawn("server", server_.run());
+    group_.spawn("retention", retention_.run());
     logging::info("serving {} (pid {}, {} rounds taken up)", options_.settings.name, ::getpid(),
                   *found);
     if (options_.ready) options_.ready();
@@ -209,6 +213,7 @@ class Daemon {
   log::Log log_;
   proc::ShimSpawner spawner_;
   town::Ground ground_;
+  town::Retention retention_;
   town::Supervisor supervisor_;
   run::Runs runs_;
   net::HttpClient http_;

@@ -72,6 +72,27 @@ std::optional<api::RetentionHold> view_of(const std::optional<log::Held>& held) 
   return api::RetentionHold{held->name, held->position};
 }
 
+Status may_sweep(const Caller& caller) {
+  if (!caller.round && !caller.agent) return {};
+  return fail(Errc::denied,
+              "the log is swept from outside of a round: ask the people who run the town");
+}
+
+/// Another sweep was faster: the log begins further up than it did just now.
+bool was_overtaken(const Error& error) {
+  return error.is(Errc::conflict) || error.is(Errc::cursor_expired);
+}
+
+/// Whom a sweep that begins now waits for, beside those that the log knows of: the first of the
+/// open runs, and whatever begins from here on.
+Async<Result<log::Held>> held_by_runs(Ground ground) {
+  log::Held held{"what happens now", ground.log.head()};
+  auto run = co_await open_run(ground);
+  if (!run) co_return fail(run.error());
+  if (*run && (*run)->position < held.position) held = std::move(**run);
+  co_return held;
+}
+
 /// For others, between two steps.
 Async<> leave_time(Env& env, std::chrono::nanoseconds time) {
   if (time > std::chrono::nanoseconds::zero()) co_await aio::sleep(env, time);
@@ -87,7 +108,9 @@ Async<Result<std::optional<log::Held>>> held_log(Ground ground) {
   co_return held;
 }
 
-Async<Result<api::RetentionView>> view_retention(Ground ground) {
+namespace {
+
+Async<Result<api::RetentionView>> look_at(Ground ground) {
   auto held = co_await held_log(ground);
   if (!held) co_return fail(held.error());
   const auto log = log::state_of(ground.env, ground.log);
@@ -113,10 +136,22 @@ Async<Result<api::RetentionView>> view_retention(Ground ground) {
   co_return view;
 }
 
-Async<Result<api::RetentionReport>> apply_retention(Ground ground) {
+}  // namespace
+
+Async<Result<api::RetentionView>> view_retention(Ground ground) {
+  for (int attempt = 1;; ++attempt) {
+    auto view = co_await look_at(ground);
+    if (view || !was_overtaken(view.error()) || attempt == run::kAttempts) co_return view;
+  }
+}
+
+Async<Result<api::RetentionReport>> apply_retention(Ground ground, Caller caller) {
+  if (auto may = may_sweep(caller); !may) co_return fail(may.error());
   auto policy = co_await with_ids(ground);
   if (!policy) co_return fail(policy.error());
-  auto held = co_await open_run(ground);
+  auto held = co_await held_by_runs(ground);
+  for (int lost = 0; !held && was_overtaken(held.error()) && ++lost < run::kAttempts;)
+    held = co_await held_by_runs(ground);
   if (!held) co_return fail(held.error());
   log::Sweep sweep(ground.env, ground.log, std::move(*policy), std::move(*held));
   for (int lost = 0;;) {
@@ -124,8 +159,7 @@ Async<Result<api::RetentionReport>> apply_retention(Ground ground) {
     const auto more = co_await sweep.step();
     if (!more) {
       // The daemon's own sweep was at the same place: go on from there.
-      if (!more.error().is(Errc::conflict) || ++lost == run::kAttempts)
-        co_return fail(more.error());
+      if (!was_overtaken(more.error()) || ++lost == run::kAttempts) co_return fail(more.error());
       continue;
     }
     if (!*more) break;
@@ -180,9 +214,9 @@ Async<Result<log::Swept>> Retention::look() {
     policy->max_events.reset();
     policy->max_bytes.reset();
   }
-  auto run = co_await open_run(ground_);
-  if (!run) co_return fail(run.error());
-  log::Sweep sweep(env, ground_.log, std::move(*policy), std::move(*run));
+  auto by_runs = co_await held_by_runs(ground_);
+  if (!by_runs) co_return fail(by_runs.error());
+  log::Sweep sweep(env, ground_.log, std::move(*policy), std::move(*by_runs));
   const auto give_up = env.uptime() + options_.patience;
   auto seen = ground_.log.head();
   for (bool first = true;; first = false) {

@@ -12,8 +12,8 @@ namespace reeve::town {
 /// Where the log stands, and what would go.
 Async<Result<api::RetentionView>> view_retention(Ground ground);
 /// Applies the policy now, whatever the hour. Between two steps the store has as long for others
-/// as the step took. Returns when nothing is left to do.
-Async<Result<api::RetentionReport>> apply_retention(Ground ground);
+/// as the step took. Returns when nothing is left to do. denied: an agent asks, from its round.
+Async<Result<api::RetentionReport>> apply_retention(Ground ground, Caller caller);
 
 /// The lowest place that somebody needs: an open run, from its first event on, or whoever holds
 /// (log::Holds). Nothing: nobody does.

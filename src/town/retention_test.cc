@@ -66,7 +66,7 @@ TEST_P(EventsRetentionTown, TheViewSaysWhereTheLogStandsAndWhatWouldGo) {
 TEST_P(EventsRetentionTown, G11ASweepDoesItNowAndSaysWhatItDid) {
   happen(1'200);
   keep(30);
-  const auto report = world_.await(apply_retention(ground_)).value();
+  const auto report = world_.await(apply_retention(ground_, Caller{})).value();
   EXPECT_EQ(report.events, 1'170U);
   EXPECT_EQ(report.oldest.value, 1'171U);
   EXPECT_EQ(mark().value, 1'170U);
@@ -90,7 +90,7 @@ TEST_P(EventsRetentionTown, NothingGoesThatAnOpenRunBeganWith) {
   ASSERT_TRUE(held);
   EXPECT_EQ(held->name, "run " + run.id.short_str() + " of ada");
   EXPECT_EQ(held->position.value, 21U);
-  auto report = world_.await(apply_retention(ground_)).value();
+  auto report = world_.await(apply_retention(ground_, Caller{})).value();
   EXPECT_EQ(mark().value, 21U);
   EXPECT_EQ(report.held_by->name, held->name);
   fact::RunCompleted end;
@@ -98,7 +98,7 @@ TEST_P(EventsRetentionTown, NothingGoesThatAnOpenRunBeganWith) {
   end.agent = ada.id;
   end.thread = run.thread;
   ASSERT_TRUE(world_.commit({end}));
-  report = world_.await(apply_retention(ground_)).value();
+  report = world_.await(apply_retention(ground_, Caller{})).value();
   EXPECT_FALSE(report.held_by);
   EXPECT_GT(mark().value, 70U);
 }
@@ -113,12 +113,23 @@ TEST_P(EventsRetentionTown, ARuleMayNameAnAgentAndOneOfNobodyMatchesNothing) {
   note("RawLine", bob);
   world_.env.advance(1h);
   ground_.retention.prune = {{{"RawLine"}, {"agent:nobody"}, 1min}};
-  EXPECT_EQ(world_.await(apply_retention(ground_)).value().pruned_events, 0U);
+  EXPECT_EQ(world_.await(apply_retention(ground_, Caller{})).value().pruned_events, 0U);
   ground_.retention.prune = {{{"RawLine"}, {"agent:Ada", "agent:nobody"}, 1min}};
-  EXPECT_EQ(world_.await(apply_retention(ground_)).value().pruned_events, 1U);
+  EXPECT_EQ(world_.await(apply_retention(ground_, Caller{})).value().pruned_events, 1U);
   const auto page = world_.await(world_.store.read({}, {}, 10)).value();
   EXPECT_EQ(page.events[2]->payload, kPrunedPayload);
   EXPECT_EQ(page.events[3]->payload, R"({"x":"y"})");
+}
+
+TEST_P(EventsRetentionTown, AnAgentDoesNotSweepFromItsRound) {
+  happen(20);
+  keep(1);
+  Caller caller;
+  caller.agent = world_.agent("ada").id;
+  const auto report = world_.await(apply_retention(ground_, caller));
+  ASSERT_FALSE(report);
+  EXPECT_TRUE(report.error().is(Errc::denied));
+  EXPECT_EQ(mark().value, 0U);
 }
 
 // --- The daemon's loop ---------------------------------------------------------------------------
