@@ -35,8 +35,8 @@ std::vector<std::string> rules(const RetentionPolicy& policy) {
 }
 
 std::string held(const api::RetentionHold& hold) {
-  return printable(hold.name) + " needs what comes behind position " +
-         std::to_string(hold.position.value);
+  return printable(hold.name) + ", from position " + std::to_string(next(hold.position).value) +
+         " on";
 }
 
 std::string events_of(std::uint64_t events, std::uint64_t bytes) {
@@ -101,7 +101,7 @@ class SweepRetention final : public Command {
     }
     if (report->events == 0 && report->pruned_events == 0) session.out << "nothing was to go\n";
     session.out << "the log begins at position " << report->oldest.value << '\n';
-    if (report->held_by) session.out << held(*report->held_by) << '\n';
+    if (report->held_by) session.out << "held back by " << held(*report->held_by) << '\n';
     return {};
   }
 };

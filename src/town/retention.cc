@@ -67,9 +67,18 @@ Async<Result<std::optional<log::Held>>> open_run(Ground ground) {
   co_return lowest;
 }
 
-std::optional<api::RetentionHold> view_of(const std::optional<log::Held>& held) {
-  if (!held) return std::nullopt;
-  return api::RetentionHold{held->name, held->position};
+/// Whoever keeps something from going that would go without him; nothing: nobody does.
+Async<Result<std::optional<api::RetentionHold>>> held_back(Ground ground) {
+  const auto held = co_await held_log(ground);
+  if (!held) co_return fail(held.error());
+  if (!*held) co_return std::nullopt;
+  const auto log = log::state_of(ground.env, ground.log);
+  const auto upto = log::ceiling(ground.retention, log, std::nullopt);
+  const auto free = co_await log::estimate(ground.env, ground.log, ground.retention, upto);
+  if (!free) co_return fail(free.error());
+  const bool prunes = !ground.retention.prune.empty() && (*held)->position < log.head;
+  if (!prunes && free->upto <= (*held)->position) co_return std::nullopt;
+  co_return api::RetentionHold{(*held)->name, (*held)->position};
 }
 
 Status may_sweep(const Caller& caller) {
@@ -132,7 +141,9 @@ Async<Result<api::RetentionView>> look_at(Ground ground) {
   if (next->events > 0) {
     view.next = api::RetentionCut{next->upto, next->events, next->bytes, std::string(next->reason)};
   }
-  view.held_by = view_of(*held);
+  auto back = co_await held_back(ground);
+  if (!back) co_return fail(back.error());
+  view.held_by = std::move(*back);
   co_return view;
 }
 
@@ -172,8 +183,7 @@ Async<Result<api::RetentionReport>> apply_retention(Ground ground, Caller caller
                               .pruned_bytes = swept.pruned_bytes,
                               .oldest = ground.log.store().log().oldest,
                               .held_by = {}};
-  auto holder = co_await held_log(ground);
-  if (holder) report.held_by = view_of(*holder);
+  if (auto holder = co_await held_back(ground)) report.held_by = std::move(*holder);
   co_return report;
 }
 

@@ -121,6 +121,20 @@ TEST_P(EventsRetentionTown, ARuleMayNameAnAgentAndOneOfNobodyMatchesNothing) {
   EXPECT_EQ(page.events[3]->payload, R"({"x":"y"})");
 }
 
+TEST_P(EventsRetentionTown, OnlyWhoKeepsSomethingFromGoingIsNamed) {
+  happen(40);
+  const auto hold = world_.log.holds().add("webhook ci", {12});
+  EXPECT_FALSE(world_.await(view_retention(ground_)).value().held_by);  // nothing is to go
+  keep(28);
+  EXPECT_FALSE(world_.await(view_retention(ground_)).value().held_by);  // 12 go
+  keep(27);
+  EXPECT_TRUE(world_.await(view_retention(ground_)).value().held_by);
+  EXPECT_EQ(world_.await(apply_retention(ground_, Caller{})).value().held_by->position.value, 12U);
+  ground_.retention = {};
+  ground_.retention.prune = {{{"RawLine"}, {}, 1min}};
+  EXPECT_TRUE(world_.await(view_retention(ground_)).value().held_by);
+}
+
 TEST_P(EventsRetentionTown, AnAgentDoesNotSweepFromItsRound) {
   happen(20);
   keep(1);

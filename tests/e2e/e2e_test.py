@@ -862,23 +862,23 @@ class Retention(Town):
         self.assertEqual(of_bob[:-1], self.events("--scope", "agent:bob"))
 
     def test_payloads_go_by_kind_and_scope(self):
-        self.make_town_that_keeps("[[retention.prune]]", 'kinds = ["RawLine"]', 'scopes = ["agent:ada"]', 'after = "0s"')
+        self.make_town_that_keeps("[[retention.prune]]", 'kinds = ["Notice"]', 'scopes = ["agent:ada"]', 'after = "0s"')
         for name in ("ada", "bob"):
             self.spawn(name)
             self.assign(name, "FAIL")  # it complains on standard error
             self.until(self.follow("--scope", f"agent:{name}"), "RunFailed")
             self.reeve("kill", name)
-        raw = {name: self.events("--scope", f"agent:{name}", "--kind", "RawLine") for name in ("ada", "bob")}
-        self.assertTrue(raw["ada"] and raw["bob"])
+        said = {name: self.events("--scope", f"agent:{name}", "--kind", "Notice") for name in ("ada", "bob")}
+        self.assertTrue(said["ada"] and said["bob"])
         report = self.json("retention", "sweep")
-        self.assertEqual((report["events"], report["pruned_events"]), (0, len(raw["ada"])))
-        for event in raw["ada"]:
+        self.assertEqual((report["events"], report["pruned_events"]), (0, len(said["ada"])))
+        for event in said["ada"]:
             event["payload"] = {"pruned": True}
-        for name, events in raw.items():
-            self.assertEqual(self.events("--scope", f"agent:{name}", "--kind", "RawLine"), events)
+        for name, events in said.items():
+            self.assertEqual(self.events("--scope", f"agent:{name}", "--kind", "Notice"), events)
         gone = "(its payload was removed by retention)"
         for words in (("events", "--all"), ("replay", "--speed", "max")):
-            self.assertEqual(self.reeve(*words).count(gone), len(raw["ada"]), words)
+            self.assertEqual(self.reeve(*words).count(gone), len(said["ada"]), words)
         self.assertEqual(self.kinds()[-1], "PayloadsPruned")
 
     def test_an_agent_cannot_sweep(self):
