@@ -135,6 +135,14 @@ TEST_P(EventsRetentionTown, OnlyWhoKeepsSomethingFromGoingIsNamed) {
   EXPECT_TRUE(world_.await(view_retention(ground_)).value().held_by);
 }
 
+TEST_P(EventsRetentionTown, WhatASweepAddsIsNotForItToRemove) {
+  happen(600);
+  keep(0);  // it would go on for ever
+  EXPECT_EQ(world_.await(apply_retention(ground_, Caller{})).value().events, 600U);
+  EXPECT_EQ(mark().value, 600U);
+  EXPECT_EQ(world_.store.log().head.value, 601U);  // LogTruncated
+}
+
 TEST_P(EventsRetentionTown, AnAgentDoesNotSweepFromItsRound) {
   happen(20);
   keep(1);
