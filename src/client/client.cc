@@ -279,6 +279,7 @@ Result<api::RetentionView> Client::retention() {
   return read<api::RetentionView>(get("/v1/retention", kTimeout));
 }
 Result<api::RetentionReport> Client::sweep() {
+  lasting_ = true;
   return read<api::RetentionReport>(post("/v1/retention/sweep", "{}", {}, kForEver));
 }
 Result<api::SnapshotView> Client::snapshot(std::uint64_t after, std::size_t limit) {

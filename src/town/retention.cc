@@ -187,6 +187,28 @@ Async<Result<api::RetentionReport>> apply_retention(Ground ground, Caller caller
   co_return report;
 }
 
+// --- SnapshotReading -----------------------------------------------------------------------------
+
+void SnapshotReading::begin_page(const Ground& ground) {
+  const auto now = ground.env.uptime();
+  if (!hold_) {
+    if (now < rest_until_) return;
+    since_ = now;
+    hold_ =
+        ground.log.holds().add("somebody who reads the snapshot", ground.log.store().log().mark());
+  }
+  if (now - since_ >= kLongest) return;
+  patience_ = ground.env.after(kPatience, [this, &env = ground.env] {
+    hold_.reset();
+    if (env.uptime() - since_ >= kLongest) rest_until_ = env.uptime() + kRest;
+  });
+}
+
+void SnapshotReading::end() {
+  hold_.reset();
+  patience_.reset();
+}
+
 // --- Retention -----------------------------------------------------------------------------------
 
 Retention::Retention(Ground ground, Options options)
@@ -234,8 +256,9 @@ Async<Result<log::Swept>> Retention::look() {
     seen = ground_.log.head();
     const auto begun = env.uptime();
     const auto more = co_await sweep.step();
-    if (!more) co_return fail(more.error());
-    if (!*more) co_return sweep.swept();
+    if (!more && !was_overtaken(more.error())) co_return fail(more.error());
+    // Somebody sweeps by hand: the next look sees what is left to do.
+    if (!more || !*more) co_return sweep.swept();
     co_await leave_time(env, (env.uptime() - begun) * (options_.share - 1));
   }
 }

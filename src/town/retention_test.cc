@@ -165,6 +165,39 @@ TEST_P(EventsRetentionTown, AnAgentDoesNotSweepFromItsRound) {
   EXPECT_EQ(mark().value, 0U);
 }
 
+TEST_P(EventsRetentionTown, G11WhoReadsTheSnapshotIsWaitedForButNotForEver) {
+  happen(600);
+  keep(100);
+  const auto sweep = [&] { return world_.await(apply_retention(ground_, Caller{})).value(); };
+  SnapshotReading reading;
+  reading.begin_page(ground_);
+  EXPECT_EQ(sweep().held_by->name, "somebody who reads the snapshot");
+  EXPECT_EQ(mark().value, 0U);
+  reading.end();
+  EXPECT_EQ(sweep().events, 500U);
+
+  happen(100);
+  reading.begin_page(ground_);  // ... and he never comes back
+  world_.env.advance(SnapshotReading::kPatience - 1s);
+  EXPECT_EQ(sweep().events, 0U);
+  world_.env.advance(1s);
+  EXPECT_GE(sweep().events, 100U);
+
+  happen(100);
+  const auto for_long = SnapshotReading::kLongest + SnapshotReading::kPatience;
+  for (auto passed = 0s; passed < for_long; passed += 5s) {
+    reading.begin_page(ground_);
+    if (passed < SnapshotReading::kLongest) EXPECT_EQ(sweep().events, 0U) << passed.count();
+    world_.env.advance(5s);
+  }
+  reading.begin_page(ground_);
+  EXPECT_GE(sweep().events, 100U);
+  world_.env.advance(SnapshotReading::kRest);
+  happen(100);
+  reading.begin_page(ground_);
+  EXPECT_EQ(sweep().events, 0U);
+}
+
 // --- The daemon's loop ---------------------------------------------------------------------------
 
 class EventsRetentionLoop : public EventsRetentionTown {

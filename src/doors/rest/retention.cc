@@ -1,5 +1,3 @@
-#include "town/retention.h"
-
 #include <algorithm>
 
 #include "base/limits.h"
@@ -27,8 +25,10 @@ Async<net::Answer> answer_sweep(Rest& rest, const run::Caller& caller) {
 
 Async<net::Answer> answer_snapshot(Rest& rest, std::uint64_t after, std::size_t limit) {
   limit = std::clamp<std::size_t>(limit, 1, limits::kPage);
+  rest.snapshot_reading.begin_page(rest.ground);
   auto page = co_await rest.ground.log.store().snapshot(after, limit);
   if (!page) co_return net::problem_response(page.error());
+  if (page->docs.empty()) rest.snapshot_reading.end();
   std::vector<FoldedDoc> docs;
   docs.reserve(page->docs.size());
   std::string next;

@@ -10,6 +10,7 @@
 #include "model/api.h"
 #include "net/server.h"
 #include "run/runs.h"
+#include "town/retention.h"
 #include "town/services.h"
 #include "town/webhooks.h"
 
@@ -33,6 +34,7 @@ struct Rest {
   town::Webhooks& webhooks;
   /// Asks the daemon to stop; returns at once.
   std::function<void(api::StopMode)> stop;
+  town::SnapshotReading snapshot_reading = {};
 };
 
 struct Route {
@@ -54,6 +56,7 @@ Async<net::Answer> answer_events(Rest& rest, const net::Request& request);
 Async<net::Answer> answer_retention(Rest& rest);
 Async<net::Answer> answer_sweep(Rest& rest, const run::Caller& caller);
 /// A page of the documents at the low-water mark, at most limits::kPage and limits::kPageBytes.
+/// Retention waits a while for the next one.
 Async<net::Answer> answer_snapshot(Rest& rest, std::uint64_t after, std::size_t limit);
 
 }  // namespace reeve::doors
