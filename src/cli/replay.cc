@@ -190,7 +190,7 @@ class Replay final : public Command {
     if (!until_.empty()) {
       auto moment = client::parse_moment(until_, now);
       if (!moment) return fail(moment.error().during("--until"));
-      until = std::move(*moment);
+      until = *moment;
     }
     std::optional<double> speed;
     if (speed_) {
@@ -215,8 +215,8 @@ class Replay final : public Command {
       session.print(session.json ? text : lines.line(session, *client, text));
       return session.out.good();
     };
-    const auto town = client::replay(*client, std::move(until),
-                                     speed_ ? client::OnEvent(show) : client::OnEvent());
+    const auto town =
+        client::replay(*client, until, speed_ ? client::OnEvent(show) : client::OnEvent());
     if (!town) return fail(town.error());
     Printer printer(session, *town, *scope);
     if (session.json) {

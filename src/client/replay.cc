@@ -22,8 +22,8 @@ struct End {
 
 class Replay {
  public:
-  Replay(Client& client, std::optional<Moment> until, const OnEvent& on_event)
-      : client_(client), until_(std::move(until)), on_event_(on_event) {}
+  Replay(Client& client, const std::optional<Moment>& until, const OnEvent& on_event)
+      : client_(client), until_(until), on_event_(on_event) {}
 
   /// cursor_expired, conflict: perhaps retention has moved on meanwhile.
   Result<Replayed> once();
@@ -162,9 +162,8 @@ Result<Moment> parse_moment(std::string_view text, Time now) {
     return *cursor;
   }
   Position position;
-  const auto* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, position.value);
-  if (error == std::errc() && stop == end) return position;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), position.value);
+  if (error == std::errc() && end == text.data() + text.size()) return position;
   if (const auto ago = parse_duration(text)) return now - *ago;
   const auto time = parse_rfc3339(text);
   if (!time) {
@@ -178,8 +177,9 @@ Result<Moment> parse_moment(std::string_view text, Time now) {
   return *time;
 }
 
-Result<Replayed> replay(Client& client, std::optional<Moment> until, const OnEvent& on_event) {
-  Replay work(client, std::move(until), on_event);
+Result<Replayed> replay(Client& client, const std::optional<Moment>& until,
+                        const OnEvent& on_event) {
+  Replay work(client, until, on_event);
   for (int attempt = 1;; ++attempt) {
     auto done = work.once();
     if (done || work.told() || attempt == kAttempts) return done;

@@ -33,7 +33,8 @@ using OnEvent = std::function<bool(const Event& event)>;
 ///
 /// cursor_expired: retention removed what led to the moment; cursor_foreign: a cursor of another
 /// log; invalid_argument: it lies beyond the end of the log. The daemon's words say what is left.
-Result<Replayed> replay(Client& client, std::optional<Moment> until, const OnEvent& on_event);
+Result<Replayed> replay(Client& client, const std::optional<Moment>& until,
+                        const OnEvent& on_event);
 
 /// How long to wait before what happened at `next`, after what happened at `last`: their distance
 /// divided by `speed` (more than 0), at most kLongestPause. Nothing where the clock was put back.

@@ -115,9 +115,9 @@ class EventsReplayClient : public ClientTest {
     return net::json_response(200, body + "],\"cursor\":\"" + cursor(at) + "\"}");
   }
 
-  Result<Replayed> replay(std::optional<Moment> until, const OnEvent& on_event = {}) {
+  Result<Replayed> replay(const std::optional<Moment>& until, const OnEvent& on_event = {}) {
     auto asks = client();
-    return client::replay(asks, std::move(until), on_event);
+    return client::replay(asks, until, on_event);
   }
 
   LogId log_id_ = id<LogId>(9);
