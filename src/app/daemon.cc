@@ -27,6 +27,7 @@
 #include "store/sqlite/sqlite_store.h"
 #include "town/change.h"
 #include "town/desk.h"
+#include "town/retention.h"
 #include "town/supervisor.h"
 #include "town/webhooks.h"
 
@@ -89,6 +90,7 @@ class Daemon {
                 .default_cli = options_.settings.default_cli,
                 .retention = options_.settings.retention,
                 .runs = options_.settings.runs},
+        retention_(ground_, town::Retention::Options()),
         supervisor_(ground_, loop.get_executor(), town::Supervisor::Options()),
         runs_(env, loop.get_executor(), log_, spawner_, supervisor_,
               runs_options(options_.folder, options_.settings)),
@@ -188,6 +190,7 @@ class Daemon {
       co_return fail(listening.error());
     }
     serving_.spawn("server", server_.run());
+    group_.spawn("retention", retention_.run());
     logging::info("serving {} (pid {}, {} rounds taken up)", options_.settings.name, ::getpid(),
                   *found);
     if (options_.ready) options_.ready();
@@ -230,6 +233,7 @@ class Daemon {
   log::Log log_;
   proc::ShimSpawner spawner_;
   town::Ground ground_;
+  town::Retention retention_;
   town::Supervisor supervisor_;
   run::Runs runs_;
   llm::Registry providers_;

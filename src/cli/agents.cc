@@ -2,53 +2,10 @@
 #include <ostream>
 
 #include "cli/commands.h"
+#include "cli/town_text.h"
 
 namespace reeve::cli {
 namespace {
-
-std::string state_text(const Session& session, const Agent& agent) {
-  const auto name = enum_name(agent.state);
-  auto text = session.paint(colour_of_state(name), name);
-  if (agent.stopping) text += " (stopping)";
-  return text;
-}
-
-void print_agents(Session& session, const std::vector<api::AgentView>& agents) {
-  Table table;
-  table.row({session.paint(Colour::dim, "AGENT"), session.paint(Colour::dim, "ID"),
-             session.paint(Colour::dim, "STATE"), session.paint(Colour::dim, "CLI"),
-             session.paint(Colour::dim, "MAY"), session.paint(Colour::dim, "INBOX"),
-             session.paint(Colour::dim, "ROUNDS"), session.paint(Colour::dim, "TASKS"),
-             session.paint(Colour::dim, "NOW")});
-  for (const auto& view : agents) {
-    const auto& agent = view.agent;
-    auto inbox = std::to_string(view.inbox);
-    if (view.urgent > 0) inbox += " (" + std::to_string(view.urgent) + " urgent)";
-    auto rounds = std::to_string(agent.rounds_completed);
-    if (agent.rounds_failed > 0) rounds += "+" + std::to_string(agent.rounds_failed) + " failed";
-    table.row({session.paint(Colour::bold, agent.name), agent.id.short_str(),
-               state_text(session, agent), one_line(agent.cli, 24),
-               std::string(enum_name(agent.permissions)) + (view.permissions_note ? "*" : ""),
-               std::move(inbox), std::move(rounds), std::to_string(agent.tasks_completed),
-               view.task ? one_line(*view.task, 48) : ""});
-  }
-  table.print(session.out);
-}
-
-void print_notes(Session& session, const std::vector<api::AgentView>& agents) {
-  for (const auto& view : agents) {
-    if (view.permissions_note) session.out << "* " << printable(*view.permissions_note) << '\n';
-    if (view.agent.attention) {
-      session.out << session.paint(Colour::yellow, "! " + view.agent.name + " needs attention: ")
-                  << printable(*view.agent.attention) << '\n';
-    }
-    if (view.dead > 0) {
-      session.out << session.paint(Colour::red, "! " + view.agent.name + " has " +
-                                                    std::to_string(view.dead) + " dead letters")
-                  << " (reeve inbox " << view.agent.name << ")\n";
-    }
-  }
-}
 
 class Spawn final : public Command {
   void declare(Options& options) override {
@@ -149,19 +106,10 @@ class ShowStatus final : public Command {
       session.print_json(*town);
       return {};
     }
-    const auto& tasks = town->tasks;
     session.out << session.paint(Colour::bold, town->name) << "  " << town->root << '\n'
                 << "daemon " << town->version << ", pid " << town->pid << "; " << town->events
-                << " events, store " << town->store << " (" << town->durability << ")\n"
-                << "tasks: " << tasks.running << " running, " << tasks.assigned + tasks.pending
-                << " waiting, " << tasks.completed << " completed, " << tasks.failed << " failed";
-    if (tasks.cancelled > 0) session.out << ", " << tasks.cancelled << " cancelled";
-    session.out << '\n';
-    if (town->supervisor_inbox > 0) {
-      session.out << session.paint(Colour::yellow,
-                                   std::to_string(town->supervisor_inbox) + " messages for you")
-                  << " (reeve inbox)\n";
-    }
+                << " events, store " << town->store << " (" << town->durability << ")\n";
+    print_counts(session, town->tasks, town->supervisor_inbox);
     session.out << '\n';
     if (town->agents.empty()) {
       session.out << "no agents yet: reeve spawn NAME\n";

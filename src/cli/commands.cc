@@ -42,6 +42,11 @@ std::span<const Entry> commands() {
             "  reeve events --follow --scope agent:ada\n"
             "  reeve events --json --after CURSOR    # go on where you left off\n",
             make_events},
+      Entry{"replay", "The town as it was at any moment, folded from its log",
+            "  reeve replay --until 10m              # as it was ten minutes ago\n"
+            "  reeve replay --until CURSOR --json    # with every document of that moment\n"
+            "  reeve replay --speed 10 --scope agent:ada\n",
+            make_replay},
       Entry{"task list", "Tasks, newest first", "  reeve task list --state open\n", make_task_list},
       Entry{"task show", "One task", "  reeve task show 3fa2\n", make_task_show},
       Entry{"task current", "What an agent works on",
@@ -72,6 +77,12 @@ std::span<const Entry> commands() {
             "  reeve webhook enable 3fa2\n", make_webhook_enable},
       Entry{"webhook remove", "Remove a webhook, with all that waits for it",
             "  reeve webhook remove 3fa2\n", make_webhook_remove},
+      Entry{"retention", "What the log keeps, and what would go",
+            "  reeve retention                       # set it in .reeve/town.toml: [retention]\n"
+            "  reeve retention --json\n",
+            make_retention},
+      Entry{"retention sweep", "Remove now what is over the limits", "  reeve retention sweep\n",
+            make_retention_sweep},
       Entry{"kill", "Stop an agent and its run", "  reeve kill ada\n", make_kill},
       Entry{"stop", "Stop the town's daemon",
             "  reeve stop            # rounds are ended in stages, their messages go back\n"

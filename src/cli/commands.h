@@ -24,6 +24,7 @@ std::unique_ptr<Command> make_send();
 std::unique_ptr<Command> make_inbox();
 
 std::unique_ptr<Command> make_events();
+std::unique_ptr<Command> make_replay();
 
 std::unique_ptr<Command> make_emit();
 std::unique_ptr<Command> make_run_show();
@@ -36,6 +37,9 @@ std::unique_ptr<Command> make_webhook_enable();
 std::unique_ptr<Command> make_webhook_remove();
 std::unique_ptr<Command> make_webhook_test();
 std::unique_ptr<Command> make_webhook_dead();
+
+std::unique_ptr<Command> make_retention();
+std::unique_ptr<Command> make_retention_sweep();
 
 std::unique_ptr<Command> make_stop();
 std::unique_ptr<Command> make_version();

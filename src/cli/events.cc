@@ -1,90 +1,11 @@
 #include <algorithm>
-#include <map>
 #include <ostream>
 
 #include "cli/commands.h"
+#include "cli/event_text.h"
 
 namespace reeve::cli {
 namespace {
-
-/// A place in a JSON value: "run.error".
-std::string text_at(const json::value& value, std::string_view path) {
-  const auto* at = &value;
-  while (!path.empty()) {
-    const auto dot = path.find('.');
-    const auto* object = at->if_object();
-    at = object != nullptr ? object->if_contains(path.substr(0, dot)) : nullptr;
-    if (at == nullptr) return {};
-    path = dot == std::string_view::npos ? std::string_view() : path.substr(dot + 1);
-  }
-  if (at->is_string()) return std::string(at->get_string());
-  return at->is_null() ? std::string() : write_json(*at);
-}
-
-/// What a person wants to see of each kind's payload.
-std::string gist(std::string_view kind, const json::value& payload) {
-  static const std::map<std::string_view, std::string_view> kShown{
-      {"AgentSpawned", "agent.cli"},
-      {"AgentStateChanged", "to"},
-      {"AgentStopped", "reason"},
-      {"AgentNeedsAttention", "reason"},
-      {"TaskCreated", "task.text"},
-      {"TaskProgressed", "text"},
-      {"TaskCompleted", "result"},
-      {"TaskFailed", "error"},
-      {"MessageSent", "message.text"},
-      {"MessageDeadLettered", "reason"},
-      {"MessageWithdrawn", "reason"},
-      {"SessionStarted", "session"},
-      {"RunStarted", "run.permissions"},
-      {"RunStopRequested", "reason"},
-      {"RunCompleted", "text"},
-      {"RunFailed", "error"},
-      {"RunCancelled", "error"},
-      {"AssistantMessage", "text"},
-      {"ToolCallReady", "arguments"},
-      {"ToolCallDone", "result"},
-      {"ToolCallRejected", "result"},
-      {"ToolCallSuspended", "suspension.message"},
-      {"ToolPermissionRequested", "suspension.message"},
-      {"ToolCallCancelled", "reason"},
-      {"ErrorRecorded", "message"},
-      {"Notice", "text"},
-      {"RawLine", "line"},
-      {"TextDelta", "delta"},
-      {"ReasoningDelta", "delta"},
-      {"RateLimited", "message"},
-      {"PermissionDenied", "reason"},
-      {"UsageRecorded", "usage"},
-      {"DaemonStarted", "version"},
-      {"DaemonStopped", "reason"},
-      {"LogTruncated", "events"},
-      {"PayloadsPruned", "events"},
-      {"TownCreated", "name"},
-      {"AgentStopRequested", "reason"},
-      {"WebhookAdded", "webhook.origin"},
-      {"WebhookDisabled", "reason"},
-      {"WebhookRemoved", "webhook"},
-      {"WebhookEnabled", "webhook"}};
-  const auto shown = kShown.find(kind);
-  auto text = shown == kShown.end() ? std::string() : text_at(payload, shown->second);
-  if (kind == "ToolCallReady") text = text_at(payload, "name") + " " + text;
-  if (kind == "DaemonStarted") {
-    const auto found = text_at(payload, "rounds_found");
-    if (!found.empty() && found != "0") text += ", takes up running rounds: " + found;
-  }
-  if (kind == "RunFailed") text = text_at(payload, "code") + (text.empty() ? "" : ": " + text);
-  return text;
-}
-
-Colour colour_of_kind(std::string_view kind) {
-  if (kind.ends_with("Completed")) return Colour::green;
-  if (kind.ends_with("Failed") || kind == "ErrorRecorded" || kind == "MessageDeadLettered")
-    return Colour::red;
-  if (kind.starts_with("Run") || kind.starts_with("Daemon")) return Colour::blue;
-  if (kind.starts_with("Task") || kind.starts_with("Message")) return Colour::yellow;
-  return Colour::none;
-}
 
 class Events final : public Command {
   void declare(Options& options) override {
@@ -103,7 +24,7 @@ class Events final : public Command {
     auto client = session.client();
     if (!client) return fail(client.error());
     // Names of agents instead of ids; those that come later are looked up when they are seen.
-    if (!session.json) learn_names(*client);
+    if (!session.json) lines_.learn_names(*client);
     if (!follow_)
       return all_ || !query_.after.empty() ? print_all(session, *client)
                                            : print_latest(session, *client);
@@ -116,24 +37,6 @@ class Events final : public Command {
           print_frame(session, *client, name, data, cursor);
           return session.out.good();
         });
-  }
-
-  void learn_names(client::Client& client) {
-    names_[supervisor_id().str()] = kSupervisor;
-    if (auto agents = client.agents()) {
-      for (const auto& view : *agents) names_[view.agent.id.str()] = view.agent.name;
-    }
-  }
-
-  /// An agent that is not known by then is called by its id's first digits.
-  std::string name_of(client::Client& client, const std::string& id) {
-    if (id == kSupervisor) return id;
-    auto& name = names_[id];
-    if (name.empty()) {
-      learn_names(client);
-      if (name.empty()) name = id.substr(0, 4);
-    }
-    return name;
   }
 
   Status print_latest(Session& session, client::Client& client) {
@@ -183,35 +86,15 @@ class Events final : public Command {
                         : text.substr(0, text.size() - 1) + ",\"cursor\":\"" + cursor + "\"}");
       return;
     }
-    auto value = parse_json(text);
-    if (!value) return;
-    const auto kind = text_at(*value, "kind");
-    const auto time = text_at(*value, "time");
-    std::string who;
-    if (kind == "MessageSent") {
-      who = name_of(client, text_at(*value, "payload.message.from")) + ">" +
-            name_of(client, text_at(*value, "payload.message.to"));
-    } else if (const auto* scopes = value->as_object().if_contains("scopes");
-               scopes != nullptr && scopes->is_array()) {
-      for (const auto& scope : scopes->get_array()) {
-        const auto id = std::string(scope.as_string());
-        if (!id.starts_with("agent:")) continue;
-        who += (who.empty() ? "" : ",") + name_of(client, id.substr(6));
-      }
-    }
-    auto padded = kind;
-    padded.resize(std::max<std::size_t>(padded.size(), 20), ' ');
-    who.resize(std::max<std::size_t>(who.size(), 14), ' ');
-    session.print(session.paint(Colour::dim, time.size() > 19 ? time.substr(11, 8) : time) + " " +
-                  session.paint(colour_of_kind(kind), padded) + " " + who + " " +
-                  one_line(gist(kind, value->at("payload")), 96));
+    const auto line = lines_.line(session, client, text);
+    if (!line.empty()) session.print(line);
   }
 
   bool follow_ = false;
   bool all_ = false;
   std::uint64_t limit_ = 20;
   client::Client::EventQuery query_;
-  std::map<std::string, std::string> names_;
+  EventLines lines_;
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include <ostream>
 
 #include "cli/commands.h"
+#include "cli/town_text.h"
 
 namespace reeve::cli {
 namespace {
@@ -53,26 +54,15 @@ class Inbox final : public Command {
       session.print_json(*inbox);
       return {};
     }
-    const auto print = [&](const std::vector<Message>& messages) {
-      Table table;
-      for (const auto& message : messages) {
-        table.row(
-            {message.id.short_str(), std::string(enum_name(message.type)), "from " + message.from,
-             message.priority == Priority::urgent ? session.paint(Colour::red, "urgent") : "",
-             message.state == MessageState::taken ? session.paint(Colour::blue, "being read") : "",
-             one_line(message.text, 72)});
-      }
-      table.print(session.out);
-    };
     if (inbox->messages.empty()) session.err << inbox->agent << "'s inbox is empty\n";
     const auto print_more = [&](std::int64_t more) {
       if (more > 0) session.out << "... and " << more << " more\n";
     };
-    print(inbox->messages);
+    print_messages(session, inbox->messages);
     print_more(inbox->more);
     if (!inbox->dead.empty()) {
       session.out << session.paint(Colour::red, "\ndead letters") << '\n';
-      print(inbox->dead);
+      print_messages(session, inbox->dead);
       print_more(inbox->more_dead);
     }
     return {};

@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "cli/commands.h"
 #include "cli/input.h"
+#include "cli/town_text.h"
 
 namespace reeve::cli {
 namespace {
@@ -122,13 +123,7 @@ class TaskList final : public Command {
       session.print_json(api::TaskPage{std::move(tasks), all_ ? std::nullopt : next});
       return {};
     }
-    Table table;
-    for (const auto& view : tasks) {
-      const auto state = enum_name(view.task.state);
-      table.row({view.task.id.short_str(), session.paint(colour_of_state(state), state),
-                 view.agent.value_or("-"), one_line(view.task.text, 64)});
-    }
-    table.print(session.out);
+    print_tasks(session, tasks);
     if (next && !all_) session.err << "there are more: --all, or --limit N\n";
     if (tasks.empty()) session.err << "no tasks\n";
     return {};

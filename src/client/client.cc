@@ -35,11 +35,11 @@ struct Whom {
 };
 BOOST_DESCRIBE_STRUCT(Whom, (), (pid))
 
-struct EventPage {
+struct EventTexts {
   std::vector<json::value> events;
   std::string cursor;
 };
-BOOST_DESCRIBE_STRUCT(EventPage, (), (events, cursor))
+BOOST_DESCRIBE_STRUCT(EventTexts, (), (events, cursor))
 
 template <class T>
 Result<T> read(const Result<net::Response>& response) {
@@ -123,12 +123,16 @@ Result<net::Response> Client::get(const std::string& target, std::chrono::millis
 
 Result<net::Response> Client::post(const std::string& target, const std::string& body,
                                    const std::string& key) {
+  return post(target, body, key, kTimeout);
+}
+Result<net::Response> Client::post(const std::string& target, const std::string& body,
+                                   const std::string& key, std::chrono::milliseconds timeout) {
   net::ClientRequest request;
   request.method = "POST";
   request.target = target;
   request.body = body;
   request.headers.emplace_back("Idempotency-Key", key.empty() ? new_key() : key);
-  return send_until_answered(std::move(request), kTimeout);
+  return send_until_answered(std::move(request), timeout);
 }
 
 Result<api::TownView> Client::town() { return read<api::TownView>(get("/v1/town", kTimeout)); }
@@ -209,6 +213,18 @@ Result<api::DeadReply> Client::settle_dead(const std::string& webhook, const std
                                    write_json_of(api::DeadRequest{std::move(ids)})));
 }
 
+Result<api::RetentionView> Client::retention() {
+  return read<api::RetentionView>(get("/v1/retention", kTimeout));
+}
+Result<api::RetentionReport> Client::sweep() {
+  lasting_ = true;
+  return read<api::RetentionReport>(post("/v1/retention/sweep", "{}", {}, kForEver));
+}
+Result<api::SnapshotView> Client::snapshot(std::uint64_t after, std::size_t limit) {
+  return read<api::SnapshotView>(get(
+      "/v1/snapshot?after=" + std::to_string(after) + "&limit=" + std::to_string(limit), kTimeout));
+}
+
 Result<std::string> Client::output(const std::string& agent, const std::string& run,
                                    const std::string& stream) {
   auto target = "/v1/agents/" + escape(agent) + "/output?stream=" + escape(stream);
@@ -270,12 +286,16 @@ Result<Client::Events> Client::events(const EventQuery& query) {
   auto response = get(target_of(query), kTimeout);
   if (!response) return fail(response.error());
   if (response->status >= 400) return fail(wire::read_problem(response->status, response->body));
-  auto page = parse_json_as<EventPage>(response->body);
+  auto page = parse_json_as<EventTexts>(response->body);
   if (!page) return fail(Errc::corrupt, "the daemon's answer is not understood");
   Events events;
   for (const auto& event : page->events) events.events.push_back(write_json(event));
   events.cursor = std::move(page->cursor);
   return events;
+}
+
+Result<EventPage> Client::read_events(const EventQuery& query) {
+  return read<EventPage>(get(target_of(query), kTimeout));
 }
 
 Status Client::stream(const std::function<net::ClientRequest()>& next_request,

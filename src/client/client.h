@@ -9,6 +9,7 @@
 
 #include "client/requests.h"
 #include "client/town_folder.h"
+#include "event/event.h"
 #include "model/api.h"
 #include "model/emit.h"
 #include "net/blocking_client.h"
@@ -29,6 +30,13 @@ struct ClientSettings {
 };
 /// From REEVE_TOKEN and REEVE_NO_START.
 ClientSettings settings_from_environment(std::string version);
+
+/// A page of the log.
+struct EventPage {
+  std::vector<Event> events;
+  std::string cursor;  ///< behind what was looked at for it
+};
+BOOST_DESCRIBE_STRUCT(EventPage, (), (events, cursor))
 
 /// One request at a time. Every changing request carries an idempotency key of its own and is
 /// repeated after `unavailable` and `unknown_outcome`, so it takes effect once (G9). Errors: the
@@ -72,6 +80,11 @@ class Client {
   /// `action`: "retry" or "discard"; `ids`: empty for all.
   Result<api::DeadReply> settle_dead(const std::string& webhook, const std::string& action,
                                      std::vector<std::string> ids);
+  Result<api::RetentionView> retention();
+  /// Returns when nothing is left to do.
+  Result<api::RetentionReport> sweep();
+  /// `after`: of the page before, 0 for the first.
+  Result<api::SnapshotView> snapshot(std::uint64_t after, std::size_t limit);
   /// Asks a running daemon to stop and returns when its process has ended, or has its keeper not
   /// start one again. unavailable: there is neither; timeout: it has not ended yet (a drain is
   /// waited for as long as it takes).
@@ -101,6 +114,7 @@ class Client {
     std::string cursor;               ///< behind them
   };
   Result<Events> events(const EventQuery& query);
+  Result<EventPage> read_events(const EventQuery& query);
   /// One frame: its name, JSON text, and cursor where it has one. Answers whether to go on.
   using OnFrame = std::function<bool(const std::string& name, const std::string& data,
                                      const std::string& cursor)>;
@@ -114,6 +128,8 @@ class Client {
   Result<net::Response> get(const std::string& target, std::chrono::milliseconds timeout);
   Result<net::Response> post(const std::string& target, const std::string& body,
                              const std::string& key = {});
+  Result<net::Response> post(const std::string& target, const std::string& body,
+                             const std::string& key, std::chrono::milliseconds timeout);
   Result<net::Response> send_until_answered(net::ClientRequest request,
                                             std::chrono::milliseconds timeout);
   Result<net::Response> wait(const std::string& target,

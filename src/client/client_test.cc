@@ -16,61 +16,17 @@
 
 #include "base/json.h"
 #include "client/keeper_lock.h"
-#include "net/server.h"
+#include "client/testing.h"
 
 namespace reeve::client {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::ClientTest;
+using testing::FakeDaemon;
+using testing::json_answer;
 namespace asio = boost::asio;
 
-/// A daemon that answers what the test says, on a thread of its own; it remembers what it was
-/// asked.
-class FakeDaemon {
- public:
-  /// Called on the daemon's thread with the request's number, from 0.
-  using Answers = std::function<net::Answer(std::size_t number, const net::Request& request)>;
-
-  FakeDaemon(const TownFolder& folder, Answers answers)
-      : answers_(std::move(answers)),
-        server_(
-            loop_.get_executor(),
-            [this](net::Request request) { return handle(std::move(request)); },
-            net::ServerOptions{.stop_grace = 1ms, .stream_grace = 1ms}) {
-    std::filesystem::create_directories(folder.dir());
-    EXPECT_TRUE(server_.listen(net::UnixAddress{folder.socket()}));
-    ended_ = asio::co_spawn(loop_, server_.run(), asio::use_future);
-    thread_ = std::thread([this] { loop_.run(); });
-  }
-  ~FakeDaemon() {
-    asio::post(loop_, [this] { server_.stop(); });
-    ended_.wait();
-    thread_.join();
-  }
-  std::vector<net::Request> asked() {
-    const std::lock_guard lock(mutex_);
-    return asked_;
-  }
-
- private:
-  asio::awaitable<net::Answer> handle(net::Request request) {
-    const std::lock_guard lock(mutex_);
-    asked_.push_back(request);
-    co_return answers_(asked_.size() - 1, asked_.back());
-  }
-
-  std::mutex mutex_;
-  std::vector<net::Request> asked_;
-  Answers answers_;
-  asio::io_context loop_;
-  net::Server server_;
-  std::future<void> ended_;
-  std::thread thread_;
-};
-
-net::Answer json_answer(const json::value& value, int status = 200) {
-  return net::json_response(status, write_json(value));
-}
 /// The connection breaks before the answer is whole.
 net::Answer cut_answer() {
   return net::event_stream([](net::Writer&) -> asio::awaitable<void> {
@@ -81,24 +37,6 @@ net::Answer cut_answer() {
 std::string key_of(const net::Request& request) {
   return std::string(net::header(request.headers, "idempotency-key"));
 }
-
-class ClientTest : public ::testing::Test {
- protected:
-  ClientTest() {
-    auto name = (std::filesystem::temp_directory_path() / "reeve_client_XXXXXX").string();
-    root_ = ::mkdtemp(name.data());
-    settings_.version = "test";
-    settings_.may_start_daemon = false;  // it would be this very program
-    settings_.round_token = "token";
-  }
-  ~ClientTest() override { std::filesystem::remove_all(root_); }
-
-  [[nodiscard]] TownFolder folder() const { return TownFolder(root_); }
-  [[nodiscard]] Client client() const { return Client(folder(), settings_); }
-
-  std::filesystem::path root_;
-  ClientSettings settings_;
-};
 
 TEST_F(ClientTest, WhatStandsInATargetIsEncoded) {
   FakeDaemon daemon(folder(), [](auto, const auto&) {

@@ -15,6 +15,7 @@ REEVE_JSON_COMPILE(api::TaskCounts);
 REEVE_JSON_COMPILE(api::TownView);
 REEVE_JSON_COMPILE(api::RetentionView);
 REEVE_JSON_COMPILE(api::RetentionReport);
+REEVE_JSON_COMPILE(api::SnapshotView);
 REEVE_JSON_COMPILE(api::InboxView);
 REEVE_JSON_COMPILE(api::TaskView);
 REEVE_JSON_COMPILE(api::TaskPage);

@@ -157,6 +157,24 @@ struct RetentionReport {
 BOOST_DESCRIBE_STRUCT(RetentionReport, (),
                       (events, bytes, pruned_events, pruned_bytes, oldest, held_by))
 
+/// A document as it stood.
+struct DocumentView {
+  std::string kind;
+  std::string id;
+  json::value body;
+};
+BOOST_DESCRIBE_STRUCT(DocumentView, (), (kind, id, body))
+
+/// A page of the documents as they were at the low-water mark: behind the last event that retention
+/// removed.
+struct SnapshotView {
+  Position position;   ///< the mark. If it differs from that of the page before, begin anew
+  std::string cursor;  ///< what happened since comes behind it
+  std::vector<DocumentView> documents;
+  std::optional<std::uint64_t> next;  ///< `after` of the next page; absent on the last
+};
+BOOST_DESCRIBE_STRUCT(SnapshotView, (), (position, cursor, documents, next))
+
 struct InboxView {
   std::string agent;  ///< its name, or "supervisor"
   std::vector<Message> messages;
@@ -252,6 +270,7 @@ REEVE_JSON_DECLARE(api::TaskCounts);
 REEVE_JSON_DECLARE(api::TownView);
 REEVE_JSON_DECLARE(api::RetentionView);
 REEVE_JSON_DECLARE(api::RetentionReport);
+REEVE_JSON_DECLARE(api::SnapshotView);
 REEVE_JSON_DECLARE(api::InboxView);
 REEVE_JSON_DECLARE(api::TaskView);
 REEVE_JSON_DECLARE(api::TaskPage);

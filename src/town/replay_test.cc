@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "model/town_at.h"
 #include "run/testing.h"
 #include "town/retention.h"
 #include "town/supervisor.h"
@@ -84,11 +85,29 @@ class EventsReplayTown : public ::testing::TestWithParam<Backend> {
     auto ground = ground_;
     ground.retention.max_events = 3;
     ground.retention.keep_events = 3;
-    const auto done = world_.await(apply_retention(ground));
+    const auto done = world_.await(apply_retention(ground, Caller{}));
     ASSERT_TRUE(done) << done.error().message();
     removed_ += done->events;
     world_.quiet();
     world_.expect_folded();
+    compare_views();
+  }
+  /// What `status` says is what it says of a fold.
+  void compare_views() {
+    const auto fold = world_.await(run::testing::fold_of(world_.store)).value();
+    const auto folded = town_at(fold, Scope::town());
+    auto agents = world_.await(list_agents(ground_)).value();
+    for (auto& view : agents) view.permissions_note.reset();
+    const auto by_id = [](const api::AgentView& view) { return view.agent.id; };
+    auto folded_agents = folded.agents;
+    std::ranges::sort(folded_agents, {}, by_id);  // the clock stood when they were spawned
+    std::ranges::sort(agents, {}, by_id);
+    EXPECT_EQ(write_json_of(folded_agents), write_json_of(agents));
+    EXPECT_EQ(write_json_of(folded.tasks),
+              write_json_of(world_.await(count_tasks(ground_)).value()));
+    EXPECT_EQ(folded.supervisor_inbox,
+              static_cast<std::int64_t>(
+                  world_.await(inbox(ground_, std::string(kSupervisor)))->messages.size()));
   }
 
   World world_{GetParam()};

@@ -67,9 +67,39 @@ Async<Result<std::optional<log::Held>>> open_run(Ground ground) {
   co_return lowest;
 }
 
-std::optional<api::RetentionHold> view_of(const std::optional<log::Held>& held) {
-  if (!held) return std::nullopt;
-  return api::RetentionHold{held->name, held->position};
+/// Whoever keeps something from going that would go without him; nothing: nobody does.
+Async<Result<std::optional<api::RetentionHold>>> held_back(Ground ground) {
+  const auto held = co_await held_log(ground);
+  if (!held) co_return fail(held.error());
+  if (!*held) co_return std::nullopt;
+  const auto log = log::state_of(ground.env, ground.log);
+  const auto upto = log::ceiling(ground.retention, log, std::nullopt);
+  const auto free = co_await log::estimate(ground.env, ground.log, ground.retention, upto);
+  if (!free) co_return fail(free.error());
+  const bool prunes = !ground.retention.prune.empty() && (*held)->position < log.head;
+  if (!prunes && free->upto <= (*held)->position) co_return std::nullopt;
+  co_return api::RetentionHold{(*held)->name, (*held)->position};
+}
+
+Status may_sweep(const Caller& caller) {
+  if (!caller.round && !caller.agent) return {};
+  return fail(Errc::denied,
+              "the log is swept from outside of a round: ask the people who run the town");
+}
+
+/// Another sweep was faster: the log begins further up than it did just now.
+bool was_overtaken(const Error& error) {
+  return error.is(Errc::conflict) || error.is(Errc::cursor_expired);
+}
+
+/// Whom a sweep that begins now waits for, beside those that the log knows of: the first of the
+/// open runs, and whatever begins from here on.
+Async<Result<log::Held>> held_by_runs(Ground ground) {
+  log::Held held{"what happens now", ground.log.head()};
+  auto run = co_await open_run(ground);
+  if (!run) co_return fail(run.error());
+  if (*run && (*run)->position < held.position) held = std::move(**run);
+  co_return held;
 }
 
 /// For others, between two steps.
@@ -87,7 +117,9 @@ Async<Result<std::optional<log::Held>>> held_log(Ground ground) {
   co_return held;
 }
 
-Async<Result<api::RetentionView>> view_retention(Ground ground) {
+namespace {
+
+Async<Result<api::RetentionView>> look_at(Ground ground) {
   auto held = co_await held_log(ground);
   if (!held) co_return fail(held.error());
   const auto log = log::state_of(ground.env, ground.log);
@@ -109,14 +141,28 @@ Async<Result<api::RetentionView>> view_retention(Ground ground) {
   if (next->events > 0) {
     view.next = api::RetentionCut{next->upto, next->events, next->bytes, std::string(next->reason)};
   }
-  view.held_by = view_of(*held);
+  auto back = co_await held_back(ground);
+  if (!back) co_return fail(back.error());
+  view.held_by = std::move(*back);
   co_return view;
 }
 
-Async<Result<api::RetentionReport>> apply_retention(Ground ground) {
+}  // namespace
+
+Async<Result<api::RetentionView>> view_retention(Ground ground) {
+  for (int attempt = 1;; ++attempt) {
+    auto view = co_await look_at(ground);
+    if (view || !was_overtaken(view.error()) || attempt == run::kAttempts) co_return view;
+  }
+}
+
+Async<Result<api::RetentionReport>> apply_retention(Ground ground, Caller caller) {
+  if (auto may = may_sweep(caller); !may) co_return fail(may.error());
   auto policy = co_await with_ids(ground);
   if (!policy) co_return fail(policy.error());
-  auto held = co_await open_run(ground);
+  auto held = co_await held_by_runs(ground);
+  for (int lost = 0; !held && was_overtaken(held.error()) && ++lost < run::kAttempts;)
+    held = co_await held_by_runs(ground);
   if (!held) co_return fail(held.error());
   log::Sweep sweep(ground.env, ground.log, std::move(*policy), std::move(*held));
   for (int lost = 0;;) {
@@ -124,8 +170,7 @@ Async<Result<api::RetentionReport>> apply_retention(Ground ground) {
     const auto more = co_await sweep.step();
     if (!more) {
       // The daemon's own sweep was at the same place: go on from there.
-      if (!more.error().is(Errc::conflict) || ++lost == run::kAttempts)
-        co_return fail(more.error());
+      if (!was_overtaken(more.error()) || ++lost == run::kAttempts) co_return fail(more.error());
       continue;
     }
     if (!*more) break;
@@ -138,9 +183,30 @@ Async<Result<api::RetentionReport>> apply_retention(Ground ground) {
                               .pruned_bytes = swept.pruned_bytes,
                               .oldest = ground.log.store().log().oldest,
                               .held_by = {}};
-  auto holder = co_await held_log(ground);
-  if (holder) report.held_by = view_of(*holder);
+  if (auto holder = co_await held_back(ground)) report.held_by = std::move(*holder);
   co_return report;
+}
+
+// --- SnapshotReading -----------------------------------------------------------------------------
+
+void SnapshotReading::begin_page(const Ground& ground) {
+  const auto now = ground.env.uptime();
+  if (!hold_) {
+    if (now < rest_until_) return;
+    since_ = now;
+    hold_ =
+        ground.log.holds().add("somebody who reads the snapshot", ground.log.store().log().mark());
+  }
+  if (now - since_ >= kLongest) return;
+  patience_ = ground.env.after(kPatience, [this, &env = ground.env] {
+    hold_.reset();
+    if (env.uptime() - since_ >= kLongest) rest_until_ = env.uptime() + kRest;
+  });
+}
+
+void SnapshotReading::end() {
+  hold_.reset();
+  patience_.reset();
 }
 
 // --- Retention -----------------------------------------------------------------------------------
@@ -180,9 +246,9 @@ Async<Result<log::Swept>> Retention::look() {
     policy->max_events.reset();
     policy->max_bytes.reset();
   }
-  auto run = co_await open_run(ground_);
-  if (!run) co_return fail(run.error());
-  log::Sweep sweep(env, ground_.log, std::move(*policy), std::move(*run));
+  auto by_runs = co_await held_by_runs(ground_);
+  if (!by_runs) co_return fail(by_runs.error());
+  log::Sweep sweep(env, ground_.log, std::move(*policy), std::move(*by_runs));
   const auto give_up = env.uptime() + options_.patience;
   auto seen = ground_.log.head();
   for (bool first = true;; first = false) {
@@ -190,8 +256,9 @@ Async<Result<log::Swept>> Retention::look() {
     seen = ground_.log.head();
     const auto begun = env.uptime();
     const auto more = co_await sweep.step();
-    if (!more) co_return fail(more.error());
-    if (!*more) co_return sweep.swept();
+    if (!more && !was_overtaken(more.error())) co_return fail(more.error());
+    // Somebody sweeps by hand: the next look sees what is left to do.
+    if (!more || !*more) co_return sweep.swept();
     co_await leave_time(env, (env.uptime() - begun) * (options_.share - 1));
   }
 }

@@ -66,7 +66,7 @@ TEST_P(EventsRetentionTown, TheViewSaysWhereTheLogStandsAndWhatWouldGo) {
 TEST_P(EventsRetentionTown, G11ASweepDoesItNowAndSaysWhatItDid) {
   happen(1'200);
   keep(30);
-  const auto report = world_.await(apply_retention(ground_)).value();
+  const auto report = world_.await(apply_retention(ground_, Caller{})).value();
   EXPECT_EQ(report.events, 1'170U);
   EXPECT_EQ(report.oldest.value, 1'171U);
   EXPECT_EQ(mark().value, 1'170U);
@@ -90,7 +90,7 @@ TEST_P(EventsRetentionTown, NothingGoesThatAnOpenRunBeganWith) {
   ASSERT_TRUE(held);
   EXPECT_EQ(held->name, "run " + run.id.short_str() + " of ada");
   EXPECT_EQ(held->position.value, 21U);
-  auto report = world_.await(apply_retention(ground_)).value();
+  auto report = world_.await(apply_retention(ground_, Caller{})).value();
   EXPECT_EQ(mark().value, 21U);
   EXPECT_EQ(report.held_by->name, held->name);
   fact::RunCompleted end;
@@ -98,7 +98,7 @@ TEST_P(EventsRetentionTown, NothingGoesThatAnOpenRunBeganWith) {
   end.agent = ada.id;
   end.thread = run.thread;
   ASSERT_TRUE(world_.commit({end}));
-  report = world_.await(apply_retention(ground_)).value();
+  report = world_.await(apply_retention(ground_, Caller{})).value();
   EXPECT_FALSE(report.held_by);
   EXPECT_GT(mark().value, 70U);
 }
@@ -113,12 +113,89 @@ TEST_P(EventsRetentionTown, ARuleMayNameAnAgentAndOneOfNobodyMatchesNothing) {
   note("RawLine", bob);
   world_.env.advance(1h);
   ground_.retention.prune = {{{"RawLine"}, {"agent:nobody"}, 1min}};
-  EXPECT_EQ(world_.await(apply_retention(ground_)).value().pruned_events, 0U);
+  EXPECT_EQ(world_.await(apply_retention(ground_, Caller{})).value().pruned_events, 0U);
   ground_.retention.prune = {{{"RawLine"}, {"agent:Ada", "agent:nobody"}, 1min}};
-  EXPECT_EQ(world_.await(apply_retention(ground_)).value().pruned_events, 1U);
+  EXPECT_EQ(world_.await(apply_retention(ground_, Caller{})).value().pruned_events, 1U);
   const auto page = world_.await(world_.store.read({}, {}, 10)).value();
   EXPECT_EQ(page.events[2]->payload, kPrunedPayload);
   EXPECT_EQ(page.events[3]->payload, R"({"x":"y"})");
+}
+
+TEST_P(EventsRetentionTown, OnlyWhoKeepsSomethingFromGoingIsNamed) {
+  happen(40);
+  const auto hold = world_.log.holds().add("webhook ci", {12});
+  EXPECT_FALSE(world_.await(view_retention(ground_)).value().held_by);  // nothing is to go
+  keep(28);
+  EXPECT_FALSE(world_.await(view_retention(ground_)).value().held_by);  // 12 go
+  keep(27);
+  EXPECT_TRUE(world_.await(view_retention(ground_)).value().held_by);
+  EXPECT_EQ(world_.await(apply_retention(ground_, Caller{})).value().held_by->position.value, 12U);
+  ground_.retention = {};
+  ground_.retention.prune = {{{"RawLine"}, {}, 1min}};
+  EXPECT_TRUE(world_.await(view_retention(ground_)).value().held_by);
+}
+
+TEST_P(EventsRetentionTown, WhatHappensDuringASweepIsNotForItToRemove) {
+  happen(3'000);
+  keep(0);
+  std::optional<Result<api::RetentionReport>> report;
+  aio::TaskGroup group(world_.loop.get_executor());
+  const auto sweep = [](Ground ground,
+                        std::optional<Result<api::RetentionReport>>& out) -> Async<> {
+    out = co_await apply_retention(std::move(ground), Caller{});
+  };
+  group.spawn("sweep", sweep(ground_, report));
+  ASSERT_TRUE(world_.until([&] { return mark().value > 0; }));
+  ASSERT_FALSE(report);
+  happen(100);  // a run may begin among it
+  ASSERT_TRUE(world_.until([&] { return report.has_value(); }));
+  world_.await(group.join());
+  EXPECT_EQ((*report)->events, 3'000U);
+  EXPECT_EQ(mark().value, 3'000U);
+}
+
+TEST_P(EventsRetentionTown, AnAgentDoesNotSweepFromItsRound) {
+  happen(20);
+  keep(1);
+  Caller caller;
+  caller.agent = world_.agent("ada").id;
+  const auto report = world_.await(apply_retention(ground_, caller));
+  ASSERT_FALSE(report);
+  EXPECT_TRUE(report.error().is(Errc::denied));
+  EXPECT_EQ(mark().value, 0U);
+}
+
+TEST_P(EventsRetentionTown, G11WhoReadsTheSnapshotIsWaitedForButNotForEver) {
+  happen(600);
+  keep(100);
+  const auto sweep = [&] { return world_.await(apply_retention(ground_, Caller{})).value(); };
+  SnapshotReading reading;
+  reading.begin_page(ground_);
+  EXPECT_EQ(sweep().held_by->name, "somebody who reads the snapshot");
+  EXPECT_EQ(mark().value, 0U);
+  reading.end();
+  EXPECT_EQ(sweep().events, 500U);
+
+  happen(100);
+  reading.begin_page(ground_);  // ... and he never comes back
+  world_.env.advance(SnapshotReading::kPatience - 1s);
+  EXPECT_EQ(sweep().events, 0U);
+  world_.env.advance(1s);
+  EXPECT_GE(sweep().events, 100U);
+
+  happen(100);
+  const auto for_long = SnapshotReading::kLongest + SnapshotReading::kPatience;
+  for (auto passed = 0s; passed < for_long; passed += 5s) {
+    reading.begin_page(ground_);
+    if (passed < SnapshotReading::kLongest) EXPECT_EQ(sweep().events, 0U) << passed.count();
+    world_.env.advance(5s);
+  }
+  reading.begin_page(ground_);
+  EXPECT_GE(sweep().events, 100U);
+  world_.env.advance(SnapshotReading::kRest);
+  happen(100);
+  reading.begin_page(ground_);
+  EXPECT_EQ(sweep().events, 0U);
 }
 
 // --- The daemon's loop ---------------------------------------------------------------------------

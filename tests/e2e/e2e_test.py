@@ -735,6 +735,199 @@ class Webhooks(Town):
         self.assertTrue(result.rstrip().endswith("7"), result)
 
 
+class Retention(Town):
+    """What goes of the log, what stays, and the town as it was."""
+
+    def make_town_that_keeps(self, *lines):
+        self.make_town(durability="disk")
+        with open(self.root / ".reeve" / "town.toml", "a", encoding="utf-8") as settings:
+            settings.write("\n[retention]\n" + "\n".join(lines) + "\n")
+
+    def day(self):
+        """Some work, and the status at each stop of it."""
+        seen = [self.json("status")]
+        self.spawn("ada")
+        seen.append(self.json("status"))
+        task = self.at_the_gate("bob")
+        self.reeve("send", "ada", "--info", "lunch at noon")
+        self.reeve("send", "supervisor", "--query", "who are you?")
+        seen.append(self.json("status"))
+        self.open_gate()
+        self.reeve("wait", "--task", task)
+        self.reeve("wait", "--task", self.assign("ada", "REPORT"))
+        self.reeve("wait", "ada")
+        seen.append(self.json("status"))
+        self.reeve("send", "bob", "--info", "good night")
+        seen.append(self.json("status"))
+        return seen
+
+    def replay(self, *words):
+        return json.loads(self.reeve("--json", "replay", *words).splitlines()[-1])
+
+    def assert_same(self, town, status):
+        """A replay says what `status` said."""
+        agents = [dict(view) for view in status["agents"]]
+        for view in agents:
+            view.pop("permissions_note", None)  # it is of the present
+        self.assertEqual(town["agents"], agents)
+        for member in ("name", "tasks", "supervisor_inbox", "cursor"):
+            self.assertEqual(town[member], status[member], member)
+        self.assertEqual(town["position"], status["events"])
+        documents = {doc["id"]: doc["body"] for doc in town["documents"] if doc["kind"] == "agent"}
+        self.assertEqual(documents, {view["agent"]["id"]: view["agent"] for view in agents})
+
+    def test_g11_a_sweep_leaves_a_mark_and_a_snapshot_and_old_cursors_are_told(self):
+        self.make_town_that_keeps("max_events = 5", "keep_events = 5")
+        seen = self.day()
+        early, before = seen[1]["cursor"], self.events()
+        view = self.json("retention")
+        self.assertEqual((view["oldest"], view["events"]), (1, len(before)))
+        self.assertEqual((view["next"]["events"], view["next"]["reason"]), (len(before) - 5, "max_events"))
+        self.assertIn("reeve retention sweep", self.reeve("retention"))
+        report = self.json("retention", "sweep")
+        self.assertEqual((report["events"], report["oldest"]), (len(before) - 5, len(before) - 4))
+        # What is left is the end of what was, and an event that tells of it.
+        after = self.events()
+        self.assertEqual(after[:5], before[-5:])
+        self.assertEqual([event["kind"] for event in after[5:]], ["LogTruncated"])
+        oldest = self.json("retention")["cursor"]
+        for words in (("events", "--after"), ("events", "--follow", "--after"), ("replay", "--until")):
+            error = json.loads(self.reeve("--json", *words, early, exit_code=1))
+            self.assertEqual(error["code"], "cursor_expired", words)
+            self.assertIn(oldest, error["detail"])
+        lines = self.reeve("--json", "events", "--after", oldest).splitlines()
+        self.assertEqual([json.loads(line) for line in lines], after)
+        # The state is what it was.
+        status = self.json("status")
+        self.assertEqual((status["agents"], status["tasks"]), (seen[-1]["agents"], seen[-1]["tasks"]))
+        self.assertEqual(status["oldest"], report["oldest"])
+        names, page = set(), {"next": 0}
+        while "next" in page:
+            page = self.door().ask("GET", f'/v1/snapshot?limit=3&after={page["next"]}')[1]
+            self.assertEqual(page["cursor"], oldest)
+            names |= {doc["body"]["name"] for doc in page["documents"] if doc["kind"] == "agent"}
+        self.assertEqual(names, {"ada", "bob"})
+        self.assertIn("removed 1 event (", self.reeve("retention", "sweep"))  # for the one that told of it
+
+    def test_g11_a_replay_is_the_status_of_that_moment_and_a_sweep_changes_nothing(self):
+        self.make_town_that_keeps("max_events = 6", "keep_events = 6")
+        seen = self.day()
+        for status in seen:
+            self.assert_same(self.replay("--until", status["cursor"]), status)
+            self.assert_same(self.replay("--until", str(status["events"])), status)
+        self.assert_same(self.replay(), seen[-1])
+        mark = self.json("retention", "sweep")["oldest"] - 1
+        left = [status for status in seen if status["events"] >= mark]
+        self.assertTrue(0 < len(left) < len(seen), mark)
+        for status in seen:
+            if status in left:
+                self.assert_same(self.replay("--until", status["cursor"]), status)
+            else:
+                error = json.loads(self.reeve("--json", "replay", "--until", status["cursor"], exit_code=1))
+                self.assertEqual(error["code"], "cursor_expired")
+        # ... nor does the end of the daemon.
+        self.reeve("stop")
+        self.assert_same(self.replay("--until", left[0]["cursor"]), left[0])
+        self.assert_same(self.replay(), self.json("status"))
+
+    def test_g11_a_daemon_that_is_killed_in_a_sweep_has_done_a_part_of_it_whole(self):
+        self.make_town_that_keeps("max_events = 100", "keep_events = 0")
+        names = [f"ada{number}" for number in range(8)]
+        for name in names:
+            self.spawn(name)
+
+        def write_letters(name):
+            door = self.door()
+            for number in range(500):
+                door.ask("POST", "/v1/messages", {"to": name, "text": f"letter {number}", "type": "informational"})
+
+        writers = [threading.Thread(target=write_letters, args=(name,)) for name in names]
+        for writer in writers:
+            writer.start()
+        for writer in writers:
+            writer.join()
+        before = self.json("status")
+        self.assertEqual(before["events"], 4010)
+        sweep = self.begin("retention", "sweep")
+        door = self.door()
+        self.eventually(lambda: door.ask("GET", "/v1/town")[1]["oldest"] > 1)
+        os.kill(before["pid"], signal.SIGKILL)
+        town, status = self.replay("--until", str(before["events"])), self.json("status")
+        self.assert_same(town, before)
+        self.assertEqual(len([doc for doc in town["documents"] if doc["kind"] == "message"]), 4000)
+        # The keeper brought a daemon back, and the command went on with it.
+        said, complaint = sweep.communicate(timeout=PATIENCE)
+        self.assertEqual(sweep.returncode, 0, complaint)
+        self.assertGreaterEqual(json.loads(said)["oldest"], status["oldest"])
+        self.reeve("retention", "sweep")  # it may have waited for the replay
+        positions = [event["position"] for event in self.events()]
+        self.assertEqual(positions, list(range(positions[0], positions[-1] + 1)))
+        self.assertLess(len(positions), 110)
+        town = self.replay()
+        self.assertEqual([view["inbox"] for view in town["agents"]], [500] * 8)
+
+    def test_a_replay_by_the_clock_of_a_part_and_as_people_read_it(self):
+        self.make_town()
+        seen = self.day()
+        at_the_gate = self.events()[seen[2]["events"] - 1]["time"]
+        town = self.replay("--until", at_the_gate)
+        self.assertEqual(town["time"], at_the_gate)
+        self.assertEqual(town["tasks"]["running"], 1)
+        ada = self.replay("--scope", "agent:ada")
+        self.assertEqual([view["agent"]["name"] for view in ada["agents"]], ["ada"])
+        self.assertEqual({doc["body"]["state"] for doc in ada["documents"] if doc["kind"] == "task"}, {"completed"})
+        text = self.reeve("replay", "--until", seen[2]["cursor"])
+        for words in ("oak  as it was behind event", "tasks: 1 running", "messages to ada", "lunch at noon", "GATE"):
+            self.assertIn(words, text)
+        for words, code in (("nonsense", 2), ("999999", 2), ("2199-01-01T00:00:00Z", 2),
+                            ("c1.00000000-0000-4000-8000-000000000000.1", 1)):
+            self.reeve("replay", "--until", words, exit_code=code)
+        self.reeve("replay", "--scope", "agent:nobody", exit_code=3)
+        self.reeve("replay", "--speed", "quick", exit_code=2)
+
+    def test_a_replay_plays_the_events(self):
+        self.make_town()
+        seen = self.day()
+        played = [json.loads(line) for line in self.reeve("--json", "replay", "--speed", "max").splitlines()]
+        self.assertEqual(played[:-1], self.events())
+        self.assert_same(played[-1], seen[-1])
+        lines = self.reeve("events", "--all").splitlines()
+        text = self.reeve("replay", "--speed", "1000000").splitlines()
+        self.assertEqual(text[:len(lines)], lines)
+        self.assertIn("as it was", text[len(lines) + 1])
+        of_bob = [json.loads(line) for line in
+                  self.reeve("--json", "replay", "--speed", "0", "--scope", "agent:bob").splitlines()]
+        self.assertEqual(of_bob[:-1], self.events("--scope", "agent:bob"))
+
+    def test_payloads_go_by_kind_and_scope(self):
+        self.make_town_that_keeps("[[retention.prune]]", 'kinds = ["Notice"]', 'scopes = ["agent:ada"]', 'after = "0s"')
+        for name in ("ada", "bob"):
+            self.spawn(name)
+            self.assign(name, "FAIL")  # it complains on standard error
+            self.until(self.follow("--scope", f"agent:{name}"), "RunFailed")
+            self.reeve("kill", name)
+        said = {name: self.events("--scope", f"agent:{name}", "--kind", "Notice") for name in ("ada", "bob")}
+        self.assertTrue(said["ada"] and said["bob"])
+        report = self.json("retention", "sweep")
+        self.assertEqual((report["events"], report["pruned_events"]), (0, len(said["ada"])))
+        for event in said["ada"]:
+            event["payload"] = {"pruned": True}
+        for name, events in said.items():
+            self.assertEqual(self.events("--scope", f"agent:{name}", "--kind", "Notice"), events)
+        gone = "(its payload was removed by retention)"
+        for words in (("events", "--all"), ("replay", "--speed", "max")):
+            self.assertEqual(self.reeve(*words).count(gone), len(said["ada"]), words)
+        self.assertEqual(self.kinds()[-1], "PayloadsPruned")
+
+    def test_an_agent_cannot_sweep(self):
+        self.make_town_that_keeps("max_events = 1")
+        self.agent.write_text("#!/bin/sh\nreeve retention sweep 2>&1; echo $?\n")
+        self.spawn("ada")
+        result = self.json("wait", "--task", self.assign("ada", "try"))["result"]
+        self.assertIn("outside of a round", result)
+        self.assertTrue(result.rstrip().endswith("7"), result)
+
+
 if __name__ == "__main__":
     REEVE = os.path.abspath(sys.argv[1])
     unittest.main(argv=sys.argv[:1] + sys.argv[2:])

@@ -11,13 +11,6 @@ namespace {
 
 namespace asio = aio::asio;
 
-/// The answer to GET /v1/events.
-struct EventsReply {
-  std::vector<Event> events;
-  std::string cursor;
-};
-BOOST_DESCRIBE_STRUCT(EventsReply, (), (events, cursor))
-
 client::EventQuery query_of(const store::EventFilter& filter) {
   client::EventQuery query;
   for (const auto& scope : filter.scopes) query.scopes.push_back(scope.str());
@@ -224,7 +217,7 @@ class RemoteHost final : public Host {
     auto query = query_of(filter);
     query.after = std::move(after);
     query.limit = limit;
-    auto reply = co_await link_->get_as<EventsReply>(client::target_of(query));
+    auto reply = co_await link_->get_as<client::EventPage>(client::target_of(query));
     if (!reply) co_return fail(reply.error());
     const auto cursor = Cursor::parse(reply->cursor);
     if (!cursor) co_return fail(cursor.error());
@@ -242,7 +235,7 @@ class RemoteHost final : public Host {
     client::EventQuery query;
     query.from_now = true;
     query.limit = 1;
-    const auto reply = co_await link_->get_as<EventsReply>(client::target_of(query));
+    const auto reply = co_await link_->get_as<client::EventPage>(client::target_of(query));
     if (!reply) co_return fail(reply.error());
     const auto cursor = Cursor::parse(reply->cursor);
     if (!cursor) co_return fail(cursor.error());

@@ -84,6 +84,21 @@ Async<> stream_events(Rest& rest, log::SubscribeOptions options, net::Writer& wr
   }
 }
 
+/// The beginning is the oldest event that is left, wherever retention has got to by then.
+Async<Result<store::EventPage>> read_page(Rest& rest, const Wanted& wanted) {
+  auto& store = rest.ground.log.store();
+  const auto& from = wanted.options.from;
+  for (int attempt = 1;; ++attempt) {
+    auto after = store.log().mark();
+    if (wanted.from_now) after = rest.ground.log.head();
+    if (from.where == log::From::Where::after) after = from.position;
+    auto page = co_await store.read(after, wanted.options.filter, wanted.limit);
+    const bool overtaken = !page && page.error().is(Errc::cursor_expired) && !wanted.from_now &&
+                           from.where != log::From::Where::after;
+    if (!overtaken || attempt == run::kAttempts) co_return page;
+  }
+}
+
 }  // namespace
 
 std::string encode_frame(const log::Log& log, const Frame& frame) {
@@ -121,8 +136,7 @@ Async<net::Answer> answer_events(Rest& rest, const net::Request& request) {
     events = std::move(*newest);
     if (!events.empty()) reached = std::max(reached, events.back()->position);
   } else {
-    const auto after = wanted->from_now ? log.head() : wanted->options.from.position;
-    auto page = co_await store.read(after, wanted->options.filter, wanted->limit);
+    auto page = co_await read_page(rest, *wanted);
     if (!page) co_return net::problem_response(page.error());
     events = std::move(page->events);
     reached = page->scanned;

@@ -194,6 +194,18 @@ Async<net::Answer> get_events(Call& call) {
   co_return co_await answer_events(call.rest, call.request);
 }
 
+Async<net::Answer> get_snapshot(Call& call) {
+  const auto page = page_of(call.request);
+  if (!page) co_return net::problem_response(page.error());
+  co_return co_await answer_snapshot(call.rest, page->after, page->limit);
+}
+
+Async<net::Answer> get_retention(Call& call) { co_return co_await answer_retention(call.rest); }
+
+Async<net::Answer> post_sweep(Call& call) {
+  co_return co_await answer_sweep(call.rest, call.caller);
+}
+
 Async<net::Answer> get_webhooks(Call& call) {
   co_return reply(co_await call.rest.webhooks.list(call.caller));
 }
@@ -277,6 +289,10 @@ constexpr std::array kTable{
     Entry{{"PUT", "/v1/sessions/{session}/data/{key}", "Set one"}, put_session_data},
     Entry{{"DELETE", "/v1/sessions/{session}/data/{key}", "Forget one"}, delete_session_data},
     Entry{{"GET", "/v1/events", "Events: a page, or a stream of frames"}, get_events},
+    Entry{{"GET", "/v1/snapshot", "The documents as they were before the oldest event"},
+          get_snapshot},
+    Entry{{"GET", "/v1/retention", "What the log keeps, and what would go"}, get_retention},
+    Entry{{"POST", "/v1/retention/sweep", "Remove now what is over the limits"}, post_sweep},
     Entry{{"GET", "/v1/webhooks", "All webhooks"}, get_webhooks},
     Entry{{"POST", "/v1/webhooks", "Add a webhook"}, post_webhook},
     Entry{{"POST", "/v1/webhooks/{webhook}/enable", "Tell it again, from where it was"},

@@ -11,6 +11,7 @@
 #include "net/server.h"
 #include "run/invocation.h"
 #include "run/runs.h"
+#include "town/retention.h"
 #include "town/services.h"
 #include "town/webhooks.h"
 
@@ -36,6 +37,7 @@ struct Rest {
   const llm::Registry& providers;
   /// Asks the daemon to stop; returns at once.
   std::function<void(api::StopMode)> stop;
+  town::SnapshotReading snapshot_reading = {};
 };
 
 struct Route {
@@ -52,5 +54,12 @@ Async<net::Answer> answer(Rest& rest, net::Request request);
 /// GET /v1/events: a page as JSON, or a stream of frames where the client accepts
 /// text/event-stream.
 Async<net::Answer> answer_events(Rest& rest, const net::Request& request);
+
+/// What retention keeps, and what would go.
+Async<net::Answer> answer_retention(Rest& rest);
+Async<net::Answer> answer_sweep(Rest& rest, const run::Caller& caller);
+/// A page of the documents at the low-water mark, at most limits::kPage and limits::kPageBytes.
+/// Retention waits a while for the next one.
+Async<net::Answer> answer_snapshot(Rest& rest, std::uint64_t after, std::size_t limit);
 
 }  // namespace reeve::doors

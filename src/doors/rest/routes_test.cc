@@ -395,5 +395,63 @@ TEST_F(RoutesTest, WebhooksAreAddedTestedAndRemoved) {
   EXPECT_EQ(get(path + "/dead").code(), "not_found");
 }
 
+// --- Retention
+// ----------------------------------------------------------------------------------------
+
+TEST_F(RoutesTest, G11WhatIsGoneIsInTheSnapshotAndItsCursorsAreToldSo) {
+  for (const std::string name : {"ada", "bob", "cyd", "dan"}) spawn(name);
+  const auto early = cursor(get("/v1/events?from=beginning&limit=1"));
+  const auto before = get("/v1/snapshot");
+  EXPECT_EQ(before.body.at("position"), 0);
+  EXPECT_EQ(before.body.at("documents"), json::array());
+  EXPECT_FALSE(before.body.as_object().contains("next"));
+
+  rest_.ground.retention.max_events = 1;
+  rest_.ground.retention.keep_events = 1;
+  EXPECT_EQ(get("/v1/retention").body.at("next").at("events"), 3);
+  const auto swept = post("/v1/retention/sweep", json::object());
+  EXPECT_EQ(swept.body.at("events"), 3) << swept.text;
+  EXPECT_EQ(get("/v1/retention").body.at("oldest"), 4);
+
+  const auto expired = get("/v1/events?after=" + early);
+  EXPECT_EQ(expired.status, 410);
+  EXPECT_EQ(expired.code(), "cursor_expired");
+  const auto left = get("/v1/events?from=beginning");
+  EXPECT_EQ(kinds(left), (std::vector<std::string>{"AgentSpawned", "LogTruncated"}));
+  EXPECT_EQ(kinds(get("/v1/events")), kinds(left));
+
+  // Its pages have every document that the events before it made.
+  std::multiset<std::string> names;
+  std::string oldest;
+  for (std::optional<std::uint64_t> after = 0; after;) {
+    const auto reply = get("/v1/snapshot?limit=1&after=" + std::to_string(*after));
+    const auto page = from_json<api::SnapshotView>(reply.body).value();
+    EXPECT_EQ(page.position.value, 3U);
+    oldest = page.cursor;
+    for (const auto& doc : page.documents) {
+      EXPECT_EQ(doc.kind, "agent");
+      names.emplace(doc.body.at("name").as_string());
+    }
+    EXPECT_LE(page.documents.size(), 1U);
+    after = page.next;
+    // Retention waits meanwhile: all pages are of one moment.
+    if (after) {
+      EXPECT_EQ(post("/v1/retention/sweep", json::object()).body.at("events"), 0);
+    }
+  }
+  EXPECT_EQ(names, (std::multiset<std::string>{"ada", "bob", "cyd"}));
+  EXPECT_EQ(kinds(get("/v1/events?after=" + oldest)), kinds(left));
+  EXPECT_EQ(post("/v1/retention/sweep", json::object()).body.at("events"), 1);
+}
+
+TEST_F(RoutesTest, TheLogIsNotSweptFromARound) {
+  spawn("ada");
+  assign("ada", "paint");
+  ASSERT_TRUE(world_.until([&] { return world_.machine.started() == 1; }));
+  const net::Headers inside{{"reeve-token", world_.machine.process().spec.env.at("REEVE_TOKEN")}};
+  EXPECT_EQ(post("/v1/retention/sweep", json::object(), inside).code(), "denied");
+  EXPECT_EQ(ask("GET", "/v1/retention", "", inside).status, 200);
+}
+
 }  // namespace
 }  // namespace reeve::doors

@@ -20,7 +20,7 @@ Result<Committed> Tables::apply(Commit commit, Time now) {
   }
   if (auto holds = check_preconditions(commit, *this, now); !holds) return fail(holds.error());
 
-  for (const auto& one : commit.writes) std::visit([&](const auto& w) { write(w); }, one);
+  for (auto& one : commit.writes) std::visit([&](auto& w) { write(std::move(w)); }, one);
   Committed done{.first = next(head()), .last = {}, .answer = std::move(commit.answer)};
   append(std::move(commit.events));
   done.last = head();
@@ -124,29 +124,38 @@ void Tables::release(const Lease& lease) {
   held->second.holder.clear();  // the epoch stays: the next holder's must be another
 }
 
-void Tables::unmark(const Stored& stored) {
-  for (const auto& mark : stored.marks) marked_[{stored.doc.key.kind, mark}].erase(stored.doc.rank);
+void Tables::mark(const Stored& stored, const std::string& mark) {
+  auto& ranked = marked_[{stored.doc.key.kind, mark}];
+  ranked.emplace_hint(ranked.end(), stored.doc.rank, &stored);
 }
 
-void Tables::write(const PutDoc& put) {
+void Tables::unmark(const Stored& stored, const std::string& mark) {
+  const auto found = marked_.find({stored.doc.key.kind, mark});
+  if (found == marked_.end()) return;
+  found->second.erase(stored.doc.rank);
+  if (found->second.empty()) marked_.erase(found);
+}
+
+void Tables::write(PutDoc&& put) {
   auto& stored = docs_[put.key];
   if (stored.doc.version == 0) {
-    stored.doc.key = put.key;
+    stored.doc.key = std::move(put.key);
     stored.doc.rank = ++last_rank_;
-    marked_[{put.key.kind, ""}][stored.doc.rank] = put.key;
+    mark(stored, "");
   }
-  unmark(stored);
   ++stored.doc.version;
-  stored.doc.body = put.body;
-  stored.marks = put.marks;
-  for (const auto& mark : put.marks) marked_[{put.key.kind, mark}][stored.doc.rank] = put.key;
+  stored.doc.body = std::move(put.body);
+  if (stored.marks == put.marks) return;
+  for (const auto& old : stored.marks) unmark(stored, old);
+  stored.marks = std::move(put.marks);
+  for (const auto& now : stored.marks) mark(stored, now);
 }
 
 void Tables::write(const RemoveDoc& remove) {
   const auto found = docs_.find(remove.key);
   if (found == docs_.end()) return;
-  unmark(found->second);
-  marked_[{remove.key.kind, ""}].erase(found->second.doc.rank);
+  for (const auto& mark : found->second.marks) unmark(found->second, mark);
+  unmark(found->second, "");
   docs_.erase(found);
 }
 
@@ -221,11 +230,11 @@ std::vector<Doc> Tables::list(const DocQuery& query) const {
   if (!query.descending) {
     for (auto at = ranks.upper_bound(query.after_rank); at != ranks.end() && docs.size() < limit;
          ++at)
-      docs.push_back(docs_.at(at->second).doc);
+      docs.push_back(at->second->doc);
     return docs;
   }
   auto at = query.after_rank == 0 ? ranks.end() : ranks.lower_bound(query.after_rank);
-  while (at != ranks.begin() && docs.size() < limit) docs.push_back(docs_.at((--at)->second).doc);
+  while (at != ranks.begin() && docs.size() < limit) docs.push_back((--at)->second->doc);
   return docs;
 }
 

@@ -1,10 +1,14 @@
 #pragma once
 
+#include <boost/container_hash/hash.hpp>
+
 #include <deque>
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <tuple>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -58,21 +62,35 @@ class Tables final : public Facts {
     Time time{};
   };
   using Queue = std::map<std::string, QueueItem, std::less<>>;
+  struct KeyHash {
+    std::size_t operator()(const DocKey& key) const { return of(key.kind, key.id); }
+    std::size_t operator()(const std::pair<std::string, std::string>& key) const {
+      return of(key.first, key.second);
+    }
+    static std::size_t of(std::string_view a, std::string_view b) {
+      std::size_t seed = std::hash<std::string_view>()(a);
+      boost::hash_combine(seed, std::hash<std::string_view>()(b));
+      return seed;
+    }
+  };
+  /// The documents of one kind and mark, by rank.
+  using Ranked = std::map<std::uint64_t, const Stored*>;
 
   void append(std::vector<NewEvent> events);
-  void write(const PutDoc& put);
+  void write(PutDoc&& put);
   void write(const RemoveDoc& remove);
   void write(const QueuePush& push);
   void write(const QueueTake& take);
   void write(const QueueAck& ack);
   void write(const QueueReturn& back);
   void write(const SetRunEpoch& set);
-  void unmark(const Stored& stored);
+  void mark(const Stored& stored, const std::string& mark);
+  void unmark(const Stored& stored, const std::string& mark);
   void forget_keys(Time now);
 
-  std::map<DocKey, Stored> docs_;
-  /// By (kind, mark), with the empty mark for every document: rank to key.
-  std::map<std::pair<std::string, std::string>, std::map<std::uint64_t, DocKey>> marked_;
+  std::unordered_map<DocKey, Stored, KeyHash> docs_;
+  /// By (kind, mark), with the empty mark for every document; it refers to docs_.
+  std::unordered_map<std::pair<std::string, std::string>, Ranked, KeyHash> marked_;
   std::map<std::string, Queue, std::less<>> queues_;
   std::map<RunId, std::uint64_t> runs_;
   std::map<std::string, Lease, std::less<>> leases_;

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <vector>
+
+#include "cli/command.h"
+
+/// What is in a town, as commands print it for a person.
+namespace reeve::cli {
+
+/// How many tasks there are, and how many messages wait for the people of the town.
+void print_counts(Session& session, const api::TaskCounts& tasks, std::int64_t mail);
+void print_agents(Session& session, const std::vector<api::AgentView>& agents);
+/// What should be known of them beside their rows.
+void print_notes(Session& session, const std::vector<api::AgentView>& agents);
+void print_tasks(Session& session, const std::vector<api::TaskView>& tasks);
+/// `from` of each is a name.
+void print_messages(Session& session, const std::vector<Message>& messages);
+
+}  // namespace reeve::cli
