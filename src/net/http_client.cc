@@ -168,7 +168,7 @@ class Exchange {
     for (;;) {
       const auto piece = parser_.take_body();
       if (!piece.empty()) {
-        if (auto told = on_chunk_(piece); !told) co_return told;
+        if (auto told = co_await on_chunk_(piece); !told) co_return told;
       }
       if (parsed_ == Parsed::done) co_return Status();
       const auto more = co_await read_once(from_now(request_.idle_timeout));

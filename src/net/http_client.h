@@ -39,8 +39,10 @@ struct OutgoingRequest {
   std::chrono::milliseconds idle_timeout{60'000};
 };
 
-/// Told of each piece of a body as it comes. Its error ends the exchange.
-using OnChunk = std::function<Status(std::string_view piece)>;
+/// Told of each piece of a body as it comes. Its error ends the exchange. Until it has answered the
+/// piece stays where it is, nothing more is read, and no time-out counts: who is slow slows the
+/// server down.
+using OnChunk = std::function<Async<Status>(std::string_view piece)>;
 
 /// An HTTP/1.1 client on the domain loop: http, and https with certificate and host name verified.
 /// Any number of requests at a time. It follows no redirect, and knows no proxy.

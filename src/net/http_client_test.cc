@@ -4,6 +4,9 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include <atomic>
 #include <cstdlib>
 #include <fstream>
@@ -130,9 +133,9 @@ class HttpClientTest : public ::testing::Test {
   }
   /// Puts the pieces into `pieces_`.
   OnChunk collect() {
-    return [this](std::string_view piece) -> Status {
+    return [this](std::string_view piece) -> Async<Status> {
       pieces_.emplace_back(piece);
-      return {};
+      co_return Status();
     };
   }
   [[nodiscard]] std::string body() const {
@@ -415,10 +418,10 @@ TEST_F(HttpClientTest, AStreamIsToldPieceByPiece) {
     }
     peer.send("0\r\n\r\n");
   }});
-  const auto head = stream({.url = url("/")}, [&](std::string_view piece) -> Status {
+  const auto head = stream({.url = url("/")}, [&](std::string_view piece) -> Async<Status> {
     pieces_.emplace_back(piece);
     ++*told;
-    return {};
+    co_return Status();
   });
   EXPECT_EQ(head->status, 200);
   EXPECT_EQ(header(head->headers, "x-a"), "b");
@@ -449,6 +452,32 @@ TEST_F(HttpClientTest, AStreamThatFallsSilentIsATimeout) {
   EXPECT_EQ(body(), "piece");
 }
 
+TEST_F(HttpClientTest, AReaderThatWaitsHoldsTheServerBackAndCostsNoTimeOut) {
+  constexpr std::size_t kBody = 32 << 20;  // more than any socket's buffers hold
+  std::atomic<std::size_t> sent = 0;
+  serve({[&](Accepted& peer) {
+    peer.read_until("\r\n\r\n");
+    peer.send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(kBody) + "\r\n\r\n");
+    const std::string part(1 << 20, 'x');
+    for (; sent < kBody; sent += part.size()) peer.send(part);
+  }});
+  std::size_t got = 0;
+  std::size_t ahead = 0;
+  const auto slow = [&](std::string_view piece) -> Async<Status> {
+    if (got == 0) {  // longer than the time-out
+      asio::steady_timer timer(loop_, 700ms);
+      co_await timer.async_wait(asio::use_awaitable);
+      ahead = sent;
+    }
+    got += piece.size();
+    co_return Status();
+  };
+  const auto head = stream({.url = url("/"), .idle_timeout = 500ms}, slow);
+  ASSERT_TRUE(head) << head.error().message();
+  EXPECT_EQ(got, kBody);
+  EXPECT_LT(ahead, kBody);
+}
+
 TEST_F(HttpClientTest, AStreamThatIsCutIsNotWhole) {
   const auto script = answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\npiece\r\n");
   serve({script, script});
@@ -464,8 +493,9 @@ TEST_F(HttpClientTest, TheReaderOfAStreamCanEndIt) {
     peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\npiece\r\n");
     peer.wait_for_close();
   }});
-  const auto response = stream(
-      {.url = url("/")}, [](std::string_view) -> Status { return fail(Errc::denied, "enough"); });
+  const auto response = stream({.url = url("/")}, [](std::string_view) -> Async<Status> {
+    co_return fail(Errc::denied, "enough");
+  });
   EXPECT_EQ(response.error(), Error(Errc::denied, "enough"));
 }
 
@@ -652,9 +682,9 @@ TEST_F(HttpClientAndServer, UnderstandEachOther) {
   }
   std::string counted;
   const auto head =
-      aio::run(loop, client.stream({.url = base}, [&](std::string_view piece) -> Status {
+      aio::run(loop, client.stream({.url = base}, [&](std::string_view piece) -> Async<Status> {
         counted += piece;
-        return {};
+        co_return Status();
       }));
   EXPECT_EQ(header(head->headers, "content-type"), "text/event-stream");
   EXPECT_TRUE(counted.starts_with("0\n1\n"));

@@ -1,5 +1,6 @@
 #include "llm/openai/provider.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <utility>
@@ -54,7 +55,7 @@ Async<ChatResult> OpenAiProvider::chat(const ChatRequest& request, OnEvent on_ev
     };
     Reader reader(tell, [this] { return "call_" + env_.uuid4().str(); }, *settings_.key);
     auto outgoing = post(body);
-    auto answer = co_await ask(std::move(outgoing), reader);
+    auto answer = co_await ask(std::move(outgoing), reader, on_event);
     if (answer) {
       if (answer->model.empty()) answer->model = model;
       co_return answer;
@@ -71,15 +72,22 @@ Async<ChatResult> OpenAiProvider::chat(const ChatRequest& request, OnEvent on_ev
   }
 }
 
-Async<ChatResult> OpenAiProvider::ask(net::OutgoingRequest request, Reader& reader) {
+Async<ChatResult> OpenAiProvider::ask(net::OutgoingRequest request, Reader& reader,
+                                      const OnEvent& on_event) {
   Result<net::Response> answer;
   if (settings_.form.stream) {
     aio::Stop end;
     std::unique_ptr<Env::Timer> grace;
-    auto on_chunk = [&](std::string_view piece) -> Status {
-      if (auto fed = reader.feed(piece); !fed) return fail(fed.error());
+    auto on_chunk = [&](std::string_view piece) -> Async<Status> {
+      // Line by line: a piece can hold more events than whoever is told has room for.
+      while (!piece.empty()) {
+        const auto line = piece.substr(0, std::min(piece.find('\n'), piece.size() - 1) + 1);
+        piece.remove_prefix(line.size());
+        if (auto fed = reader.feed(line); !fed) co_return fail(fed.error());
+        if (on_event.crowded()) co_await on_event.room();
+      }
       if (reader.done() && !grace) grace = env_.after(kGrace, [&end] { end.pull(); });
-      return {};
+      co_return Status();
     };
     auto streamed = transport_->stream(std::move(request), std::move(on_chunk));
     auto got = co_await aio::until(end, std::move(streamed));

@@ -74,7 +74,7 @@ class FakeTransport final : public Transport {
       co_await aio::sleep(env_, exchange.pause);
       if (!on_chunk) {
         exchange.end->body += piece;
-      } else if (auto told = on_chunk(piece); !told) {
+      } else if (auto told = co_await on_chunk(piece); !told) {
         co_return fail(told.error());
       }
     }
@@ -258,6 +258,35 @@ TEST_F(LlmOpenAiProviderTest, AnErrorInTheStreamEndsTheExchange) {
   const auto began = env_.uptime();
   EXPECT_EQ(ask().error().trouble, Trouble::content_filter);
   EXPECT_EQ(env_.uptime(), began);
+}
+
+// --- whoever has no room
+// -------------------------------------------------------------------------------
+
+TEST_F(LlmOpenAiProviderTest, IsWaitedForBetweenTheEventsOfOnePiece) {
+  std::size_t held = 0;
+  std::size_t most = 0;
+  std::size_t waits = 0;
+  OnEvent slow(
+      [&](AgentEvent event) {
+        heard_.events.push_back(std::move(event));
+        most = std::max(most, ++held);
+      },
+      [&] { return held > 0; },
+      [&]() -> Async<> {
+        co_await aio::sleep(env_, 1h);
+        held = 0;
+        ++waits;
+      });
+  server_->next = {whole(transcript("text"))};
+  request_.messages = messages_;
+  OpenAiProvider provider(settings_, env_, server_);
+  const auto answer = env_.run(provider.chat(request_, slow));
+  ASSERT_TRUE(answer) << answer.error().message();
+  EXPECT_EQ(heard_.text(), text_of(answer->message));
+  EXPECT_GT(waits, 3u);
+  EXPECT_EQ(waits, heard_.events.size());
+  EXPECT_EQ(most, 1u);
 }
 
 // --- cancelling
