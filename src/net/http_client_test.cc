@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <atomic>
@@ -24,6 +25,13 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::TempFolder;
+
+Async<Status> taken() { co_return Status(); }
+Async<Status> pause(std::chrono::milliseconds time) {
+  asio::steady_timer timer(co_await asio::this_coro::executor, time);
+  co_await timer.async_wait(asio::use_awaitable);
+  co_return Status();
+}
 
 struct FreeTls {
   void operator()(SSL_CTX* context) const { ::SSL_CTX_free(context); }
@@ -133,9 +141,9 @@ class HttpClientTest : public ::testing::Test {
   }
   /// Puts the pieces into `pieces_`.
   OnChunk collect() {
-    return [this](std::string_view piece) -> Async<Status> {
+    return [this](std::string_view piece) {
       pieces_.emplace_back(piece);
-      co_return Status();
+      return taken();
     };
   }
   [[nodiscard]] std::string body() const {
@@ -418,10 +426,10 @@ TEST_F(HttpClientTest, AStreamIsToldPieceByPiece) {
     }
     peer.send("0\r\n\r\n");
   }});
-  const auto head = stream({.url = url("/")}, [&](std::string_view piece) -> Async<Status> {
+  const auto head = stream({.url = url("/")}, [&](std::string_view piece) {
     pieces_.emplace_back(piece);
     ++*told;
-    co_return Status();
+    return taken();
   });
   EXPECT_EQ(head->status, 200);
   EXPECT_EQ(header(head->headers, "x-a"), "b");
@@ -463,14 +471,11 @@ TEST_F(HttpClientTest, AReaderThatWaitsHoldsTheServerBackAndCostsNoTimeOut) {
   }});
   std::size_t got = 0;
   std::size_t ahead = 0;
-  const auto slow = [&](std::string_view piece) -> Async<Status> {
-    if (got == 0) {  // longer than the time-out
-      asio::steady_timer timer(loop_, 700ms);
-      co_await timer.async_wait(asio::use_awaitable);
-      ahead = sent;
-    }
+  const auto slow = [&](std::string_view piece) {
+    const bool first = got == 0;
+    if (got > 0 && ahead == 0) ahead = sent;
     got += piece.size();
-    co_return Status();
+    return first ? pause(700ms) : taken();  // longer than the time-out
   };
   const auto head = stream({.url = url("/"), .idle_timeout = 500ms}, slow);
   ASSERT_TRUE(head) << head.error().message();
@@ -681,11 +686,10 @@ TEST_F(HttpClientAndServer, UnderstandEachOther) {
     EXPECT_EQ(echoed->body, big);
   }
   std::string counted;
-  const auto head =
-      aio::run(loop, client.stream({.url = base}, [&](std::string_view piece) -> Async<Status> {
-        counted += piece;
-        co_return Status();
-      }));
+  const auto head = aio::run(loop, client.stream({.url = base}, [&](std::string_view piece) {
+    counted += piece;
+    return taken();
+  }));
   EXPECT_EQ(header(head->headers, "content-type"), "text/event-stream");
   EXPECT_TRUE(counted.starts_with("0\n1\n"));
   EXPECT_TRUE(counted.ends_with("98\n99\n"));

@@ -40,21 +40,22 @@ class EventsBackPressure : public ::testing::Test {
   }
   /// Ten turns of the loop for what a model says in one.
   Handler slow() {
-    return [this](Heard heard, Control) -> Async<> {
-      while (!open_) co_await gate_.wait();
-      if (const auto* gap = std::get_if<Gap>(&heard.frame)) {
-        told_ += gap->dropped;
-      } else if (const auto* delta = std::get_if<DeltaPtr>(&heard.frame)) {
-        ++received_;
-        if ((*delta)->kind == "TextDelta") ++texts_;
-        EXPECT_GE((*delta)->number, next_);
-        next_ = (*delta)->number + 1;
-      } else {
-        kinds_.push_back(heard.kind);
-      }
-      most_ = std::max(most_, held());
-      for (int turn = 0; turn < 10; ++turn) co_await aio::yield();
-    };
+    return [this](Heard heard, Control) { return note(*this, std::move(heard)); };
+  }
+  static Async<> note(EventsBackPressure& test, Heard heard) {
+    while (!test.open_) co_await test.gate_.wait();
+    if (const auto* gap = std::get_if<Gap>(&heard.frame)) {
+      test.told_ += gap->dropped;
+    } else if (const auto* delta = std::get_if<DeltaPtr>(&heard.frame)) {
+      ++test.received_;
+      if ((*delta)->kind == "TextDelta") ++test.texts_;
+      EXPECT_GE((*delta)->number, test.next_);
+      test.next_ = (*delta)->number + 1;
+    } else {
+      test.kinds_.push_back(heard.kind);
+    }
+    test.most_ = std::max(test.most_, test.held());
+    for (int turn = 0; turn < 10; ++turn) co_await aio::yield();
   }
   /// Deltas that lie somewhere between the model and the handler.
   std::uint64_t held() {

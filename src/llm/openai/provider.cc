@@ -25,6 +25,28 @@ std::uint64_t random_number(Env& env) {
   return number;
 }
 
+/// A stream under way.
+struct Incoming {
+  Env& env;
+  Reader& reader;
+  const OnEvent& on_event;
+  aio::Stop end;
+  std::unique_ptr<Env::Timer> grace;
+};
+
+/// Line by line: a piece can hold more events than whoever is told has room for.
+Async<Status> take(Incoming& into, std::string_view piece) {
+  while (!piece.empty()) {
+    const auto line = piece.substr(0, std::min(piece.find('\n'), piece.size() - 1) + 1);
+    piece.remove_prefix(line.size());
+    if (auto fed = into.reader.feed(line); !fed) co_return fail(fed.error());
+    if (into.on_event.crowded()) co_await into.on_event.room();
+  }
+  if (into.reader.done() && !into.grace)
+    into.grace = into.env.after(kGrace, [&into] { into.end.pull(); });
+  co_return Status();
+}
+
 }  // namespace
 
 OpenAiProvider::OpenAiProvider(Settings settings, Env& env, std::shared_ptr<Transport> transport)
@@ -76,21 +98,10 @@ Async<ChatResult> OpenAiProvider::ask(net::OutgoingRequest request, Reader& read
                                       const OnEvent& on_event) {
   Result<net::Response> answer;
   if (settings_.form.stream) {
-    aio::Stop end;
-    std::unique_ptr<Env::Timer> grace;
-    auto on_chunk = [&](std::string_view piece) -> Async<Status> {
-      // Line by line: a piece can hold more events than whoever is told has room for.
-      while (!piece.empty()) {
-        const auto line = piece.substr(0, std::min(piece.find('\n'), piece.size() - 1) + 1);
-        piece.remove_prefix(line.size());
-        if (auto fed = reader.feed(line); !fed) co_return fail(fed.error());
-        if (on_event.crowded()) co_await on_event.room();
-      }
-      if (reader.done() && !grace) grace = env_.after(kGrace, [&end] { end.pull(); });
-      co_return Status();
-    };
+    Incoming incoming{.env = env_, .reader = reader, .on_event = on_event};
+    auto on_chunk = [&incoming](std::string_view piece) { return take(incoming, piece); };
     auto streamed = transport_->stream(std::move(request), std::move(on_chunk));
-    auto got = co_await aio::until(end, std::move(streamed));
+    auto got = co_await aio::until(incoming.end, std::move(streamed));
     if (reader.done()) co_return reader.finish();
     REEVE_CHECK(got);  // only its end pulls it
     answer = std::move(*got);

@@ -263,30 +263,35 @@ TEST_F(LlmOpenAiProviderTest, AnErrorInTheStreamEndsTheExchange) {
 // --- whoever has no room
 // -------------------------------------------------------------------------------
 
-TEST_F(LlmOpenAiProviderTest, IsWaitedForBetweenTheEventsOfOnePiece) {
+struct Narrow {
   std::size_t held = 0;
   std::size_t most = 0;
   std::size_t waits = 0;
+
+  static Async<> room(Env& env, Narrow& place) {
+    co_await aio::sleep(env, 1h);
+    place.held = 0;
+    ++place.waits;
+  }
+};
+
+TEST_F(LlmOpenAiProviderTest, IsWaitedForBetweenTheEventsOfOnePiece) {
+  Narrow place;
   OnEvent slow(
       [&](AgentEvent event) {
         heard_.events.push_back(std::move(event));
-        most = std::max(most, ++held);
+        place.most = std::max(place.most, ++place.held);
       },
-      [&] { return held > 0; },
-      [&]() -> Async<> {
-        co_await aio::sleep(env_, 1h);
-        held = 0;
-        ++waits;
-      });
+      [&] { return place.held > 0; }, [&] { return Narrow::room(env_, place); });
   server_->next = {whole(transcript("text"))};
   request_.messages = messages_;
   OpenAiProvider provider(settings_, env_, server_);
   const auto answer = env_.run(provider.chat(request_, slow));
   ASSERT_TRUE(answer) << answer.error().message();
   EXPECT_EQ(heard_.text(), text_of(answer->message));
-  EXPECT_GT(waits, 3u);
-  EXPECT_EQ(waits, heard_.events.size());
-  EXPECT_EQ(most, 1u);
+  EXPECT_GT(place.waits, 3u);
+  EXPECT_EQ(place.waits, heard_.events.size());
+  EXPECT_EQ(place.most, 1u);
 }
 
 // --- cancelling
