@@ -40,7 +40,7 @@ class EventsBackPressure : public ::testing::Test {
   }
   /// Ten turns of the loop for what a model says in one.
   Handler slow() {
-    return [this](Heard heard, Control) { return note(*this, std::move(heard)); };
+    return [this](Heard heard, const Control&) { return note(*this, std::move(heard)); };
   }
   static Async<> note(EventsBackPressure& test, Heard heard) {
     while (!test.open_) co_await test.gate_.wait();
@@ -85,7 +85,7 @@ class EventsBackPressure : public ::testing::Test {
     }
     return script;
   }
-  RunHandle ask(llm::Script script, Durability durability = Durability::compacted) {
+  RunHandle ask(const llm::Script& script, Durability durability = Durability::compacted) {
     providers_.put(std::make_shared<llm::ScriptedProvider>("model", world_.env, script));
     auto request = EmitRequest::ask("model", "", "go on");
     request.durability = durability;

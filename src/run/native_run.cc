@@ -346,11 +346,10 @@ Async<> NativeRun::settle(Verdict verdict) {
 Async<Result<store::Committed>> NativeRun::commit(const std::optional<fact::RunEnd>& end,
                                                   Ending ending) {
   Caller caller{.origin = "provider:" + run_.provider};
-  const auto& staged = sink_.staged();
-  if (uncommitted_ == 0 && !end && !staged.events.empty()) {
+  if (const auto& events = sink_.staged().events; uncommitted_ == 0 && !end && !events.empty()) {
     // Nothing else in it would tell its repetition: no document changes.
-    caller.key = store::IdempotencyKey{"run:" + run_.id.str(), staged.events.front().id.str(),
-                                       staged.events.back().id.str()};
+    caller.key = store::IdempotencyKey{"run:" + run_.id.str(), events.front().id.str(),
+                                       events.back().id.str()};
   }
   Draft draft(env_, log_.store(), std::move(caller));
   if (uncommitted_ > 0 || end) draft.adopt<reeve::Thread>(talk_.version, talk_.thread, run_.thread);
@@ -363,7 +362,7 @@ Async<Result<store::Committed>> NativeRun::commit(const std::optional<fact::RunE
                            : co_await draft.add(std::move(appended));
     if (!added) co_return fail(added.error());
   }
-  draft.add_staged(staged);
+  draft.add_staged(sink_.staged());
   draft.require(store::RunAt{run_.id, run_.epoch});
   if (end) {
     draft.adopt<reeve::Run>(run_version_, run_, run_.id);
