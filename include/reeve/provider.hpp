@@ -38,7 +38,7 @@ REEVE_INLINE namespace v1 {
   };
 
   /// Where a model's words are told while they come. What is told here is shown live; the answer is
-  /// what counts.
+  /// what counts. Telling may wait, until who follows and blocks has room (OnOptions::Slow::block).
   class REEVE_API Stream {
    public:
     void text(std::string_view piece);

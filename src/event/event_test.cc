@@ -61,8 +61,18 @@ TEST(EventsDraft, RefusesBlankCorrelationAndCausation) {
 
 // awaken refuses a draft without scopes and two scopes of one family. Here every event is about its
 // town, and a message is about two agents.
-TEST(EventsDraft, RejectsDuplicateScopes) {
+TEST(EventsDraft, RequiresNoScopeSinceItIsAboutItsTown) {
   EXPECT_FALSE(refused([](NewEvent& e) { e.scopes.clear(); }));
+}
+
+TEST(EventsDraft, DerivesScopeIds) {
+  const auto run = RunId::parse("0190a5b0-1c2d-7e3f-8a4b-5c6d7e8f9012").value();
+  const auto scope = Scope::of(run);
+  EXPECT_EQ(scope.family(), "run");
+  EXPECT_EQ(RunId::parse(scope.id()).value(), run);
+}
+
+TEST(EventsDraft, RejectsDuplicateScopes) {
   EXPECT_FALSE(refused([](NewEvent& e) { e.scopes.push_back(Scope::parse("agent:a2").value()); }));
   EXPECT_TRUE(refused([](NewEvent& e) { e.scopes.push_back(e.scopes.front()); }));
   EXPECT_TRUE(refused([](NewEvent& e) { e.scopes.push_back(Scope::town()); }));
@@ -87,7 +97,7 @@ TEST(EventsScope, IsOneOfSixFamilies) {
     EXPECT_FALSE(Scope::parse(bad)) << bad;
 }
 
-TEST(EventsCursor, IsOpaqueTextThatComesBack) {
+TEST(EventsCursor, OpaqueCursorRoundtripsAndWhatIsNoneIsRefused) {
   const Cursor cursor{LogId::parse("0190a5b0-1c2d-7e3f-8a4b-5c6d7e8f9012").value(), Position{42}};
   EXPECT_EQ(Cursor::parse(cursor.str()).value(), cursor);
   for (const char* bad : {"", "42", "c1.x.3", "c2.0190a5b0-1c2d-7e3f-8a4b-5c6d7e8f9012.3",

@@ -2,12 +2,16 @@
 
 #include <boost/describe.hpp>
 
+#include <concepts>
+#include <cstddef>
 #include <expected>
 #include <functional>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 
 #include "aio/suspend.h"
 #include "base/error.h"
@@ -94,7 +98,34 @@ using ChatResult = std::expected<ChatResponse, ProviderError>;
 /// ToolCallReady; ErrorRaised{retrying} before a new try, and StreamReset when what has been told
 /// of this answer is void. An error that is answered voids it too, without a StreamReset. Nothing
 /// else: who asked knows when the call begins and ends. May be empty.
-using OnEvent = std::function<void(AgentEvent)>;
+///
+/// Whoever is told may have as much as it can hold. A provider asks after each event of a stream,
+/// and while it awaits room() it reads nothing more, tells nothing, and counts no time-out. What
+/// room() throws ends the call.
+class OnEvent {
+ public:
+  using Tell = std::function<void(AgentEvent)>;
+
+  OnEvent() = default;
+  OnEvent(std::nullptr_t) {}  // NOLINT(google-explicit-constructor)
+  /// From whatever can be told, and never has enough.
+  template <class F>
+    requires(!std::same_as<std::remove_cvref_t<F>, OnEvent> && std::invocable<F&, AgentEvent>)
+  OnEvent(F tell) : tell_(std::move(tell)) {}  // NOLINT(google-explicit-constructor)
+  OnEvent(Tell tell, std::function<bool()> crowded, std::function<Async<>()> room)
+      : tell_(std::move(tell)), crowded_(std::move(crowded)), room_(std::move(room)) {}
+
+  explicit operator bool() const { return static_cast<bool>(tell_); }
+  void operator()(AgentEvent event) const { tell_(std::move(event)); }
+  [[nodiscard]] bool crowded() const { return crowded_ && crowded_(); }
+  /// Only while it is crowded. Cancellable.
+  Async<> room() const { return room_(); }
+
+ private:
+  Tell tell_;
+  std::function<bool()> crowded_;
+  std::function<Async<>()> room_;
+};
 
 /// A model behind some protocol. Domain thread only; any number of calls at a time.
 ///

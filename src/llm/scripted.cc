@@ -129,6 +129,7 @@ Async<ChatResult> ScriptedProvider::chat(const ChatRequest& request, OnEvent on_
     if (const auto* said = std::get_if<act::Say>(&act)) {
       for (const auto& piece : said->pieces) {
         answer.say(piece);
+        if (on_event.crowded()) co_await on_event.room();
         go_on();
       }
     } else if (const auto* thought = std::get_if<act::Think>(&act)) {
@@ -150,6 +151,7 @@ Async<ChatResult> ScriptedProvider::chat(const ChatRequest& request, OnEvent on_
     } else {
       answer.finish(std::get<act::Finish>(act));
     }
+    if (on_event.crowded()) co_await on_event.room();
   }
   go_on();
   co_return answer.done();

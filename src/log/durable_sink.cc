@@ -78,7 +78,7 @@ class BlobTaker {
       if (text->size() < limit_) return;
       const std::string whole(*text);
       list(at, whole, false);
-      value = head_of(whole, kBlobHead);
+      value = head_of(whole, std::min(kBlobHead, limit_ / 2));
     } else if (auto* object = value.if_object()) {
       for (auto& member : *object) take(member.value(), at + "/" + pointer_token(member.key()));
     } else if (auto* array = value.if_array()) {
@@ -111,6 +111,15 @@ class BlobTaker {
   json::array listed_;
 };
 
+/// A delta, too, is about its run and its thread, whatever else the context names.
+SinkOptions complete(SinkOptions options) {
+  auto& scopes = options.context.scopes;
+  for (const auto& own : {Scope::of(options.context.run), Scope::of(options.context.thread)}) {
+    if (std::ranges::find(scopes, own) == scopes.end()) scopes.push_back(own);
+  }
+  return options;
+}
+
 }  // namespace
 
 std::string blob_mark(Time used) { return "day:" + to_rfc3339(used).substr(0, 10); }
@@ -118,7 +127,7 @@ std::string blob_mark(Time used) { return "day:" + to_rfc3339(used).substr(0, 10
 DurableSink::DurableSink(Env& env, Log& log, SinkOptions options, SinkState state)
     : env_(env),
       log_(log),
-      options_(std::move(options)),
+      options_(complete(std::move(options))),
       state_(std::move(state)),
       scopes_(share(options_.context.scopes)) {
   if (options_.normaliser == nullptr) options_.normaliser = &standard_normaliser();
@@ -188,16 +197,25 @@ bool DurableSink::full() const {
 
 const Staged& DurableSink::staged() {
   close_open();
+  told_events_ = staged_.events.size();
+  told_blobs_ = staged_.blobs.size();
   return staged_;
 }
 
 void DurableSink::committed() {
-  staged_ = {};
-  staged_bytes_ = 0;
+  const auto forget = [this](auto& list, std::size_t& told, auto size) {
+    const auto end = list.begin() + static_cast<std::ptrdiff_t>(std::exchange(told, 0));
+    for (auto at = list.begin(); at != end; ++at) staged_bytes_ -= size(*at);
+    list.erase(list.begin(), end);
+    if (list.empty()) list.shrink_to_fit();  // a run may be silent for hours
+  };
+  forget(staged_.events, told_events_, [](const NewEvent& e) { return e.payload.size(); });
+  forget(staged_.blobs, told_blobs_, [](const store::PutDoc& blob) { return blob.body.size(); });
 }
 
 void DurableSink::discard() {
   open_.reset();
+  staged();
   committed();
 }
 

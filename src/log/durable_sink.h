@@ -89,10 +89,10 @@ class DurableSink {
   [[nodiscard]] bool full() const;
   [[nodiscard]] bool empty() const { return staged_.events.empty() && !open_; }
 
-  /// Everything held, deltas joined. The same until committed() or discard(): a commit whose
-  /// outcome is not known can be repeated.
+  /// Everything held, deltas joined. The same until committed() or discard(), where nothing is
+  /// emitted meanwhile: a commit whose outcome is not known can be repeated.
   const Staged& staged();
-  /// What staged() answered last is in the log.
+  /// What staged() answered last is in the log; what has come since is still held.
   void committed();
   /// Gives up what is staged, for what no store takes.
   void discard();
@@ -117,6 +117,9 @@ class DurableSink {
   SharedScopes scopes_;
   Staged staged_;
   std::size_t staged_bytes_ = 0;
+  /// How much of it staged() answered last.
+  std::size_t told_events_ = 0;
+  std::size_t told_blobs_ = 0;
   std::optional<JoinedDeltas> open_;
 };
 

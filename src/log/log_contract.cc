@@ -609,7 +609,7 @@ TEST_P(LogContract, AClosedLogEndsAllFollowingAndTakesCommits) {
   EXPECT_EQ(code_of(run(subscribe(From::now())->next())), Errc::unavailable);
 }
 
-INSTANTIATE_TEST_SUITE_P(, LogContract, ::testing::ValuesIn(backends()),
+INSTANTIATE_TEST_SUITE_P(Events, LogContract, ::testing::ValuesIn(backends()),
                          [](const auto& backend) { return backend.param.name; });
 
 }  // namespace

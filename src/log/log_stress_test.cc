@@ -249,7 +249,7 @@ TEST_P(LogStress, G5RestartsBetweenAndWithinBatchesLoseAndRepeatNothing) {
   check_events(reader, everything());
 }
 
-INSTANTIATE_TEST_SUITE_P(, LogStress, ::testing::ValuesIn(backends()),
+INSTANTIATE_TEST_SUITE_P(Events, LogStress, ::testing::ValuesIn(backends()),
                          [](const auto& backend) { return backend.param.name; });
 
 }  // namespace

@@ -488,7 +488,11 @@ Result<std::optional<Fact>> fact_of(const Event& event) {
       [&]<class T>(std::type_identity<T>) {
         // A driver's SessionStarted is folded only in its committed form, which names the thread.
         if (kKind<T> != event.kind || event.fidelity != Fidelity::domain) return;
-        auto read = parse_json_as<T>(event.payload);
+        const auto value = parse_json(event.payload);
+        // What a run says names its type, and no fact does: the RunFailed of a run whose life is
+        // in the log only changes no document.
+        if (value && value->is_object() && value->get_object().contains("type")) return;
+        auto read = value ? from_json<T>(*value) : Result<T>(fail(value.error()));
         if (read) {
           out = std::optional<Fact>(std::move(*read));
         } else {

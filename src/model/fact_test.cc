@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
+
+#include "event/normaliser.h"
 
 namespace reeve {
 namespace {
@@ -34,6 +37,37 @@ TEST(Fact, EveryKindHasANameAndSurvivesTheLog) {
     ASSERT_TRUE(back) << back.error().message();
     ASSERT_TRUE(*back) << event.kind;
     EXPECT_EQ((*back)->index(), fact.index());
+  }
+}
+
+// Kinds that a run's own events share with facts: their payloads tell them apart.
+TEST(EventsFact, WhatARunSaysOfItsLifeIsNoFactOfItsDocument) {
+  FixedEnv env;
+  for (const auto& fact : one_of_each(std::make_index_sequence<std::variant_size_v<Fact>>())) {
+    const Event event(Position{1}, to_event(env, fact, "town"));
+    EXPECT_FALSE(parse_json(event.payload)->as_object().contains("type")) << event.kind;
+  }
+  const std::map<std::string, AgentEvent> said{
+      {"RunStarted", RunStarted{.run = RunId(Uuid{{1}})}},
+      {"RunCompleted", RunFinished{.ending = Ending::completed, .text = "done"}},
+      {"RunFailed", RunFinished{.ending = Ending::stopped, .code = "max_rounds"}},
+      {"RunCancelled", RunFinished{.ending = Ending::cancelled}}};
+  for (const auto& [kind, agent_event] : said) {
+    RunContext context;
+    context.run = RunId(Uuid{{1}});
+    context.thread = ThreadId(Uuid{{2}});
+    context.origin = "agent:ada";
+    const auto made = standard_normaliser().normalise(context, agent_event, {});
+    ASSERT_TRUE(made) << made.error().message();
+    ASSERT_EQ(made->facts.size(), 1u);
+    Event event(Position{1}, to_event(env, fact::RunFailed{}, "town"));
+    event.kind = made->facts[0].kind;
+    EXPECT_EQ(event.kind, kind);
+    EXPECT_TRUE(is_fact_kind(kind));
+    event.payload = write_json(made->facts[0].payload);
+    const auto read = fact_of(event);
+    ASSERT_TRUE(read) << read.error().message();
+    EXPECT_FALSE(*read) << kind;
   }
 }
 

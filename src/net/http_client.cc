@@ -213,7 +213,7 @@ Async<Status> tell_pieces(Exchange& exchange, const OnChunk& on_chunk) {
     const auto piece = co_await exchange.next_piece();
     if (!piece) co_return fail(piece.error());
     if (piece->empty()) co_return Status();
-    if (auto told = on_chunk(*piece); !told) co_return told;
+    if (auto told = co_await on_chunk(*piece); !told) co_return told;
   }
 }
 

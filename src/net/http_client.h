@@ -42,8 +42,10 @@ struct OutgoingRequest {
   std::chrono::milliseconds idle_timeout{60'000};
 };
 
-/// Told of each piece of a body as it comes. Its error ends the exchange.
-using OnChunk = std::function<Status(std::string_view piece)>;
+/// Told of each piece of a body as it comes. Its error ends the exchange. Until it has answered the
+/// piece stays where it is, nothing more is read, and no time-out counts: who is slow slows the
+/// server down.
+using OnChunk = std::function<Async<Status>(std::string_view piece)>;
 
 /// An answer that is read piece by piece, as fast as its reader likes: the server is slowed down by
 /// a slow one. Letting go of it closes its connection. One call at a time.

@@ -4,6 +4,10 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include <atomic>
 #include <cstdlib>
 #include <fstream>
@@ -21,6 +25,13 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::TempFolder;
+
+Async<Status> taken() { co_return Status(); }
+Async<Status> pause(std::chrono::milliseconds time) {
+  asio::steady_timer timer(co_await asio::this_coro::executor, time);
+  co_await timer.async_wait(asio::use_awaitable);
+  co_return Status();
+}
 
 struct FreeTls {
   void operator()(SSL_CTX* context) const { ::SSL_CTX_free(context); }
@@ -130,9 +141,9 @@ class HttpClientTest : public ::testing::Test {
   }
   /// Puts the pieces into `pieces_`.
   OnChunk collect() {
-    return [this](std::string_view piece) -> Status {
+    return [this](std::string_view piece) {
       pieces_.emplace_back(piece);
-      return {};
+      return taken();
     };
   }
   [[nodiscard]] std::string body() const {
@@ -415,10 +426,10 @@ TEST_F(HttpClientTest, AStreamIsToldPieceByPiece) {
     }
     peer.send("0\r\n\r\n");
   }});
-  const auto head = stream({.url = url("/")}, [&](std::string_view piece) -> Status {
+  const auto head = stream({.url = url("/")}, [&](std::string_view piece) {
     pieces_.emplace_back(piece);
     ++*told;
-    return {};
+    return taken();
   });
   EXPECT_EQ(head->status, 200);
   EXPECT_EQ(header(head->headers, "x-a"), "b");
@@ -449,6 +460,29 @@ TEST_F(HttpClientTest, AStreamThatFallsSilentIsATimeout) {
   EXPECT_EQ(body(), "piece");
 }
 
+TEST_F(HttpClientTest, AReaderThatWaitsHoldsTheServerBackAndCostsNoTimeOut) {
+  constexpr std::size_t kBody = 32 << 20;  // more than any socket's buffers hold
+  std::atomic<std::size_t> sent = 0;
+  serve({[&](Accepted& peer) {
+    peer.read_until("\r\n\r\n");
+    peer.send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(kBody) + "\r\n\r\n");
+    const std::string part(1 << 20, 'x');
+    for (; sent < kBody; sent += part.size()) peer.send(part);
+  }});
+  std::size_t got = 0;
+  std::size_t ahead = 0;
+  const auto slow = [&](std::string_view piece) {
+    const bool first = got == 0;
+    if (got > 0 && ahead == 0) ahead = sent;
+    got += piece.size();
+    return first ? pause(700ms) : taken();  // longer than the time-out
+  };
+  const auto head = stream({.url = url("/"), .idle_timeout = 500ms}, slow);
+  ASSERT_TRUE(head) << head.error().message();
+  EXPECT_EQ(got, kBody);
+  EXPECT_LT(ahead, kBody);
+}
+
 TEST_F(HttpClientTest, AStreamThatIsCutIsNotWhole) {
   const auto script = answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\npiece\r\n");
   serve({script, script});
@@ -464,8 +498,9 @@ TEST_F(HttpClientTest, TheReaderOfAStreamCanEndIt) {
     peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\npiece\r\n");
     peer.wait_for_close();
   }});
-  const auto response = stream(
-      {.url = url("/")}, [](std::string_view) -> Status { return fail(Errc::denied, "enough"); });
+  const auto response = stream({.url = url("/")}, [](std::string_view) -> Async<Status> {
+    co_return fail(Errc::denied, "enough");
+  });
   EXPECT_EQ(response.error(), Error(Errc::denied, "enough"));
 }
 
@@ -651,11 +686,10 @@ TEST_F(HttpClientAndServer, UnderstandEachOther) {
     EXPECT_EQ(echoed->body, big);
   }
   std::string counted;
-  const auto head =
-      aio::run(loop, client.stream({.url = base}, [&](std::string_view piece) -> Status {
-        counted += piece;
-        return {};
-      }));
+  const auto head = aio::run(loop, client.stream({.url = base}, [&](std::string_view piece) {
+    counted += piece;
+    return taken();
+  }));
   EXPECT_EQ(header(head->headers, "content-type"), "text/event-stream");
   EXPECT_TRUE(counted.starts_with("0\n1\n"));
   EXPECT_TRUE(counted.ends_with("98\n99\n"));

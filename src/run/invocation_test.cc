@@ -107,6 +107,74 @@ TEST_P(EventsInvocation, ARunGivesItsTextItsMessagesAndItsUsage) {
   EXPECT_EQ(world_.await(world_.store.run_epoch(done.run)).value(), std::nullopt);
 }
 
+/// A model that keeps what it was asked.
+class Asked final : public llm::Provider {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "model"; }
+  [[nodiscard]] std::string_view default_model() const override { return "default"; }
+  Async<llm::ChatResult> chat(const llm::ChatRequest& request, llm::OnEvent) override {
+    model = request.model;
+    messages.assign(request.messages.begin(), request.messages.end());
+    for (const auto& tool : request.tools) tools.push_back(tool.name);
+    choice = request.tool_choice;
+    sampling = request.sampling;
+    llm::ChatResponse answer;
+    answer.message = ChatMessage::assistant("yes");
+    answer.finish_reason = llm::FinishReason::stop;
+    co_return answer;
+  }
+
+  std::string model;
+  std::vector<ChatMessage> messages;
+  std::vector<std::string> tools;
+  ToolChoice choice;
+  Sampling sampling;
+};
+
+// behest: emit_request_converts_to_run_request
+TEST_P(EventsInvocation, EmitRequestConvertsToRunRequest) {
+  add_echo();
+  const auto model = std::make_shared<Asked>();
+  providers_.put(model);
+  const auto session = ask(kAsk()).session;
+  EmitRequest request = EmitRequest::ask("model", "large", "how are you?");
+  request.system = "be brief";
+  request.session = session;
+  request.client_request_id = "req-1";
+  request.metadata = json::object{{"ticket", 7}};
+  request.sampling.temperature = 0.5;
+  request.sampling.stop = {"END"};
+  request.durability = Durability::full_fidelity;
+  const auto done = ask(request);
+  EXPECT_EQ(done.session, session);
+  const auto run = world_.get<reeve::Run>(done.run);
+  EXPECT_FALSE(run.id.is_nil()) << "the town's to give";
+  EXPECT_EQ(run.provider, "model");
+  EXPECT_EQ(run.model, "large");
+  EXPECT_EQ(write_json(run.metadata), R"({"ticket":7})");
+  EXPECT_EQ(run.durability, Durability::full_fidelity);
+  EXPECT_EQ(model->model, "large");
+  EXPECT_EQ(model->choice, ToolChoice()) << "the model chooses";
+  EXPECT_EQ(model->sampling, request.sampling);
+  EXPECT_EQ(model->tools, (std::vector<std::string>{"echo", "echo"})) << "of two runs";
+  ASSERT_EQ(model->messages.size(), 4U);
+  EXPECT_EQ(model->messages[0].role, ChatRole::system);
+  EXPECT_EQ(text_of(model->messages[0]), "be brief");
+  EXPECT_EQ(text_of(model->messages[3]), "how are you?");
+  EXPECT_EQ(ask(request).run, done.run) << "the client's id of the request";
+}
+
+// behest: emit_request_default_metadata_is_null
+TEST_P(EventsInvocation, EmitRequestDefaultMetadataIsNull) {
+  const auto model = std::make_shared<Asked>();
+  providers_.put(model);
+  EXPECT_TRUE(EmitRequest().metadata.is_null());
+  const auto run = world_.get<reeve::Run>(ask(kAsk()).run);
+  EXPECT_TRUE(run.metadata.is_null());
+  EXPECT_EQ(run.model, "default");
+  EXPECT_EQ(run.durability, Durability::compacted);
+}
+
 TEST_P(EventsInvocation, ToolCallsRunAndTheirResultsGoBackToTheModel) {
   add_echo();
   provide("model", script(R"({"turns":[[{"call":{"name":"echo","arguments":{"n":1}}},
@@ -382,6 +450,28 @@ TEST_P(EventsInvocation, G7_ACommitOfUnknownOutcomeIsMadeOnce) {
       EXPECT_EQ(std::ranges::count(kinds, "RunStarted"), 1) << applied;
       EXPECT_EQ(ends_of(done.run), 1U);
     }
+  }
+}
+
+TEST_P(EventsInvocation, G7_ACancelBehindACommitOfUnknownOutcomeIsAnEndAllTheSame) {
+  add_echo();
+  provide("model", script(R"({"turns":[[{"wait_ms":1000},{"call":{"name":"echo","arguments":{}}}],
+                                       [{"hang":true}]]})"));
+  for (const bool applied : {false, true}) {
+    auto handle = emit(kAsk()).value();
+    world_.quiet();
+    world_.store.next = {{Errc::unknown_outcome, applied}};
+    world_.env.advance(1s);  // the model calls, and the log does not say whether it has that
+    ASSERT_TRUE(world_.until([&] { return world_.store.next.empty(); }));
+    world_.quiet();
+    handle.cancel("enough");
+    const auto done = result(handle);
+    EXPECT_EQ(done.state, RunState::cancelled);
+    EXPECT_EQ(ends_of(done.run), 1U) << applied;
+    EXPECT_EQ(world_.get<reeve::Run>(done.run).state, RunState::cancelled);
+    EXPECT_EQ(std::ranges::count(kinds_of(done.run), "AssistantMessage"), 1) << applied;
+    // What was asked, the call, and that it has no result.
+    EXPECT_EQ(world_.get<reeve::Thread>(done.session).messages, 3U);
   }
 }
 

@@ -82,6 +82,14 @@ Async<RunResult> NativeRun::execute() {
   } else if (thrown && !stopped_) {
     stopped_ = Stopped{Stop::cancel, "the town stops"};
   }
+  if (uncertain_) {
+    // It is repeated as it was, before there is more to commit: what had happened and what had not
+    // could not be told apart afterwards.
+    try {
+      co_await checkpoint();
+    } catch (const GaveUp&) {  // its end is told all the same
+    }
+  }
   if (stopped_) {
     // A cancel wins over whatever the run has come to (G8).
     const bool late = stopped_->how == Stop::timeout;
@@ -136,12 +144,7 @@ Async<std::optional<NativeRun::Verdict>> NativeRun::step(std::int64_t number) {
   request.sampling = options_.sampling;
   const auto began = env_.uptime();
   partial_.clear();
-  auto answer = co_await options_.provider->chat(request, [this](AgentEvent event) {
-    if (stopped_) return;  // nothing is said in the name of a run that has been ended
-    if (const auto* text = std::get_if<TextDelta>(&event)) partial_ += text->delta;
-    if (std::holds_alternative<StreamReset>(event)) partial_.clear();
-    emit(event);
-  });
+  auto answer = co_await options_.provider->chat(request, while_it_answers());
   if (!answer) {
     const auto& why = answer.error();
     emit(ErrorRaised{.code = std::string(enum_name(why.trouble)),
@@ -180,6 +183,24 @@ Async<std::optional<NativeRun::Verdict>> NativeRun::step(std::int64_t number) {
   emit(StepEnded{});
   co_await checkpoint();
   co_return std::nullopt;
+}
+
+/// What the model says goes into the log while it says it, as fast as the log and whoever blocks
+/// can take it.
+llm::OnEvent NativeRun::while_it_answers() {
+  auto tell = [this](AgentEvent event) {
+    if (stopped_) return;  // nothing is said in the name of a run that has been ended
+    if (const auto* text = std::get_if<TextDelta>(&event)) partial_ += text->delta;
+    if (std::holds_alternative<StreamReset>(event)) partial_.clear();
+    emit(event);
+  };
+  return {std::move(tell), [this] { return !stopped_ && (sink_.full() || log_.crowded(run_.id)); },
+          [this] { return make_room(); }};
+}
+
+Async<> NativeRun::make_room() {
+  if (sink_.full()) co_await checkpoint();
+  if (log_.crowded(run_.id)) co_await log_.room(run_.id);
 }
 
 /// The results are added in the order of the calls, whichever came first.
@@ -324,7 +345,13 @@ Async<> NativeRun::settle(Verdict verdict) {
 
 Async<Result<store::Committed>> NativeRun::commit(const std::optional<fact::RunEnd>& end,
                                                   Ending ending) {
-  Draft draft(env_, log_.store(), Caller{.origin = "provider:" + run_.provider});
+  Caller caller{.origin = "provider:" + run_.provider};
+  if (const auto& events = sink_.staged().events; uncommitted_ == 0 && !end && !events.empty()) {
+    // Nothing else in it would tell its repetition: no document changes.
+    caller.key = store::IdempotencyKey{"run:" + run_.id.str(), events.front().id.str(),
+                                       events.back().id.str()};
+  }
+  Draft draft(env_, log_.store(), std::move(caller));
   if (uncommitted_ > 0 || end) draft.adopt<reeve::Thread>(talk_.version, talk_.thread, run_.thread);
   if (uncommitted_ > 0) {
     fact::MessagesAppended appended{run_.thread, run_.id, talk_.thread.messages + 1, {}};
@@ -348,7 +375,8 @@ Async<Result<store::Committed>> NativeRun::commit(const std::optional<fact::RunE
   const auto* thread = draft.held<reeve::Thread>(run_.thread);
   const auto after = thread != nullptr ? *thread : std::nullopt;
   auto done = co_await draft.commit();
-  if (!done && !(uncertain_ && done.error().is(Errc::conflict) && co_await was_committed())) {
+  if (!done &&
+      !(uncertain_ && !end && done.error().is(Errc::conflict) && co_await was_committed())) {
     uncertain_ = uncertain_ || done.error().is(Errc::unknown_outcome);
     if (done.error().is(Errc::conflict) && end) {
       if (auto read = co_await read_again(); !read) co_return fail(read.error());

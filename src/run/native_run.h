@@ -56,6 +56,8 @@ enum class Stop {
 ///  * A step's answer is committed before its calls run, and their results before the model is
 ///    asked again.
 ///  * A stop takes effect at once, inside a model call or a tool.
+///  * What it holds is bounded however much the model says: it is committed while the model speaks,
+///    and a listener that blocks (SlowPolicy::block) slows the model down.
 ///
 /// Domain thread only; what it refers to outlives it.
 class NativeRun {
@@ -87,6 +89,8 @@ class NativeRun {
 
   Async<Verdict> work();
   Async<std::optional<Verdict>> step(std::int64_t number);
+  llm::OnEvent while_it_answers();
+  Async<> make_room();
   Async<> call_tools(const std::vector<ToolCall>& calls);
   Async<> call_some(const std::vector<ToolCall>* calls, std::size_t* next,
                     std::vector<std::optional<ToolCallDone>>* results);

@@ -101,6 +101,7 @@ class TroubledStore final : public store::ForwardingStore {
 
   int in_flight = 0;             ///< calls that are not answered yet
   int commits = 0;               ///< that were tried
+  std::size_t largest = 0;       ///< events in one of them
   std::set<std::string> kinds;   ///< of documents that were to be written
   std::vector<EventPtr> events;  ///< that were committed, in order
 
@@ -110,6 +111,7 @@ class TroubledStore final : public store::ForwardingStore {
       if (const auto* put = std::get_if<store::PutDoc>(&write)) kinds.insert(put->key.kind);
     }
     ++commits;
+    largest = std::max(largest, commit.events.size());
     if (down) co_return away();
     std::optional<Trouble> trouble;
     if (commits_left && --*commits_left <= 0) {

@@ -171,9 +171,9 @@ Status check(const Commit& commit) {
   }
   if (commit.key) {
     if (commit.key->key.empty() || commit.key->key.size() > limits::kIdempotencyKey ||
-        commit.key->writer.size() > limits::kStoreName ||
+        commit.key->writer.empty() || commit.key->writer.size() > limits::kStoreName ||
         commit.key->digest.size() > limits::kStoreName) {
-      return fail(Errc::invalid_argument, "the idempotency key is blank or too long");
+      return fail(Errc::invalid_argument, "the idempotency key or its writer is blank or too long");
     }
   }
   if (commit.answer.size() > limits::kDocument)

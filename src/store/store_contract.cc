@@ -817,7 +817,7 @@ TEST_P(StoreContract, BehavesLikeTheModel) {
   ASSERT_EQ(fed_.size(), model.events().size());
 }
 
-INSTANTIATE_TEST_SUITE_P(, StoreContract, ::testing::ValuesIn(backends()), name_of);
+INSTANTIATE_TEST_SUITE_P(Events, StoreContract, ::testing::ValuesIn(backends()), name_of);
 
 }  // namespace
 }  // namespace reeve::store

@@ -1,6 +1,10 @@
 #include <boost/asio/this_coro.hpp>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
 #include <optional>
 #include <stop_token>
+#include <utility>
 
 #include "aio/signal.h"
 #include "app/library/engine.h"
@@ -11,23 +15,52 @@
 /// Model providers that a program brings along.
 namespace reeve::library {
 
-/// What a call of the program's function and the coroutine that waits for it share. The function's
-/// thread only sets `answer`, before the Env's hop back; the rest is the domain thread's.
+/// What a call of the program's function and the coroutine that waits for it share: the pieces that
+/// the function told and nobody has taken yet. The function's thread sets `answer` before the Env's
+/// hop back; it waits while too many pieces lie here, so a listener that blocks slows it down.
 struct StreamState {
   StreamState(Env& env, asio::any_io_executor executor) : env(env), changed(std::move(executor)) {}
 
-  Env& env;
-  std::stop_source stop;
-  std::optional<v1::Result<v1::ModelAnswer>> answer;
-  llm::OnEvent on_event;  // empty when nobody waits any more
-  bool done = false;
-  aio::Signal changed;
+  static constexpr std::size_t kAhead = 64;
 
+  Env& env;
+  std::stop_source stop;  // nobody waits any more
+  std::optional<v1::Result<v1::ModelAnswer>> answer;
+  bool done = false;
+  aio::Signal changed;  // of `done` and of what was told
+
+  /// Any thread.
   static void tell(const std::shared_ptr<StreamState>& self, AgentEvent event) {
-    self->env.defer([self, e = std::move(event)]() mutable {
-      if (self->on_event) self->on_event(std::move(e));
+    {
+      std::unique_lock lock(self->mutex_);
+      const auto token = self->stop.get_token();
+      if (!self->room_.wait(lock, token, [&] { return self->told_.size() < kAhead; })) return;
+      self->told_.push_back(std::move(event));
+      if (std::exchange(self->waking_, true)) return;
+    }
+    self->env.defer([self] {
+      {
+        const std::scoped_lock lock(self->mutex_);
+        self->waking_ = false;
+      }
+      self->changed.notify();
     });
   }
+  /// The next piece. The domain thread's.
+  std::optional<AgentEvent> take() {
+    const std::scoped_lock lock(mutex_);
+    if (told_.empty()) return std::nullopt;
+    auto event = std::move(told_.front());
+    told_.pop_front();
+    room_.notify_all();
+    return event;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable_any room_;
+  std::deque<AgentEvent> told_;
+  bool waking_ = false;  // the domain thread is about to look
 };
 
 namespace {
@@ -38,10 +71,7 @@ class Listening {
   explicit Listening(std::shared_ptr<StreamState> state) : state_(std::move(state)) {}
   Listening(const Listening&) = delete;
   Listening& operator=(const Listening&) = delete;
-  ~Listening() {
-    state_->on_event = nullptr;
-    state_->stop.request_stop();
-  }
+  ~Listening() { state_->stop.request_stop(); }
 
  private:
   std::shared_ptr<StreamState> state_;
@@ -103,7 +133,6 @@ class FunctionProvider final : public llm::Provider {
     const auto model = asked.model;
 
     const auto state = std::make_shared<StreamState>(env_, co_await asio::this_coro::executor);
-    state->on_event = std::move(on_event);
     const Listening listening(state);
     auto work = [state, function = function_, given = std::move(asked)] {
       auto stream = Engine::stream(state);
@@ -122,7 +151,14 @@ class FunctionProvider final : public llm::Provider {
       state->done = true;
       state->changed.notify();
     });
-    while (!state->done) co_await state->changed.wait();
+    for (bool last = false; !last;) {
+      last = state->done;  // then everything has been told
+      while (auto event = state->take()) {
+        if (on_event) on_event(std::move(*event));
+        if (on_event.crowded()) co_await on_event.room();
+      }
+      if (!last && !state->done) co_await state->changed.wait();
+    }
 
     if (!*state->answer) {
       const auto& error = state->answer->error();

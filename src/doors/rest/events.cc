@@ -20,15 +20,22 @@ struct Wanted {
   bool latest = false;  ///< the newest ones, instead of those behind a place
 };
 
+/// Behind a cursor.
+Result<log::From> place_of(const Rest& rest, std::string_view text) {
+  const auto cursor = Cursor::parse(text);
+  if (!cursor) return fail(cursor.error());
+  const auto position = rest.ground.log.position_of(*cursor);
+  if (!position) return fail(position.error());
+  return log::From::after(*position);
+}
+
 Async<Result<Wanted>> read_query(Rest& rest, const net::Request& request) {
   Wanted wanted;
   for (const auto& [name, value] : request.query) {
     if (name == "after") {
-      const auto cursor = Cursor::parse(value);
-      if (!cursor) co_return fail(cursor.error());
-      const auto position = rest.ground.log.position_of(*cursor);
-      if (!position) co_return fail(position.error());
-      wanted.options.from = log::From::after(*position);
+      const auto place = place_of(rest, value);
+      if (!place) co_return fail(place.error());
+      wanted.options.from = *place;
     } else if (name == "from") {
       if (value != "now" && value != "beginning") {
         co_return fail(Errc::invalid_argument, "from: now or beginning");
@@ -120,6 +127,12 @@ Async<net::Answer> answer_events(Rest& rest, const net::Request& request) {
   auto wanted = co_await read_query(rest, request);
   if (!wanted) co_return net::problem_response(wanted.error());
   if (net::header(request.headers, "accept").contains("text/event-stream")) {
+    // A client that connects again by itself repeats its address, and says here how far it came.
+    if (const auto last = net::header(request.headers, "last-event-id"); !last.empty()) {
+      const auto place = place_of(rest, last);
+      if (!place) co_return net::problem_response(place.error());
+      wanted->options.from = *place;
+    }
     auto body = [&rest, options = wanted->options](net::Writer& writer) {
       return stream_events(rest, options, writer);
     };

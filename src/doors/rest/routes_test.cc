@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <fstream>
 #include <set>
 
@@ -361,6 +362,85 @@ TEST_F(RoutesTest, AStreamBeginsWhereItsCursorIsAndGoesOnLive) {
   world_.quiet();
   EXPECT_TRUE(sink.text.contains("\"eve\""));
   EXPECT_TRUE(sink.text.contains("id: " + world_.log.cursor(Position{3}).str()));
+  group.cancel();
+  world_.await(group.join());
+}
+
+// --- One conversation's and one run's events
+// ------------------------------------------------------
+
+class EventsRoutes : public RoutesTest {
+ protected:
+  EventsRoutes() {
+    thread_.id = ThreadId(world_.env.uuid4());
+    EXPECT_TRUE(world_.commit({fact::ThreadStarted{thread_}}));  // 1
+    for (auto& run : runs_of_it_) {                              // 2 and 4
+      run.id = RunId(world_.env.uuid4());
+      run.thread = thread_.id;
+      EXPECT_TRUE(world_.commit({fact::RunStarted{run}}));
+      spawn("a" + run.id.str().substr(0, 4));  // and between them another's
+    }
+  }
+  [[nodiscard]] std::string of_thread() const { return "scope=thread:" + thread_.id.str(); }
+  static std::vector<std::int64_t> positions(const Reply& reply) {
+    std::vector<std::int64_t> out;
+    for (const auto& event : reply.body.at("events").as_array())
+      out.push_back(event.at("position").as_int64());
+    return out;
+  }
+
+  Thread thread_;
+  std::array<reeve::Run, 2> runs_of_it_;
+};
+
+TEST_F(EventsRoutes, ListThreadEventsUsesEventStoreCursors) {
+  const auto first = get("/v1/events?limit=2&" + of_thread());
+  EXPECT_EQ(positions(first), (std::vector<std::int64_t>{1, 2}));
+  const auto rest = get("/v1/events?limit=2&" + of_thread() + "&after=" + cursor(first));
+  EXPECT_EQ(positions(rest), (std::vector<std::int64_t>{4}));
+  EXPECT_EQ(Cursor::parse(cursor(rest)).value().position, world_.log.head());
+}
+
+TEST_F(EventsRoutes, ListRunEventsUseScopedEventStoreCursors) {
+  const auto first = get("/v1/events?scope=run:" + runs_of_it_[1].id.str());
+  EXPECT_EQ(positions(first), (std::vector<std::int64_t>{4}));
+  fact::RunCompleted end;
+  end.run = runs_of_it_[1].id;
+  end.thread = thread_.id;
+  ASSERT_TRUE(world_.commit({end}));
+  const auto next =
+      get("/v1/events?scope=run:" + runs_of_it_[1].id.str() + "&after=" + cursor(first));
+  EXPECT_EQ(kinds(next), std::vector<std::string>{"RunCompleted"});
+}
+
+TEST_F(EventsRoutes, ListThreadEventsReturnsGoneForExpiredCursor) {
+  const auto old = world_.log.cursor({1}).str();
+  EXPECT_EQ(get("/v1/events?" + of_thread() + "&after=" + old).status, 200);
+  store::Truncation cut;
+  cut.upto = {2};
+  world_.made_up = true;  // without the snapshot that belongs to it
+  ASSERT_TRUE(world_.await(world_.store.truncate(std::move(cut))));
+  const auto gone = get("/v1/events?" + of_thread() + "&after=" + old);
+  EXPECT_EQ(gone.status, 410);
+  EXPECT_EQ(gone.code(), "cursor_expired");
+  EXPECT_TRUE(gone.detail().contains(world_.log.cursor({2}).str())) << gone.detail();
+}
+
+TEST_F(EventsRoutes, StreamThreadEventsReplaysAfterLastEventId) {
+  net::Request request;
+  request.target = "/v1/events?" + of_thread();
+  request.headers = {{"accept", "text/event-stream"},
+                     {"last-event-id", world_.log.cursor({2}).str()}};
+  ASSERT_TRUE(net::read_target(request));
+  auto answered = world_.await(answer(rest_, std::move(request)));
+  ASSERT_TRUE(answered.stream);
+  Sink sink;
+  aio::TaskGroup group(world_.loop.get_executor());
+  group.spawn("stream", answered.stream(sink));
+  world_.quiet();
+  EXPECT_FALSE(sink.text.contains(runs_of_it_[0].id.str()));
+  EXPECT_TRUE(sink.text.contains(runs_of_it_[1].id.str()));
+  EXPECT_TRUE(sink.text.contains("id: " + world_.log.cursor({4}).str()));
   group.cancel();
   world_.await(group.join());
 }

@@ -1,5 +1,6 @@
 #include "llm/openai/provider.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <utility>
@@ -22,6 +23,28 @@ std::uint64_t random_number(Env& env) {
   std::uint64_t number = 0;
   std::memcpy(&number, bytes.data(), sizeof(number));
   return number;
+}
+
+/// A stream under way.
+struct Incoming {
+  Env& env;
+  Reader& reader;
+  const OnEvent& on_event;
+  aio::Stop end;
+  std::unique_ptr<Env::Timer> grace;
+};
+
+/// Line by line: a piece can hold more events than whoever is told has room for.
+Async<Status> take(Incoming& into, std::string_view piece) {
+  while (!piece.empty()) {
+    const auto line = piece.substr(0, std::min(piece.find('\n'), piece.size() - 1) + 1);
+    piece.remove_prefix(line.size());
+    if (auto fed = into.reader.feed(line); !fed) co_return fail(fed.error());
+    if (into.on_event.crowded()) co_await into.on_event.room();
+  }
+  if (into.reader.done() && !into.grace)
+    into.grace = into.env.after(kGrace, [&into] { into.end.pull(); });
+  co_return Status();
 }
 
 }  // namespace
@@ -54,7 +77,7 @@ Async<ChatResult> OpenAiProvider::chat(const ChatRequest& request, OnEvent on_ev
     };
     Reader reader(tell, [this] { return "call_" + env_.uuid4().str(); }, *settings_.key);
     auto outgoing = post(body);
-    auto answer = co_await ask(std::move(outgoing), reader);
+    auto answer = co_await ask(std::move(outgoing), reader, on_event);
     if (answer) {
       if (answer->model.empty()) answer->model = model;
       co_return answer;
@@ -71,18 +94,14 @@ Async<ChatResult> OpenAiProvider::chat(const ChatRequest& request, OnEvent on_ev
   }
 }
 
-Async<ChatResult> OpenAiProvider::ask(net::OutgoingRequest request, Reader& reader) {
+Async<ChatResult> OpenAiProvider::ask(net::OutgoingRequest request, Reader& reader,
+                                      const OnEvent& on_event) {
   Result<net::Response> answer;
   if (settings_.form.stream) {
-    aio::Stop end;
-    std::unique_ptr<Env::Timer> grace;
-    auto on_chunk = [&](std::string_view piece) -> Status {
-      if (auto fed = reader.feed(piece); !fed) return fail(fed.error());
-      if (reader.done() && !grace) grace = env_.after(kGrace, [&end] { end.pull(); });
-      return {};
-    };
+    Incoming incoming{.env = env_, .reader = reader, .on_event = on_event};
+    auto on_chunk = [&incoming](std::string_view piece) { return take(incoming, piece); };
     auto streamed = transport_->stream(std::move(request), std::move(on_chunk));
-    auto got = co_await aio::until(end, std::move(streamed));
+    auto got = co_await aio::until(incoming.end, std::move(streamed));
     if (reader.done()) co_return reader.finish();
     REEVE_CHECK(got);  // only its end pulls it
     answer = std::move(*got);

@@ -38,7 +38,7 @@ class OpenAiProvider final : public Provider {
   Async<ChatResult> chat(const ChatRequest& request, OnEvent on_event) override;
 
  private:
-  Async<ChatResult> ask(net::OutgoingRequest request, Reader& reader);
+  Async<ChatResult> ask(net::OutgoingRequest request, Reader& reader, const OnEvent& on_event);
   [[nodiscard]] net::OutgoingRequest post(std::string body) const;
   [[nodiscard]] ProviderError trouble_on_the_way(const Error& error, const Reader& reader) const;
   /// The provider's name before its text.

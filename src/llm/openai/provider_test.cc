@@ -74,7 +74,7 @@ class FakeTransport final : public Transport {
       co_await aio::sleep(env_, exchange.pause);
       if (!on_chunk) {
         exchange.end->body += piece;
-      } else if (auto told = on_chunk(piece); !told) {
+      } else if (auto told = co_await on_chunk(piece); !told) {
         co_return fail(told.error());
       }
     }
@@ -258,6 +258,40 @@ TEST_F(LlmOpenAiProviderTest, AnErrorInTheStreamEndsTheExchange) {
   const auto began = env_.uptime();
   EXPECT_EQ(ask().error().trouble, Trouble::content_filter);
   EXPECT_EQ(env_.uptime(), began);
+}
+
+// --- whoever has no room
+// -------------------------------------------------------------------------------
+
+struct Narrow {
+  std::size_t held = 0;
+  std::size_t most = 0;
+  std::size_t waits = 0;
+
+  static Async<> room(Env& env, Narrow& place) {
+    co_await aio::sleep(env, 1h);
+    place.held = 0;
+    ++place.waits;
+  }
+};
+
+TEST_F(LlmOpenAiProviderTest, IsWaitedForBetweenTheEventsOfOnePiece) {
+  Narrow place;
+  OnEvent slow(
+      [&](AgentEvent event) {
+        heard_.events.push_back(std::move(event));
+        place.most = std::max(place.most, ++place.held);
+      },
+      [&] { return place.held > 0; }, [&] { return Narrow::room(env_, place); });
+  server_->next = {whole(transcript("text"))};
+  request_.messages = messages_;
+  OpenAiProvider provider(settings_, env_, server_);
+  const auto answer = env_.run(provider.chat(request_, slow));
+  ASSERT_TRUE(answer) << answer.error().message();
+  EXPECT_EQ(heard_.text(), text_of(answer->message));
+  EXPECT_GT(place.waits, 3u);
+  EXPECT_EQ(place.waits, heard_.events.size());
+  EXPECT_EQ(place.most, 1u);
 }
 
 // --- cancelling
