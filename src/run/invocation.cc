@@ -65,6 +65,7 @@ Invocation::Invocation(Env& env, aio::asio::any_io_executor executor, log::Log& 
       providers_(providers),
       tools_(tools),
       options_(options),
+      forgotten_(executor),
       group_(std::move(executor)) {}
 
 Invocation::~Invocation() = default;
@@ -139,19 +140,25 @@ Async<Result<RunHandle>> Invocation::emit_native(EmitRequest request, Control co
   }
   const auto first = active->pending->run;
   const auto session = active->pending->session;
-  if (auto begun = co_await begin(active); !begun) {
-    active_.erase(first);
+  Status begun;
+  std::exception_ptr thrown;
+  try {
+    begun = co_await begin(active);
+  } catch (...) {
+    thrown = std::current_exception();
+    begun = fail(Errc::cancelled, "nobody waited for its beginning");
+  }
+  if (!begun) {
+    forget(first);
     end_turn(session);
+    if (thrown) std::rethrow_exception(thrown);
     co_return fail(begun.error());
   }
   if (active->pending->run != first) {  // the request was made before
-    active_.erase(first);
+    forget(first);
     co_return co_await find(active->pending->run, with_events);
   }
   active->interrupt = group_.spawn("run", execute(active));
-  // Somebody may have asked for its end meanwhile.
-  if (active->stopped)
-    active->native->stop(active->stopped->first, active->stopped->second, active->interrupt);
   co_return handle;
 }
 
@@ -176,7 +183,7 @@ RunHandle Invocation::handle_of(const ActivePtr& active,
 }
 
 void Invocation::stop(Active& active, Stop how, std::string why) {
-  if (active.native) {
+  if (active.native && active.pending->began) {
     active.native->stop(how, std::move(why), active.interrupt);
   } else if (active.agents) {
     if (desk_ == nullptr) return;
@@ -197,12 +204,12 @@ void Invocation::stop(Active& active, Stop how, std::string why) {
 Async<> Invocation::wait_and_execute(ActivePtr active) {
   const auto first = active->pending->run;
   if (auto turn = co_await take_turn(active); !turn) {
-    active_.erase(first);
+    forget(first);
     finish(*active, fail(turn.error()));
     co_return;
   }
   if (auto begun = co_await begin(active); !begun) {
-    active_.erase(first);
+    forget(first);
     end_turn(active->pending->session);
     finish(*active, fail(begun.error()));
     co_return;
@@ -211,7 +218,7 @@ Async<> Invocation::wait_and_execute(ActivePtr active) {
     co_await execute(active);
     co_return;
   }
-  active_.erase(first);  // the request was made before
+  forget(first);  // the request was made before
   auto earlier = co_await find(active->pending->run);
   auto result = earlier ? co_await earlier->result() : Result<RunResult>(fail(earlier.error()));
   finish(*active, std::move(result));
@@ -311,22 +318,27 @@ Async<Status> Invocation::begin(ActivePtr active) {
     done = co_await commit_start(*active, *talk, started_at);
     if (done) break;
     const auto& why = done.error();
-    if (uncertain && why.is(Errc::conflict)) {
-      auto run_key = key_of<reeve::Run>(pending.run);
-      const auto run = co_await log_.store().get(std::move(run_key));
-      if (run && *run) break;  // it had happened
-    }
-    if (!why.is(Errc::unknown_outcome)) co_return fail(why);
-    uncertain = true;
+    uncertain = uncertain || why.is(Errc::unknown_outcome);
+    if (!uncertain) co_return fail(why);
+    // Whatever is wrong now: a run that has begun is not left alone.
+    auto run_key = key_of<reeve::Run>(pending.run);
+    const auto run = co_await log_.store().get(std::move(run_key));
+    if (run && *run) break;  // it had happened
+    if (run && !why.is(Errc::unknown_outcome)) co_return fail(why);
+    if (!run && closing_) co_return fail(run.error());  // the next process ends it: recover()
     co_await aio::sleep(env_, backoff.next());
   }
+  Started began{pending.run, pending.session};
   if (done && done->repeated) {
-    const auto first = parse_json_as<Started>(done->answer);
+    auto first = parse_json_as<Started>(done->answer);
     if (!first) co_return fail(first.error());
+    began = *first;
+  }
+  if (began.run != pending.run) {
     if (talk->version > 0) session.kept = std::move(*talk);
     end_turn(pending.session);
-    pending.run = first->run;
-    pending.session = first->session;
+    pending.run = began.run;
+    pending.session = began.session;
     co_return Status();
   }
   pending.began = true;
@@ -369,12 +381,16 @@ Async<Result<store::Committed>> Invocation::commit_start(Active& active, Convers
                          : co_await draft.add(std::move(appended));
   if (!added) co_return fail(added.error());
   draft.write(store::SetRunEpoch{run.id, run.epoch});
-  draft.answer(write_json_of(Started{run.id, run.thread}));
+  const auto answer = write_json_of(Started{run.id, run.thread});
+  draft.answer(answer);
   const auto thread = *draft.held<reeve::Thread>(run.thread);
   auto done = co_await draft.commit();
-  const bool repeated = done && done->repeated;
-  if ((done && !repeated) || (!done && done.error().is(Errc::conflict))) {
-    // Also after a conflict that turns out to be our own commit: the run goes on from here.
+  // A repetition of another call's request; our own is one whose answer was lost.
+  const bool earlier = done && done->answer != answer;
+  const bool uncertain =
+      !done && (done.error().is(Errc::conflict) || done.error().is(Errc::unknown_outcome));
+  if ((done && !earlier) || uncertain) {
+    // Also where it turns out later that our commit has happened: the run goes on from here.
     Conversation after = talk;
     after.thread = *thread;
     after.version = talk.version + 1;
@@ -390,12 +406,20 @@ Async<Result<store::Committed>> Invocation::commit_start(Active& active, Convers
 
 Async<> Invocation::execute(ActivePtr active) {
   auto& pending = *active->pending;
+  // Somebody may have asked for its end while it began.
+  if (active->stopped)
+    active->native->stop(active->stopped->first, active->stopped->second, active->interrupt);
   auto result = co_await active->native->execute();
   auto& session = sessions_[pending.session];
   session.kept = std::move(*active->native).take_conversation();
-  active_.erase(pending.run);
+  forget(pending.run);
   end_turn(pending.session);
   finish(*active, std::move(result));
+}
+
+void Invocation::forget(const RunId& run) {
+  active_.erase(run);
+  forgotten_.notify();
 }
 
 void Invocation::finish(Active& active, Result<RunResult> result) {
@@ -673,10 +697,7 @@ Async<Result<std::size_t>> Invocation::recover() {
 }
 
 Async<> Invocation::wait_idle() {
-  while (!active_.empty()) {
-    const auto pending = active_.begin()->second->pending;
-    if (!pending->result) co_await pending->changed.wait();
-  }
+  while (!active_.empty()) co_await forgotten_.wait();
 }
 
 Async<> Invocation::close() {
@@ -686,10 +707,7 @@ Async<> Invocation::close() {
   for (const auto& [id, active] : now) {
     if (active->pending->stop) active->pending->stop(Stop::cancel, "the town stops");
   }
-  while (!active_.empty()) {
-    const auto pending = active_.begin()->second->pending;
-    if (!pending->result) co_await pending->changed.wait_uncancelled();
-  }
+  while (!active_.empty()) co_await forgotten_.wait_uncancelled();
   group_.cancel();
   co_await group_.join();
 }

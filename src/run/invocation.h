@@ -108,6 +108,7 @@ class Invocation {
   Async<Result<RunResult>> result_of(RunId run);
   void watch_control(const ActivePtr& active);
   void look_at_control(Active& active);
+  void forget(const RunId& run);
   void finish(Active& active, Result<RunResult> result);
   void forget_conversations();
 
@@ -124,6 +125,7 @@ class Invocation {
   std::map<ThreadId, Session> sessions_;
   std::list<ThreadId> recent_;  // sessions that nobody is at, the longest unused first
   bool closing_ = false;
+  aio::Signal forgotten_;  // one of active_
   aio::TaskGroup group_;
 };
 

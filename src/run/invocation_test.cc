@@ -30,8 +30,9 @@ class EventsInvocation : public ::testing::TestWithParam<Backend> {
     world_.await(invocation_->close());
     invocation_.reset();
   }
-  static Async<> emit_into(Invocation& invocation, std::optional<Result<RunHandle>>& out) {
-    out.emplace(co_await invocation.emit(EmitRequest::ask("model", "", "hello")));
+  static Async<> emit_into(Invocation& invocation, EmitRequest request,
+                           std::optional<Result<RunHandle>>& out) {
+    out.emplace(co_await invocation.emit(std::move(request)));
   }
   void provide(std::string name, llm::Script what) {
     providers_.put(std::make_shared<llm::ScriptedProvider>(std::move(name), world_.env, what));
@@ -437,7 +438,7 @@ TEST_P(EventsInvocation, G7_ACommitOfUnknownOutcomeIsMadeOnce) {
       if (which == 1) std::ranges::reverse(world_.store.next);
       std::optional<Result<RunHandle>> asked;
       aio::TaskGroup group(world_.loop.get_executor());
-      group.spawn("emit", emit_into(*invocation_, asked));
+      group.spawn("emit", emit_into(*invocation_, kAsk(), asked));
       world_.quiet();
       world_.env.advance(1s);
       ASSERT_TRUE(world_.until([&] { return asked.has_value(); }));
@@ -450,6 +451,70 @@ TEST_P(EventsInvocation, G7_ACommitOfUnknownOutcomeIsMadeOnce) {
       EXPECT_EQ(std::ranges::count(kinds, "RunStarted"), 1) << applied;
       EXPECT_EQ(ends_of(done.run), 1U);
     }
+  }
+}
+
+TEST_P(EventsInvocation, G9_ARequestWhoseFirstAnswerWasLostGoesOnWithItsOwnRun) {
+  provide("model", llm::Script::saying("yes"));
+  auto request = kAsk();
+  request.client_request_id = "req-1";
+  world_.store.next = {{Errc::unknown_outcome, true}};
+  std::optional<Result<RunHandle>> asked;
+  aio::TaskGroup group(world_.loop.get_executor());
+  group.spawn("emit", emit_into(*invocation_, request, asked));
+  ASSERT_TRUE(world_.until([&] {
+    world_.env.advance(100ms);
+    return asked.has_value();
+  }));
+  ASSERT_TRUE(*asked) << asked->error().message();
+  EXPECT_EQ(result(**asked).text, "yes");
+  EXPECT_EQ(world_.count("RunStarted"), 1U);
+  EXPECT_EQ(ends_of((**asked).run()), 1U);
+  EXPECT_EQ(ask(request).run, (**asked).run());
+}
+
+TEST_P(EventsInvocation, G7_ARunThatMayHaveBegunIsNotLeftAlone) {
+  provide("model", llm::Script::saying("yes"));
+  // It has begun, its answer is lost, and then nothing can be asked for a while.
+  world_.store.commits_left = 1;
+  world_.store.last_applied = true;
+  std::optional<Result<RunHandle>> asked;
+  aio::TaskGroup group(world_.loop.get_executor());
+  group.spawn("emit", emit_into(*invocation_, kAsk(), asked));
+  world_.quiet();
+  world_.env.advance(1s);
+  world_.quiet();
+  EXPECT_FALSE(asked);
+  world_.store.commits_left.reset();
+  world_.store.down = false;
+  ASSERT_TRUE(world_.until([&] {
+    world_.env.advance(1s);
+    return asked.has_value();
+  }));
+  ASSERT_TRUE(*asked) << asked->error().message();
+  EXPECT_EQ(result(**asked).state, RunState::completed);
+  EXPECT_EQ(ends_of((**asked).run()), 1U);
+}
+
+TEST_P(EventsInvocation, G7_AStopBehindACommitOfUnknownOutcomeStillEndsTheRun) {
+  add_echo();
+  provide("model", script(R"({"turns":[[{"wait_ms":1000},
+                                        {"call":{"name":"echo","arguments":{}}}],["x"]]})"));
+  for (const bool applied : {false, true}) {
+    auto handle = emit(kAsk()).value();
+    world_.quiet();
+    // The model's answer is committed before its calls run.
+    world_.store.next = {{Errc::unknown_outcome, applied}};
+    world_.env.advance(1s);
+    world_.quiet();
+    ASSERT_TRUE(world_.store.next.empty());
+    handle.cancel("enough");
+    const auto done = result(handle);
+    EXPECT_EQ(done.state, RunState::cancelled);
+    EXPECT_EQ(ends_of(done.run), 1U);
+    EXPECT_EQ(world_.get<reeve::Run>(done.run).state, RunState::cancelled);
+    // The call has a result, which says why there is none: models refuse anything else.
+    EXPECT_EQ(world_.get<reeve::Thread>(done.session).messages, 3U);
   }
 }
 
@@ -473,6 +538,49 @@ TEST_P(EventsInvocation, G7_ACancelBehindACommitOfUnknownOutcomeIsAnEndAllTheSam
     // What was asked, the call, and that it has no result.
     EXPECT_EQ(world_.get<reeve::Thread>(done.session).messages, 3U);
   }
+}
+
+TEST_P(EventsInvocation, G7_AStopWhileARunBeginsBehindAnotherIsNotForgotten) {
+  provide("model", script(R"({"turns":[[{"hang":true}]]})"));
+  auto first = emit(kAsk()).value();
+  auto request = kAsk();
+  request.session = first.session();
+  auto second = emit(request).value();
+  world_.quiet();
+  // It has its turn, and cannot say yet that it has begun.
+  world_.store.next = {{Errc::unknown_outcome, true}, {Errc::unknown_outcome, true}};
+  first.cancel();
+  world_.quiet();
+  world_.env.advance(1s);
+  ASSERT_TRUE(world_.until([&] { return world_.store.next.empty(); }));
+  second.cancel("enough");
+  world_.quiet();
+  world_.env.advance(1s);
+  ASSERT_TRUE(world_.until([&] { return second.is_finished(); }));
+  EXPECT_EQ(result(second).state, RunState::cancelled);
+  EXPECT_EQ(ends_of(second.run()), 1U);
+}
+
+TEST_P(EventsInvocation, ClosingDoesNotWaitForWhatNeverBegan) {
+  provide("model", llm::Script::saying("yes"));
+  world_.store.commits_left = 1;
+  std::optional<Result<RunHandle>> asked;
+  aio::TaskGroup group(world_.loop.get_executor());
+  group.spawn("emit", emit_into(*invocation_, kAsk(), asked));
+  world_.quiet();
+  bool closed = false;
+  const auto close = [](Invocation& invocation, bool& done) -> Async<> {
+    co_await invocation.close();
+    done = true;
+  };
+  group.spawn("close", close(*invocation_, closed));
+  EXPECT_TRUE(world_.until([&] {
+    world_.env.advance(1s);
+    return closed;
+  }));
+  ASSERT_TRUE(asked);
+  EXPECT_EQ(asked->error().code(), Errc::unavailable);
+  invocation_.reset();
 }
 
 TEST_P(EventsInvocation, ClosingCancelsWhatRuns) {

@@ -345,6 +345,10 @@ Async<> NativeRun::settle(Verdict verdict) {
 
 Async<Result<store::Committed>> NativeRun::commit(const std::optional<fact::RunEnd>& end,
                                                   Ending ending) {
+  if (uncertain_ && (uncertain_->messages > 0 || uncertain_->ends)) {
+    if (auto learnt = co_await learn_outcome(); !learnt) co_return fail(learnt.error());
+    if (ended_ || (!end && uncommitted_ == 0 && sink_.empty())) co_return store::Committed();
+  }
   Caller caller{.origin = "provider:" + run_.provider};
   if (const auto& events = sink_.staged().events; uncommitted_ == 0 && !end && !events.empty()) {
     // Nothing else in it would tell its repetition: no document changes.
@@ -373,32 +377,41 @@ Async<Result<store::Committed>> NativeRun::commit(const std::optional<fact::RunE
     draft.write(store::SetRunEpoch{run_.id, std::nullopt});
   }
   const auto* thread = draft.held<reeve::Thread>(run_.thread);
-  const auto after = thread != nullptr ? *thread : std::nullopt;
+  Uncertain attempt{uncommitted_, end.has_value(),
+                    thread != nullptr && *thread ? **thread : talk_.thread};
   auto done = co_await draft.commit();
-  if (!done &&
-      !(uncertain_ && !end && done.error().is(Errc::conflict) && co_await was_committed())) {
-    uncertain_ = uncertain_ || done.error().is(Errc::unknown_outcome);
+  if (!done) {
+    if (done.error().is(Errc::unknown_outcome)) uncertain_ = std::move(attempt);
     if (done.error().is(Errc::conflict) && end) {
       if (auto read = co_await read_again(); !read) co_return fail(read.error());
     }
     co_return fail(done.error());
   }
-  uncertain_ = false;
-  sink_.committed();
-  uncommitted_ = 0;
-  if (after) {
-    talk_.thread = *after;
-    ++talk_.version;
-  }
-  co_return done ? *done : store::Committed();
+  uncertain_.reset();
+  happened(std::move(attempt));
+  co_return done;
 }
 
-/// Whether the commit before, whose outcome was not known, has happened: only this run writes to
-/// its conversation, each time with messages.
-Async<bool> NativeRun::was_committed() {
+void NativeRun::happened(Uncertain commit) {
+  sink_.committed();
+  uncommitted_ -= commit.messages;
+  ended_ = commit.ends;
+  if (commit.messages == 0 && !commit.ends) return;  // the conversation was not touched
+  talk_.thread = std::move(commit.after);
+  ++talk_.version;
+}
+
+/// Whether the commit whose outcome was not known has happened: only this run writes to its
+/// conversation, each time with messages or its end. What follows may be another commit, since the
+/// run may have been stopped meanwhile; nothing has been emitted since.
+Async<Status> NativeRun::learn_outcome() {
   auto key = key_of<reeve::Thread>(run_.thread);
   const auto thread = co_await log_.store().get(std::move(key));
-  co_return thread && *thread && (*thread)->version == talk_.version + 1;
+  if (!thread) co_return fail(thread.error());
+  auto commit = std::move(*uncertain_);
+  uncertain_.reset();
+  if (*thread && (*thread)->version > talk_.version) happened(std::move(commit));
+  co_return Status();
 }
 
 /// Somebody has written to our documents: as they are now, then.

@@ -82,6 +82,12 @@ class NativeRun {
     std::string reason;
     std::string error;
   };
+  /// A commit whose outcome is not known.
+  struct Uncertain {
+    std::size_t messages = 0;
+    bool ends = false;
+    reeve::Thread after;
+  };
   struct Stopped {
     Stop how;
     std::string why;
@@ -99,7 +105,8 @@ class NativeRun {
   /// Commits what has been said since the last time. Throws GaveUp if that cannot be.
   Async<> checkpoint();
   Async<Result<store::Committed>> commit(const std::optional<fact::RunEnd>& end, Ending ending);
-  Async<bool> was_committed();
+  Async<Status> learn_outcome();
+  void happened(Uncertain commit);
   Async<Status> read_again();
   void add_message(ChatMessage message);
   void repair_conversation();
@@ -114,8 +121,9 @@ class NativeRun {
   log::DurableSink sink_;
   std::uint64_t run_version_ = 1;
   std::size_t uncommitted_ = 0;  // messages at the end of the conversation
-  bool uncertain_ = false;       // whether the last commit happened
-  std::string partial_;          // what the model has said of the answer that it is giving
+  std::optional<Uncertain> uncertain_;
+  bool ended_ = false;   // its terminal fact is committed
+  std::string partial_;  // what the model has said of the answer that it is giving
   std::string text_;
   Usage usage_;
   std::int64_t steps_ = 0;

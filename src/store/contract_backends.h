@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "store/faulty/faulty_store.h"
 #include "store/memory/memory_store.h"
 #include "store/sqlite/sqlite_store.h"
 #include "store/testing.h"
@@ -35,8 +36,22 @@ inline Backend sqlite_backend(std::string name, std::size_t group_cap) {
   return {std::move(name), std::move(open), true};
 }
 
+/// No faults, but slow.
+inline Backend faulty_backend() {
+  auto open = [](Env& env, boost::asio::any_io_executor executor, const ScratchDir&) {
+    Faults slow;
+    slow.usual_time = std::chrono::microseconds(20);
+    slow.slow = 50;
+    slow.slow_time = std::chrono::microseconds(400);
+    auto memory = make_memory(env, executor);
+    return std::make_unique<FaultyStore>(env, std::move(executor), std::move(memory), 1, slow);
+  };
+  return {"faulty_memory", std::move(open)};
+}
+
 inline std::vector<Backend> backends() {
   return {
+      faulty_backend(),
       Backend{"memory", [](Env& env, boost::asio::any_io_executor executor,
                            const ScratchDir&) { return make_memory(env, std::move(executor)); }},
       sqlite_backend("sqlite", 1024), sqlite_backend("sqlite_small_groups", 3)};

@@ -5,8 +5,6 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <sqlite3.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,6 +22,7 @@
 #include "base/json.h"
 #include "load.h"
 #include "processes.h"
+#include "reaper.h"
 
 namespace reeve::crash {
 namespace {
@@ -468,40 +467,6 @@ std::optional<Options> read_options(int argc, char** argv) {
   return options;
 }
 
-volatile sig_atomic_t test_pid = 0;
-void end_test(int) { ::kill(test_pid, SIGKILL); }
-
-/// Runs the test as a child and inherits whatever it leaves: whoever lost its parent is reaped
-/// here, and nothing outlives this process.
-int run_under_reaper(const Options& options) {
-  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
-  const pid_t child = ::fork();
-  if (child < 0) return 1;
-  if (child == 0) {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    ::signal(SIGPIPE, SIG_IGN);
-    const int code = CrashTest(options).run();
-    std::fflush(stdout);
-    ::_exit(code);
-  }
-  test_pid = child;
-  ::signal(SIGINT, end_test);
-  ::signal(SIGTERM, end_test);
-  int result = 1;
-  for (bool running = true;;) {
-    int status = 0;
-    const pid_t ended = ::waitpid(-1, &status, 0);
-    if (ended < 0 && errno == ECHILD) return result;
-    if (ended == child) {
-      running = false;
-      result = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
-    }
-    if (running) continue;
-    for (const auto& left : proc::descendants(::getpid(), proc::all_processes()))
-      proc::signal_process(left.ref, SIGKILL);
-  }
-}
-
 }  // namespace
 }  // namespace reeve::crash
 
@@ -514,5 +479,5 @@ int main(int argc, char** argv) {
         stderr);
     return 2;
   }
-  return reeve::crash::run_under_reaper(*options);
+  return reeve::crash::run_under_reaper([&] { return reeve::crash::CrashTest(*options).run(); });
 }
