@@ -17,8 +17,8 @@
 namespace reeve {
 REEVE_INLINE namespace v1 {
   struct OpenOptions {
-    /// The store is FOLDER/.reeve/town.db, made if it is not there. Empty: in memory, gone with the
-    /// town.
+    /// The store is FOLDER/.reeve/town.db, made if it is not there; the providers of its town.toml
+    /// are there. Empty: in memory, gone with the town.
     std::string folder;
     std::string name;  ///< of a new town; empty: after the folder
     /// What an acknowledged commit has survived: "disk" (a power cut), "os" (a killed process; a
@@ -105,6 +105,10 @@ REEVE_INLINE namespace v1 {
     Status add_tool(ToolSpec spec, ToolFunction function);
     /// A model of the program's own; one of the same name is replaced for calls to come.
     Status add_provider(std::string name, std::string default_model, ModelFunction function);
+    /// A model as `[providers.NAME]` of a town's settings sets one up (docs/providers.md), as a JSON
+    /// object: R"({"kind":"openai","base_url":"http://localhost:8000/v1","model":"m"})" for any
+    /// server of OpenAI's kind. Relative paths in it begin at the current folder. invalid_argument.
+    Status configure_provider(std::string name, const std::string& settings_json);
     /// A model that says what a script says: docs/providers.md. For tests and demonstrations.
     Status add_scripted_provider(std::string name, const std::string& script_json);
 

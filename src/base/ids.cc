@@ -8,12 +8,12 @@ namespace reeve {
 
 std::string Uuid::str() const {
   static constexpr char kHex[] = "0123456789abcdef";
-  std::string text;
-  text.reserve(36);
+  std::string text(36, '-');
+  char* at = text.data();
   for (std::size_t i = 0; i < bytes.size(); ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
-    text += kHex[bytes[i] >> 4];
-    text += kHex[bytes[i] & 15];
+    if (i == 4 || i == 6 || i == 8 || i == 10) ++at;
+    *at++ = kHex[bytes[i] >> 4];
+    *at++ = kHex[bytes[i] & 15];
   }
   return text;
 }

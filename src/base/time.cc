@@ -29,6 +29,22 @@ std::string to_rfc3339(Time time) {
   const auto day = std::chrono::floor<std::chrono::days>(time);
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss<Duration> clock(time - day);
+  const int year = static_cast<int>(date.year());
+  if (year >= 0 && year <= 9999) {  // every event has two or three: by hand, which is ten times faster
+    std::string text = "0000-00-00T00:00:00.000Z";
+    const auto put = [&text](std::size_t end, auto value) {
+      for (auto left = static_cast<unsigned>(value); left > 0; left /= 10)
+        text[--end] = static_cast<char>('0' + left % 10);
+    };
+    put(4, year);
+    put(7, static_cast<unsigned>(date.month()));
+    put(10, static_cast<unsigned>(date.day()));
+    put(13, clock.hours().count());
+    put(16, clock.minutes().count());
+    put(19, clock.seconds().count());
+    put(23, clock.subseconds().count());
+    return text;
+  }
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(date.year()),
                      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
                      clock.hours().count(), clock.minutes().count(), clock.seconds().count(),

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "aio/real_env.h"
+#include "aio/run.h"
 #include "base/backoff.h"
 #include "base/digest.h"
 #include "base/limits.h"
@@ -391,11 +392,12 @@ Async<Result<store::Committed>> Invocation::commit_start(Active& active, Convers
       !done && (done.error().is(Errc::conflict) || done.error().is(Errc::unknown_outcome));
   if ((done && !earlier) || uncertain) {
     // Also where it turns out later that our commit has happened: the run goes on from here.
-    Conversation after = talk;
-    after.thread = *thread;
-    after.version = talk.version + 1;
-    after.messages.push_back(std::move(input));
+    const auto version = talk.version + 1;
+    Conversation after = done ? std::move(talk) : talk;  // without an answer it may be tried again
     if (done) talk = {};
+    after.thread = *thread;
+    after.version = version;
+    after.messages.push_back(std::move(input));
     active.native = std::make_unique<NativeRun>(env_, log_, active.options, std::move(run),
                                                 std::move(after), 1);
     if (const auto limit = active.pending->control.concurrency_limit())
@@ -405,6 +407,8 @@ Async<Result<store::Committed>> Invocation::commit_start(Active& active, Convers
 }
 
 Async<> Invocation::execute(ActivePtr active) {
+  // Whoever asked is answered first.
+  co_await aio::yield();
   auto& pending = *active->pending;
   // Somebody may have asked for its end while it began.
   if (active->stopped)

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <mutex>
 #include <string>
@@ -379,6 +380,30 @@ TEST(EventsLibraryEmit, AModelOfTheProgramsOwnIsAskedWithTheConversation) {
   request = EmitRequest::ask("echo", "two");
   request.session = first.session;
   EXPECT_EQ(town.emit(request).value().wait().value().text, "echo-1: two of 3");
+}
+
+TEST(EventsLibraryEmit, ProvidersAreConfiguredAsInTheSettings) {
+  const Folder folder;
+  {
+    auto town = open_town(folder.path());
+    EXPECT_EQ(town.emit(EmitRequest::ask("mine", "hi")).error().code, Code::not_found);
+    town.configure_provider("mine", R"({"kind":"scripted","turns":["configured"]})").value();
+    EXPECT_EQ(town.emit(EmitRequest::ask("mine", "hi")).value().wait().value().text, "configured");
+    for (const char* wrong : {"{oops", "[]", R"({"kind":"magic"})", R"({"kind":"openai","x":1})"})
+      EXPECT_EQ(town.configure_provider("mine", wrong).error().code, Code::invalid_argument);
+    // A server that is not there is no error before it is asked.
+    town.configure_provider(
+            "away", R"({"kind":"openai","base_url":"http://127.0.0.1:1/v1","model":"m","tries":1})")
+        .value();
+    const auto lost = town.emit(EmitRequest::ask("away", "hi")).value().wait().value();
+    EXPECT_EQ(lost.state, reeve::RunState::failed);
+    EXPECT_EQ(lost.reason, "unreachable");
+  }
+  std::ofstream(folder.path() + "/.reeve/town.toml", std::ios::app)
+      << "[providers.saved]\nkind = \"scripted\"\nturns = [\"from the settings\"]\n";
+  auto town = open_town(folder.path());
+  EXPECT_EQ(town.emit(EmitRequest::ask("saved", "hi")).value().wait().value().text,
+            "from the settings");
 }
 
 TEST(EventsLibraryEmit, AModelThatFailsFailsTheRun) {

@@ -5,6 +5,7 @@
 
 #include "app/library/face.h"
 #include "client/town_folder.h"
+#include "llm/settings.h"
 #include "run/draft.h"
 #include "run/invocation.h"
 #include "run/session_data.h"
@@ -34,6 +35,18 @@ Result<std::unique_ptr<store::Store>> open_store(Env& env, aio::asio::any_io_exe
   sqlite.path = folder.database().string();
   sqlite.durability = *durability;
   return store::open_sqlite(env, std::move(executor), sqlite);
+}
+
+/// Those of the folder's settings.
+Result<llm::Registry> providers_of(Env& env, const aio::asio::any_io_executor& executor,
+                                   const std::string& where) {
+  if (where.empty()) return llm::Registry();
+  const client::TownFolder folder(std::filesystem::absolute(where));
+  auto settings = client::read_settings(folder);
+  if (!settings) return fail(settings.error());
+  auto made = llm::make_registry(settings->providers, folder.dir(), env, executor);
+  if (!made) return fail(made.error().during(folder.settings().string()));
+  return made;
 }
 
 Result<log::From> place_of(const log::Log& log, const v1::From& from) {
@@ -79,12 +92,13 @@ Asked asked_of(const run::RunHandle& handle) {
 class LocalHost final : public Host {
  public:
   LocalHost(Env& env, const aio::asio::any_io_executor& executor,
-            std::unique_ptr<store::Store> store, fact::TownCreated created,
+            std::unique_ptr<store::Store> store, fact::TownCreated created, llm::Registry providers,
             run::Invocation::Options runs)
       : env_(env),
         created_(std::move(created)),
         store_(std::move(store)),
         log_(env, executor, *store_),
+        providers_(std::move(providers)),
         invocation_(env, executor, log_, providers_, tools_, runs) {}
 
   /// TownCreated in a new log, and an end for the runs that an earlier process left.
@@ -180,8 +194,11 @@ Result<std::unique_ptr<Host>> make_local_host(Env& env, aio::asio::any_io_execut
   if (!store) return fail(store.error());
   run::Invocation::Options runs;
   runs.durability = inner(options.durability);
+  auto providers = providers_of(env, executor, options.folder);
+  if (!providers) return fail(providers.error());
   auto host = std::make_unique<LocalHost>(env, executor, std::move(*store),
-                                          fact::TownCreated{options.name, options.folder}, runs);
+                                          fact::TownCreated{options.name, options.folder},
+                                          std::move(*providers), runs);
   shared = host->shared();
   return host;
 }

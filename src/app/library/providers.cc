@@ -1,6 +1,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <condition_variable>
 #include <deque>
+#include <filesystem>
 #include <mutex>
 #include <optional>
 #include <stop_token>
@@ -10,6 +11,7 @@
 #include "app/library/engine.h"
 #include "app/library/face.h"
 #include "llm/scripted.h"
+#include "llm/settings.h"
 #include "llm/tool_calls.h"
 
 /// Model providers that a program brings along.
@@ -193,6 +195,19 @@ Async<Result<std::monostate>> put_scripted(Engine* engine, std::string name, llm
   co_return std::monostate();
 }
 
+Async<Result<std::monostate>> configure(Engine* engine, std::string name, json::value settings) {
+  auto& house = engine->house();
+  auto* providers = house.host->providers();
+  if (providers == nullptr) co_return fail(elsewhere("a provider"));
+  auto made = llm::make_registry({{name, std::move(settings)}}, std::filesystem::current_path(),
+                                 house.env, house.loop.get_executor());
+  if (!made) co_return fail(made.error());
+  auto provider = made->find(name);
+  if (!provider) co_return fail(provider.error());
+  providers->put(std::move(*provider));
+  co_return std::monostate();
+}
+
 v1::Status done(const Result<std::monostate>& result) {
   if (!result) return face(result.error());
   return {};
@@ -219,6 +234,16 @@ Status Town::add_provider(std::string name, std::string default_model, ModelFunc
                                                       f = std::move(function)]() mutable {
     return library::put(engine, std::move(n), std::move(m), std::move(f));
   }));
+}
+
+Status Town::configure_provider(std::string name, const std::string& settings_json) {
+  if (name.empty()) return Error{Code::invalid_argument, "a provider needs a name"};
+  auto settings = library::read_text("the provider's settings", settings_json);
+  if (!settings) return library::face(settings.error());
+  return library::done(engine_->call<std::monostate>(
+      [engine = engine_.get(), n = std::move(name), s = std::move(*settings)]() mutable {
+        return library::configure(engine, std::move(n), std::move(s));
+      }));
 }
 
 Status Town::add_scripted_provider(std::string name, const std::string& script_json) {
