@@ -1,4 +1,4 @@
-#include "run/invocation.h"
+#include "run/invocation_active.h"
 
 #include <algorithm>
 
@@ -8,12 +8,9 @@
 #include "base/digest.h"
 #include "base/limits.h"
 #include "base/logging.h"
-#include "base/overloaded.h"
 
 namespace reeve::run {
 namespace {
-
-constexpr const char* kWriter = "emit";
 
 /// What a repeated request is answered.
 struct Started {
@@ -39,24 +36,11 @@ void trim(std::vector<ChatMessage>& messages, std::size_t keep) {
 
 }  // namespace
 
-/// A run that was asked for here and is not over.
-struct Invocation::Active {
-  explicit Active(const aio::asio::any_io_executor& executor)
-      : pending(std::make_shared<Pending>(executor)), turn(executor) {}
-
-  std::shared_ptr<Pending> pending;
-  EmitRequest request;
-  NativeOptions options;
-  bool new_session = false;
-  bool agents = false;                                  // an agent of the town executes it
-  std::optional<std::pair<Stop, std::string>> stopped;  // before it began
-  std::unique_ptr<NativeRun> native;
-  aio::TaskGroup::Stopper interrupt;
-  aio::Signal turn;
-  std::chrono::nanoseconds called_at{};
-  std::unique_ptr<Env::Timer> deadline;
-  Control::Watch watch;
-};
+std::optional<store::IdempotencyKey> key_of_request(const EmitRequest& request) {
+  if (!request.client_request_id) return std::nullopt;
+  return store::IdempotencyKey{"emit", *request.client_request_id,
+                               sha256_hex(canonical_json(to_json_value(request)))};
+}
 
 Invocation::Invocation(Env& env, aio::asio::any_io_executor executor, log::Log& log,
                        llm::Registry& providers, tool::Registry& tools, Options options)
@@ -352,10 +336,7 @@ Async<Result<store::Committed>> Invocation::commit_start(Active& active, Convers
   const auto& pending = *active.pending;
   const auto& request = active.request;
   Caller caller{.origin = "emit"};
-  if (request.client_request_id) {
-    caller.key = store::IdempotencyKey{kWriter, *request.client_request_id,
-                                       sha256_hex(canonical_json(to_json_value(request)))};
-  }
+  caller.key = key_of_request(request);
   reeve::Run run;
   run.id = pending.run;
   run.thread = pending.session;
@@ -456,146 +437,6 @@ void Invocation::look_at_control(Active& active) {
       if (active.pending->stop)
         active.pending->stop(Stop::timeout, "not done within " + ms + " ms");
     });
-  }
-}
-
-// --- Agents of the town --------------------------------------------------------------------------
-
-Async<Result<RunHandle>> Invocation::emit_agent(EmitRequest request, Control control,
-                                                bool with_events) {
-  if (desk_ == nullptr)
-    co_return fail(Errc::unsupported, "there are no agents here: name a provider");
-  const auto before = log_.head();
-  Caller caller{.origin = "emit"};
-  if (request.client_request_id) {
-    caller.key = store::IdempotencyKey{kWriter, *request.client_request_id,
-                                       sha256_hex(canonical_json(to_json_value(request)))};
-  }
-  auto message = co_await desk_->hand_over(std::move(request), std::move(caller));
-  if (!message) co_return fail(message.error());
-  const auto active = follow_message(*message, before, std::move(control));
-  std::unique_ptr<log::Subscription> events;
-  if (with_events) events = events_of(Scope::of(message->to), log::From::after(before));
-  co_return handle_of(active, std::move(events));
-}
-
-/// Whoever asks about the message shares what is known of it.
-Invocation::ActivePtr Invocation::follow_message(const Message& message, Position after,
-                                                 Control control) {
-  auto& known = asked_[message.id];
-  if (auto alive = known.lock()) return alive;
-  auto active = std::make_shared<Active>(executor_);
-  known = active;
-  active->called_at = env_.uptime();
-  active->agents = true;
-  active->pending->control = std::move(control);
-  active->pending->message = message.id;
-  log::SubscribeOptions follow;
-  follow.from = log::From::after(after);
-  follow.filter.scopes = {Scope::of(message.to)};
-  follow.filter.kinds = {"RunStarted",       "RunCompleted",        "RunFailed",
-                         "RunCancelled",     "MessageDeadLettered", "MessagesHandled",
-                         "MessageWithdrawn", "AgentStopped"};
-  static_cast<void>(handle_of(active, nullptr));
-  watch_control(active);
-  active->interrupt = group_.spawn(
-      "ask an agent", wait_for_message(active, message, log_.subscribe(std::move(follow))));
-  return active;
-}
-
-namespace {
-
-/// What an event means for whoever waits for the message.
-struct News {
-  std::optional<reeve::Run> began;
-  bool over = false;
-  std::string why;  ///< ... without a run
-};
-
-News news_of(const Event& event, const Message& message, const RunId& run) {
-  News news;
-  const auto fact = fact_of(event);
-  if (!fact || !*fact) return news;
-  const auto has = [&](const std::vector<MessageId>& ids) {
-    return std::ranges::count(ids, message.id) > 0;
-  };
-  const auto ended = [&](const fact::RunEnd& end) {
-    news.over = end.run == run && has(end.messages);
-  };
-  std::visit(
-      Overloaded{[&](const fact::RunStarted& f) {
-                   if (has(f.run.messages)) news.began = f.run;
-                 },
-                 [&](const fact::RunCompleted& f) { ended(f); },
-                 [&](const fact::RunFailed& f) { ended(f); },
-                 [&](const fact::RunCancelled& f) { ended(f); },
-                 [&](const fact::MessagesHandled& f) { news.over = has(f.messages); },
-                 [&](const fact::MessageDeadLettered& f) { news.over = f.message == message.id; },
-                 [&](const fact::MessageWithdrawn& f) {
-                   // One that has begun ends by itself.
-                   news.over = f.message == message.id && run.is_nil();
-                   news.why = f.reason;
-                 },
-                 [&](const fact::AgentStopped& f) {
-                   news.over = true;
-                   news.why = "the agent was stopped: " + f.reason;
-                 },
-                 [](const auto&) {}},
-      **fact);
-  return news;
-}
-
-}  // namespace
-
-/// Waits until a run has handled the message, or none ever will.
-Async<> Invocation::wait_for_message(ActivePtr active, Message message,
-                                     std::unique_ptr<log::Subscription> events) {
-  auto& pending = *active->pending;
-  // A repeated request: what happened before we followed is in the document.
-  if (const auto now = co_await load<Message>(log_.store(), message.id)) {
-    if (now->run) {
-      const auto run = co_await load<reeve::Run>(log_.store(), *now->run);
-      if (run) pending.session = run->thread;
-      pending.run = *now->run;
-      pending.began = true;
-      pending.changed.notify();
-    }
-    if (now->state == MessageState::handled || now->state == MessageState::dead) {
-      co_await end_message(active, now->withdrawn.value_or("it was handled without a run"));
-      co_return;
-    }
-  }
-  for (;;) {
-    auto frames = co_await events->next();
-    if (!frames) {
-      asked_.erase(message.id);
-      finish(*active, fail(frames.error()));
-      co_return;
-    }
-    for (const auto& frame : *frames) {
-      const auto* event = std::get_if<EventPtr>(&frame);
-      if (event == nullptr) continue;
-      auto news = news_of(**event, message, pending.run);
-      if (news.began) {
-        pending.run = news.began->id;
-        pending.session = news.began->thread;
-        pending.began = true;
-        pending.changed.notify();
-      }
-      if (!news.over) continue;
-      co_await end_message(active, std::move(news.why));
-      co_return;
-    }
-  }
-}
-
-Async<> Invocation::end_message(ActivePtr active, std::string why) {
-  auto& pending = *active->pending;
-  asked_.erase(*pending.message);
-  if (pending.run.is_nil()) {
-    finish(*active, fail(Errc::cancelled, "ended before it began: " + why));
-  } else {
-    finish(*active, co_await result_of(pending.run));
   }
 }
 
