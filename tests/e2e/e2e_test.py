@@ -735,6 +735,110 @@ class Webhooks(Town):
         self.assertTrue(result.rstrip().endswith("7"), result)
 
 
+class Model(http.server.ThreadingHTTPServer):
+    """A server of OpenAI's kind that says "Rivers run.", word by word."""
+
+    def __init__(self):
+        self.asked = []
+
+        class Answer(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                self.server.asked.append(body)
+                self.send_response(200)
+                self.send_header("Content-Type", "text/event-stream")
+                self.send_header("Connection", "close")
+                self.end_headers()
+                for word in ("Rivers", " run", "."):
+                    self.say({"choices": [{"index": 0, "delta": {"content": word}}]})
+                self.say({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+                self.say({"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}})
+                self.wfile.write(b"data: [DONE]\n\n")
+
+            def say(self, chunk):
+                self.wfile.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
+                self.wfile.flush()
+
+            def log_message(self, *_):
+                pass
+
+        super().__init__(("127.0.0.1", 0), Answer)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class Emit(Town):
+    def setUp(self):
+        super().setUp()
+        self.make_town()
+        self.settings('[providers.hello]', 'kind = "scripted"', 'turns = [[{ text = "hello there", pieces = 2 }]]',
+                      '[providers.hang]', 'kind = "scripted"', 'turns = [[{ text = "I begin" }, { hang = true }]]')
+
+    def settings(self, *lines):
+        with open(self.root / ".reeve" / "town.toml", "a", encoding="utf-8") as file:
+            file.write("\n" + "\n".join(lines) + "\n")
+
+    def test_a_model_answers_and_its_conversation_goes_on(self):
+        self.assertEqual(self.reeve("emit", "hello", "how do you do"), "hello there\n")
+        first = self.json("emit", "hello", "how do you do")
+        self.assertEqual((first["state"], first["text"], first["steps"]), ("completed", "hello there", 1))
+        again = self.json("emit", "hello", "--session", first["session"], "and now?")
+        self.assertEqual(again["session"], first["session"])
+        self.assertEqual([m["role"] for m in again["messages"]], ["user", "assistant"])
+        shown = self.reeve("run", "show", first["run"])
+        self.assertIn("completed", shown)
+        self.assertIn("hello there", shown)
+        self.assertEqual(self.reeve("emit", "hello", "-", stdin="from a pipe"), "hello there\n")
+
+    def test_a_server_of_openais_kind_is_asked_by_the_daemon(self):
+        model = Model()
+        self.addCleanup(model.server_close)
+        self.addCleanup(model.shutdown)
+        self.settings('[providers.gpt]', 'kind = "openai"', f'base_url = "http://127.0.0.1:{model.server_port}/v1"',
+                      'model = "m-1"')
+        done = self.json("emit", "gpt", "--system", "Be brief.", "rivers?")
+        self.assertEqual(done["text"], "Rivers run.")
+        self.assertEqual(done["usage"]["input_tokens"], 7)
+        self.assertEqual([m["role"] for m in model.asked[0]["messages"]], ["system", "user"])
+        self.assertEqual(model.asked[0]["model"], "m-1")
+        events = [json.loads(line) for line in self.reeve("--json", "emit", "--events", "gpt", "again").splitlines()]
+        self.assertEqual("".join(e["payload"]["delta"] for e in events if e["kind"] == "TextDelta"), "Rivers run.")
+        self.assertEqual(events[-1]["kind"], "RunCompleted")
+
+    def test_an_agent_answers_from_its_inbox(self):
+        self.spawn("ada")
+        done = self.json("emit", "ada", "who are you?")
+        self.assertEqual(done["state"], "completed")
+        self.assertIn("done: ada", done["text"])
+        self.assertEqual(self.kinds("--kind", "MessageSent"), ["MessageSent"])
+
+    def test_the_same_request_has_no_second_effect(self):
+        first = self.json("emit", "hello", "--id", "r-1", "hi")
+        self.assertEqual(self.json("emit", "hello", "--id", "r-1", "hi")["run"], first["run"])
+        self.assertIn("another request", self.reeve("emit", "hello", "--id", "r-1", "other", exit_code=4))
+
+    def test_a_run_is_ended_by_a_timeout_or_a_cancel(self):
+        self.assertIn("not done within", self.reeve("emit", "hang", "--timeout", "0.2", "hi", exit_code=5))
+        run = self.reeve("emit", "hang", "--no-wait", "hi").strip()
+        self.assertEqual(self.json("run", "show", run)["finished"], False)
+        self.reeve("run", "cancel", run, "--reason", "enough")
+        self.assertIn("enough", self.reeve("run", "wait", run, exit_code=1))
+        self.assertIn("neither a provider nor an agent", self.reeve("emit", "nobody", "hi", exit_code=3))
+
+    def test_a_killed_daemon_ends_runs_of_models_as_interrupted(self):
+        run = self.reeve("emit", "hang", "--no-wait", "hi").strip()
+        os.kill(self.json("status")["pid"], signal.SIGKILL)
+        ended = json.loads(self.run_reeve("--json", "run", "wait", run).stdout)
+        self.assertEqual((ended["state"], ended["reason"]), ("failed", "interrupted"))
+        self.assertEqual(self.kinds("--scope", "run:" + run).count("RunFailed"), 1)
+
+    def test_a_wrong_provider_is_told_before_anything_runs(self):
+        self.settings('[providers.bad]', 'kind = "magic"')
+        said = self.reeve("emit", "hello", "hi", exit_code=2)
+        self.assertIn("providers.bad", said)
+
+
 class Retention(Town):
     """What goes of the log, what stays, and the town as it was."""
 
