@@ -25,6 +25,12 @@ REEVE_INLINE namespace v1 {
     /// power cut may take the last commits), "memory" (nothing; fast, for tests).
     std::string store_durability = "disk";
     Durability durability = Durability::compacted;  ///< of runs that do not say
+    /// Takes out of what runs say what must not be kept or shown: given an event's kind and its
+    /// payload (JSON: an object), answers the payload to keep. Of a conversation's messages the kind
+    /// is "MessagesAppended", and what the model is shown meanwhile stays whole. What is no JSON
+    /// object is kept as {"redacted":true}. Called on the town's own thread: it is quick, and asks
+    /// the town nothing. Empty: nothing is taken out.
+    std::function<std::string(const std::string& kind, const std::string& payload)> redact;
     std::size_t blocking_threads = 8;               ///< for tools and the program's own providers
     std::size_t handler_threads = 64;               ///< of all listeners together, at most
   };

@@ -8,6 +8,7 @@
 #include "base/logging.h"
 #include "base/utf8.h"
 #include "event/normaliser.h"
+#include "run/redact.h"
 
 namespace reeve::run {
 namespace {
@@ -228,6 +229,8 @@ log::DurableSink& CliRound::sink() {
     options.epoch = run_.epoch;
     options.durability = run_.durability;
     options.watched = true;
+    options.redactor = runs_.options_.redactor;
+    options.normaliser = runs_.options_.normaliser;
     sink_.emplace(runs_.env_, runs_.log_, std::move(options), progress_.sink);
   }
   return *sink_;
@@ -392,6 +395,7 @@ Async<Status> CliRound::try_settle(const RunFinished& verdict, bool started,
   end.error = run->stopping ? *run->stopping : verdict.message;
   if (ending != Ending::completed && end.code.empty()) end.code = enum_name(ending);
   end.text = head_of(verdict.text, kKeptText);
+  redact(runs_.options_.redactor, "RunCompleted", end);
   end.session = run_.session;
   end.usage = progress_.usage;
   end.cost_usd = progress_.cost_usd;

@@ -8,6 +8,7 @@
 #include "base/digest.h"
 #include "base/limits.h"
 #include "base/logging.h"
+#include "run/redact.h"
 
 namespace reeve::run {
 namespace {
@@ -49,7 +50,7 @@ Invocation::Invocation(Env& env, aio::asio::any_io_executor executor, log::Log& 
       log_(log),
       providers_(providers),
       tools_(tools),
-      options_(options),
+      options_(std::move(options)),
       forgotten_(executor),
       group_(std::move(executor)) {}
 
@@ -87,6 +88,8 @@ Async<Result<NativeOptions>> Invocation::options_for(const EmitRequest& request)
   options.sampling = request.sampling;
   options.max_steps = request.max_steps;
   options.history = options_.history;
+  options.redactor = options_.redactor;
+  options.normaliser = options_.normaliser;
   if (request.tools) {
     auto chosen = std::make_shared<tool::Registry>();
     for (const auto& name : *request.tools) {
@@ -357,7 +360,8 @@ Async<Result<store::Committed>> Invocation::commit_start(Active& active, Convers
   }
   if (auto added = co_await draft.add(fact::RunStarted{run}); !added) co_return fail(added.error());
   ChatMessage input{.role = ChatRole::user, .parts = request.input};
-  fact::MessagesAppended appended{run.thread, run.id, talk.thread.messages + 1, {input}};
+  fact::MessagesAppended appended{
+      run.thread, run.id, talk.thread.messages + 1, {redacted(options_.redactor, input)}};
   const auto added = run.durability == Durability::disabled
                          ? co_await draft.fold_only(appended, run.started_at)
                          : co_await draft.add(std::move(appended));

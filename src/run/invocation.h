@@ -39,8 +39,10 @@ class Invocation {
  public:
   struct Options {
     Durability durability = Durability::compacted;
-    std::size_t history = 200;         ///< NativeOptions::history
-    std::size_t conversations = 1024;  ///< kept in memory between two runs of theirs
+    std::size_t history = 200;               ///< NativeOptions::history
+    std::size_t conversations = 1024;        ///< kept in memory between two runs of theirs
+    log::Redactor redactor;                  ///< NativeOptions::redactor
+    const Normaliser* normaliser = nullptr;  ///< NativeOptions::normaliser
   };
 
   Invocation(Env& env, aio::asio::any_io_executor executor, log::Log& log, llm::Registry& providers,

@@ -9,6 +9,7 @@
 #include "base/backoff.h"
 #include "base/logging.h"
 #include "base/utf8.h"
+#include "run/redact.h"
 
 namespace reeve::run {
 namespace {
@@ -20,7 +21,7 @@ struct GaveUp {
   Error why;
 };
 
-log::SinkOptions sink_options(const reeve::Run& run) {
+log::SinkOptions sink_options(const reeve::Run& run, const NativeOptions& native) {
   log::SinkOptions options;
   options.context = {.run = run.id,
                      .thread = run.thread,
@@ -30,6 +31,8 @@ log::SinkOptions sink_options(const reeve::Run& run) {
   options.epoch = run.epoch;
   options.durability = run.durability;
   options.watched = true;
+  options.redactor = native.redactor;
+  options.normaliser = native.normaliser;
   return options;
 }
 
@@ -44,7 +47,7 @@ NativeRun::NativeRun(Env& env, log::Log& log, NativeOptions options, reeve::Run 
       options_(std::move(options)),
       run_(std::move(run)),
       talk_(std::move(talk)),
-      sink_(env, log, sink_options(run_)),
+      sink_(env, log, sink_options(run_, options_)),
       said_(input_messages) {
   if (!options_.system.empty()) talk_.messages[0] = ChatMessage::system(options_.system);
 }
@@ -323,6 +326,11 @@ Async<> NativeRun::settle(Verdict verdict) {
   end.code = verdict.ending == Ending::completed && verdict.reason == "stop" ? "" : verdict.reason;
   end.error = std::move(verdict.error);
   end.text = head_of(text_, kKeptText);
+  redact(options_.redactor,
+         verdict.ending == Ending::completed   ? "RunCompleted"
+         : verdict.ending == Ending::cancelled ? "RunCancelled"
+                                               : "RunFailed",
+         end);
   end.usage = usage_;
   Backoff backoff;
   for (int refused = 0;;) {
@@ -359,8 +367,9 @@ Async<Result<store::Committed>> NativeRun::commit(const std::optional<fact::RunE
   if (uncommitted_ > 0 || end) draft.adopt<reeve::Thread>(talk_.version, talk_.thread, run_.thread);
   if (uncommitted_ > 0) {
     fact::MessagesAppended appended{run_.thread, run_.id, talk_.thread.messages + 1, {}};
-    appended.messages.assign(talk_.messages.end() - static_cast<std::ptrdiff_t>(uncommitted_),
-                             talk_.messages.end());
+    for (auto said = talk_.messages.end() - static_cast<std::ptrdiff_t>(uncommitted_);
+         said != talk_.messages.end(); ++said)
+      appended.messages.push_back(redacted(options_.redactor, *said));
     const auto added = run_.durability == Durability::disabled
                            ? co_await draft.fold_only(appended, env_.now())
                            : co_await draft.add(std::move(appended));

@@ -39,7 +39,9 @@ struct NativeOptions {
   std::int64_t max_steps = 50;
   /// Messages of the conversation that a model is shown, at most; older ones stay in the store.
   std::size_t history = 200;
-  std::size_t concurrent_calls = 1;  ///< tool calls of one step that run at the same time
+  log::Redactor redactor;  ///< of what is kept and shown; empty: nothing is taken out
+  const Normaliser* normaliser = nullptr;  ///< null: the standard one; outlives the run
+  std::size_t concurrent_calls = 1;        ///< tool calls of one step that run at the same time
 };
 
 /// How a run is ended from outside.

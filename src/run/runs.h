@@ -10,6 +10,7 @@
 
 #include "aio/signal.h"
 #include "aio/task_group.h"
+#include "log/durable_sink.h"
 #include "log/follower.h"
 #include "log/log.h"
 #include "model/agent.h"
@@ -62,6 +63,8 @@ class Runs {
     std::map<std::string, std::string> environment;
     /// Added to every child's: the socket, the path to this program, ...
     std::map<std::string, std::string> additions;
+    log::Redactor redactor;                  ///< of what runs say; empty: nothing is taken out
+    const Normaliser* normaliser = nullptr;  ///< null: the standard one
     std::size_t kept_rounds = 100;  ///< folders of ended rounds that are kept for `reeve logs`
   };
 

@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <string>
@@ -404,6 +405,45 @@ TEST(EventsLibraryEmit, ProvidersAreConfiguredAsInTheSettings) {
   auto town = open_town(folder.path());
   EXPECT_EQ(town.emit(EmitRequest::ask("saved", "hi")).value().wait().value().text,
             "from the settings");
+}
+
+TEST(EventsLibraryEmit, WhatIsRedactedIsNeitherKeptNorShown) {
+  const Folder folder;
+  const auto hide = [](const std::string&, const std::string& payload) {
+    std::string kept = payload;
+    for (auto at = kept.find("s3cret"); at != std::string::npos; at = kept.find("s3cret"))
+      kept.replace(at, 6, "***");
+    return kept;
+  };
+  reeve::OpenOptions options;
+  options.folder = folder.path();
+  options.durability = reeve::Durability::full_fidelity;
+  options.redact = hide;
+  std::string shown;
+  {
+    auto town = Town::open(options).value();
+    std::string asked;
+    const auto model = [&](const reeve::ModelRequest& request, reeve::Stream& stream) {
+      asked = request.messages.back().text;
+      stream.text("the s3cret is s3cret");
+      reeve::ModelAnswer answer;
+      answer.text = "the s3cret is s3cret";
+      return reeve::Result<reeve::ModelAnswer>(answer);
+    };
+    town.add_provider("parrot", "m", model).value();
+    auto run = town.emit(EmitRequest::ask("parrot", "my s3cret")).value();
+    for (const auto& event : run.events()) shown += event.payload;
+    EXPECT_EQ(asked, "my s3cret");
+    EXPECT_EQ(run.wait().value().text, "the s3cret is s3cret");  // whoever asked is told all of it
+  }
+  EXPECT_EQ(shown.find("s3cret"), std::string::npos) << shown;
+  EXPECT_NE(shown.find("the *** is ***"), std::string::npos) << shown;
+  for (const auto& file : std::filesystem::recursive_directory_iterator(folder.path())) {
+    if (!file.is_regular_file()) continue;
+    std::ifstream in(file.path(), std::ios::binary);
+    const std::string bytes{std::istreambuf_iterator<char>(in), {}};
+    EXPECT_EQ(bytes.find("s3cret"), std::string::npos) << file.path();
+  }
 }
 
 TEST(EventsLibraryEmit, AModelThatFailsFailsTheRun) {

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "app/library/face.h"
+#include "base/logging.h"
 #include "client/town_folder.h"
 #include "llm/settings.h"
 #include "run/draft.h"
@@ -47,6 +48,18 @@ Result<llm::Registry> providers_of(Env& env, const aio::asio::any_io_executor& e
   auto made = llm::make_registry(settings->providers, folder.dir(), env, executor);
   if (!made) return fail(made.error().during(folder.settings().string()));
   return made;
+}
+
+log::Redactor redactor_of(decltype(v1::OpenOptions::redact) redact) {
+  return [redact = std::move(redact)](std::string_view kind, json::object& payload) {
+    std::optional<json::value> kept;
+    try {
+      if (auto read = parse_json(redact(std::string(kind), write_json(payload)))) kept = *read;
+    } catch (const std::exception& thrown) {  // what it did not pass is not kept
+      logging::error("the town's redact threw: {}", thrown.what());
+    }
+    payload = kept && kept->is_object() ? kept->get_object() : json::object{{"redacted", true}};
+  };
 }
 
 Result<log::From> place_of(const log::Log& log, const v1::From& from) {
@@ -99,7 +112,7 @@ class LocalHost final : public Host {
         store_(std::move(store)),
         log_(env, executor, *store_),
         providers_(std::move(providers)),
-        invocation_(env, executor, log_, providers_, tools_, runs) {}
+        invocation_(env, executor, log_, providers_, tools_, std::move(runs)) {}
 
   /// TownCreated in a new log, and an end for the runs that an earlier process left.
   Async<Status> begin() override {
@@ -194,11 +207,12 @@ Result<std::unique_ptr<Host>> make_local_host(Env& env, aio::asio::any_io_execut
   if (!store) return fail(store.error());
   run::Invocation::Options runs;
   runs.durability = inner(options.durability);
+  if (options.redact) runs.redactor = redactor_of(options.redact);
   auto providers = providers_of(env, executor, options.folder);
   if (!providers) return fail(providers.error());
   auto host = std::make_unique<LocalHost>(env, executor, std::move(*store),
                                           fact::TownCreated{options.name, options.folder},
-                                          std::move(*providers), runs);
+                                          std::move(*providers), std::move(runs));
   shared = host->shared();
   return host;
 }

@@ -1,0 +1,16 @@
+#pragma once
+
+#include "log/durable_sink.h"
+#include "model/fact.h"
+
+/// The embedder's redaction (log::Redactor) of what a run keeps beside its sink: its conversation,
+/// and what its end says. An empty redactor leaves everything as it is.
+namespace reeve::run {
+
+/// The message as it is kept; the redactor is told the kind "MessagesAppended" and the message's
+/// JSON. What it leaves that is no message any more is kept as a message that says so.
+ChatMessage redacted(const log::Redactor& redactor, ChatMessage message);
+/// The end's `text` and `error`; the kind is the terminal fact's.
+void redact(const log::Redactor& redactor, std::string_view kind, fact::RunEnd& end);
+
+}  // namespace reeve::run
