@@ -102,7 +102,7 @@ class Emit final : public Command {
       if (!id) return fail(id.error().during("--session"));
       call_.session = *id;
     }
-    if (!durability_.empty()) call_.durability = *enum_from_name<Durability>(durability_);
+    if (!durability_.empty()) call_.durability = enum_from_name<Durability>(durability_);
     call_.timeout_ms = milliseconds(timeout_);
     return {};
   }

@@ -36,7 +36,7 @@ Link::Link(Env& env, aio::asio::any_io_executor executor, TownFolder folder,
       settings_(std::move(settings)),
       http_(std::move(executor), net::HttpClientOptions{.unix_socket = folder_.socket()}) {}
 
-net::OutgoingRequest Link::request(std::string method, std::string target) const {
+net::OutgoingRequest Link::request(std::string method, const std::string& target) const {
   net::OutgoingRequest request;
   request.method = std::move(method);
   request.url = "http://town" + target;
@@ -48,14 +48,14 @@ net::OutgoingRequest Link::request(std::string method, std::string target) const
 
 Async<Result<std::string>> Link::get(std::string target,
                                      std::optional<std::chrono::milliseconds> timeout) {
-  auto asked = request("GET", std::move(target));
+  auto asked = request("GET", target);
   asked.timeout = asked.idle_timeout = timeout.value_or(kForEver);
   co_return co_await ask(std::move(asked));
 }
 
 Async<Result<std::string>> Link::change(std::string method, std::string target, std::string body,
                                         std::string key) {
-  auto asked = request(std::move(method), std::move(target));
+  auto asked = request(std::move(method), target);
   asked.headers.emplace_back("Content-Type", "application/json");
   asked.headers.emplace_back("Idempotency-Key", key.empty() ? new_key() : std::move(key));
   asked.body = std::move(body);

@@ -70,7 +70,7 @@ class Link {
   static constexpr std::chrono::milliseconds kTimeout{30'000};
 
   Async<Result<std::string>> ask(net::OutgoingRequest request);
-  net::OutgoingRequest request(std::string method, std::string target) const;
+  [[nodiscard]] net::OutgoingRequest request(std::string method, const std::string& target) const;
   /// After a failure: waits a little, starts a daemon if that is to be done. The error, if there is
   /// no more to hope for.
   Async<Status> recover(Error why, std::chrono::milliseconds& pause,
