@@ -138,8 +138,8 @@ void first_event(Run& run) {
   std::vector<double> waits;
   const auto one = [](Town& its, std::vector<double>& out) -> Async<> {
     const auto start = Clock::now();
-    auto handle = must(co_await its.invocation->emit(
-        EmitRequest::ask("model", "", "What time is it?"), {}, true));
+    auto handle = must(
+        co_await its.invocation->emit(EmitRequest::ask("model", "", "What time is it?"), {}, true));
     static_cast<void>(must(co_await handle.events()->next()));
     out.push_back(Seconds(Clock::now() - start).count() * 1e6);
     static_cast<void>(must(co_await handle.result()));

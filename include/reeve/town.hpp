@@ -26,13 +26,13 @@ REEVE_INLINE namespace v1 {
     std::string store_durability = "disk";
     Durability durability = Durability::compacted;  ///< of runs that do not say
     /// Takes out of what runs say what must not be kept or shown: given an event's kind and its
-    /// payload (JSON: an object), answers the payload to keep. Of a conversation's messages the kind
-    /// is "MessagesAppended", and what the model is shown meanwhile stays whole. What is no JSON
-    /// object is kept as {"redacted":true}. Called on the town's own thread: it is quick, and asks
-    /// the town nothing. Empty: nothing is taken out.
+    /// payload (JSON: an object), answers the payload to keep. Of a conversation's messages the
+    /// kind is "MessagesAppended", and what the model is shown meanwhile stays whole. What is no
+    /// JSON object is kept as {"redacted":true}. Called on the town's own thread: it is quick, and
+    /// asks the town nothing. Empty: nothing is taken out.
     std::function<std::string(const std::string& kind, const std::string& payload)> redact;
-    std::size_t blocking_threads = 8;               ///< for tools and the program's own providers
-    std::size_t handler_threads = 64;               ///< of all listeners together, at most
+    std::size_t blocking_threads = 8;  ///< for tools and the program's own providers
+    std::size_t handler_threads = 64;  ///< of all listeners together, at most
   };
 
   struct ConnectOptions {
@@ -111,9 +111,10 @@ REEVE_INLINE namespace v1 {
     Status add_tool(ToolSpec spec, ToolFunction function);
     /// A model of the program's own; one of the same name is replaced for calls to come.
     Status add_provider(std::string name, std::string default_model, ModelFunction function);
-    /// A model as `[providers.NAME]` of a town's settings sets one up (docs/providers.md), as a JSON
-    /// object: R"({"kind":"openai","base_url":"http://localhost:8000/v1","model":"m"})" for any
-    /// server of OpenAI's kind. Relative paths in it begin at the current folder. invalid_argument.
+    /// A model as `[providers.NAME]` of a town's settings sets one up (docs/providers.md), as a
+    /// JSON object: R"({"kind":"openai","base_url":"http://localhost:8000/v1","model":"m"})" for
+    /// any server of OpenAI's kind. Relative paths in it begin at the current folder.
+    /// invalid_argument.
     Status configure_provider(std::string name, const std::string& settings_json);
     /// A model that says what a script says: docs/providers.md. For tests and demonstrations.
     Status add_scripted_provider(std::string name, const std::string& script_json);

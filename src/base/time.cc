@@ -30,7 +30,8 @@ std::string to_rfc3339(Time time) {
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss<Duration> clock(time - day);
   const int year = static_cast<int>(date.year());
-  if (year >= 0 && year <= 9999) {  // every event has two or three: by hand, which is ten times faster
+  if (year >= 0 &&
+      year <= 9999) {  // every event has two or three: by hand, which is ten times faster
     std::string text = "0000-00-00T00:00:00.000Z";
     const auto put = [&text](std::size_t end, auto value) {
       for (auto left = static_cast<unsigned>(value); left > 0; left /= 10)
