@@ -314,12 +314,7 @@ Status Client::stream(const std::function<net::ClientRequest()>& next_request,
       pause = 5ms;
       reached_ = true;  // already for what is asked while it is followed
       if (message.event == "error") {
-        const auto problem = parse_json(message.data);
-        const auto* object = problem ? problem->if_object() : nullptr;
-        if (object != nullptr) {
-          told = Error(errc_from_name(std::string_view(object->at("code").as_string())),
-                       std::string(object->at("detail").as_string()));
-        }
+        told = error_in(message);
         return false;
       }
       going = on_message(message);

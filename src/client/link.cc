@@ -17,16 +17,6 @@ constexpr auto kForEver = std::chrono::milliseconds(365 * 24h);
 /// Longer than the daemon's heartbeat.
 constexpr auto kStreamIdle = 60'000ms;
 
-Error error_in(const wire::SseMessage& message) {
-  const auto problem = parse_json(message.data);
-  const auto* object = problem ? problem->if_object() : nullptr;
-  const auto* code = object != nullptr ? object->if_contains("code") : nullptr;
-  const auto* detail = object != nullptr ? object->if_contains("detail") : nullptr;
-  if (code == nullptr || !code->is_string() || detail == nullptr || !detail->is_string())
-    return {Errc::corrupt, "the daemon's answer is not understood"};
-  return {errc_from_name(std::string_view(code->get_string())), std::string(detail->get_string())};
-}
-
 }  // namespace
 
 Link::Link(Env& env, aio::asio::any_io_executor executor, TownFolder folder,
@@ -104,11 +94,11 @@ LinkStream::LinkStream(Link& link, NextRequest next_request)
     : link_(link), next_request_(std::move(next_request)) {}
 
 Async<Status> LinkStream::open() {
-  auto asked = next_request_();
-  asked.url = "http://town" + asked.url;
-  asked.headers.emplace_back("Reeve-Api", kApi);
+  const auto next = next_request_();
+  auto asked = link_.request(next.method, next.target);
   asked.headers.emplace_back("Accept", "text/event-stream");
-  if (!asked.body.empty()) asked.headers.emplace_back("Content-Type", "application/json");
+  if (!next.body.empty()) asked.headers.emplace_back("Content-Type", "application/json");
+  asked.body = next.body;
   asked.timeout = kForEver;  // a request may wait for its turn
   asked.idle_timeout = kStreamIdle;
   auto opened = co_await link_.http_.open(std::move(asked));

@@ -22,9 +22,8 @@ class Link;
 /// Messages of an event stream, which is opened again where it was cut. One call at a time.
 class LinkStream {
  public:
-  /// What to ask for, its URL a target ("/v1/events?..."), again and again: after a cut it goes on
-  /// from where it was.
-  using NextRequest = std::function<net::OutgoingRequest()>;
+  /// Asked for again and again: after a cut it goes on from where it was.
+  using NextRequest = std::function<net::ClientRequest()>;
   LinkStream(Link& link, NextRequest next_request);
 
   /// Waits for more messages; never empty. Errors: what the daemon says; unavailable: it is gone

@@ -3,6 +3,7 @@
 #include <sys/random.h>
 
 #include "base/ids.h"
+#include "base/json.h"
 #include "wire/problem.h"
 
 namespace reeve::client {
@@ -35,13 +36,21 @@ bool worth_repeating(const Error& error) {
   return error.is(Errc::unavailable) || error.is(Errc::unknown_outcome);
 }
 
-/// The same of an answer.
 bool is_worth_repeating(const net::Response& response) {
   return response.status >= 500 &&
          worth_repeating(wire::read_problem(response.status, response.body));
 }
 
-/// Why there is no daemon, and none to come.
+Error error_in(const wire::SseMessage& message) {
+  const auto problem = parse_json(message.data);
+  const auto* object = problem ? problem->if_object() : nullptr;
+  const auto* code = object != nullptr ? object->if_contains("code") : nullptr;
+  const auto* detail = object != nullptr ? object->if_contains("detail") : nullptr;
+  if (code == nullptr || !code->is_string() || detail == nullptr || !detail->is_string())
+    return {Errc::corrupt, "the daemon's answer is not understood"};
+  return {errc_from_name(std::string_view(code->get_string())), std::string(detail->get_string())};
+}
+
 Error gone(bool was_there) {
   return {Errc::unavailable, was_there
                                  ? "the town's daemon was stopped; any command starts it again"

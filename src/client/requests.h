@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "net/http.h"
+#include "wire/sse.h"
 
 /// How requests to a daemon look, whoever sends them.
 namespace reeve::client {
@@ -35,6 +36,8 @@ std::string new_key();
 /// It may be answered otherwise soon: a daemon was away, or is about to be.
 bool worth_repeating(const Error& error);
 bool is_worth_repeating(const net::Response& response);
+/// What a stream's message "error" says. corrupt: it is not in its form.
+Error error_in(const wire::SseMessage& message);
 /// Why there is no daemon, and none to come.
 Error gone(bool was_there);
 

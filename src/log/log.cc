@@ -44,6 +44,12 @@ Result<Position> Log::position_of(const Cursor& cursor) const {
   return cursor.position;
 }
 
+Result<Position> Log::position_of(std::string_view cursor) const {
+  const auto parsed = Cursor::parse(cursor);
+  if (!parsed) return fail(parsed.error());
+  return position_of(*parsed);
+}
+
 std::unique_ptr<Subscription> Log::subscribe(SubscribeOptions options) {
   return std::unique_ptr<Subscription>(new Subscription(*this, std::move(options)));
 }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <string_view>
 #include <vector>
 
 #include "aio/signal.h"
@@ -99,6 +100,8 @@ class Log {
   /// The position of a client's cursor. cursor_foreign: it is of another log; cursor_expired:
   /// retention removed what follows it; invalid_argument: it lies beyond the head.
   [[nodiscard]] Result<Position> position_of(const Cursor& cursor) const;
+  /// The same of its text. invalid_argument: it is none.
+  [[nodiscard]] Result<Position> position_of(std::string_view cursor) const;
 
   [[nodiscard]] std::unique_ptr<Subscription> subscribe(SubscribeOptions options);
 

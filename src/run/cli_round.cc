@@ -8,6 +8,7 @@
 #include "base/logging.h"
 #include "base/utf8.h"
 #include "event/normaliser.h"
+#include "run/ending.h"
 #include "run/redact.h"
 
 namespace reeve::run {
@@ -395,7 +396,7 @@ Async<Status> CliRound::try_settle(const RunFinished& verdict, bool started,
   end.error = run->stopping ? *run->stopping : verdict.message;
   if (ending != Ending::completed && end.code.empty()) end.code = enum_name(ending);
   end.text = head_of(verdict.text, kKeptText);
-  redact(runs_.options_.redactor, "RunCompleted", end);
+  redact(runs_.options_.redactor, ending, end);
   end.session = run_.session;
   end.usage = progress_.usage;
   end.cost_usd = progress_.cost_usd;
@@ -405,10 +406,7 @@ Async<Status> CliRound::try_settle(const RunFinished& verdict, bool started,
   }
   if (auto joined = co_await runs_.participant_.at_end(draft, *run, ending, started, end); !joined)
     co_return joined;
-  Fact terminal = fact::RunFailed{end};
-  if (ending == Ending::completed) terminal = fact::RunCompleted{end};
-  if (ending == Ending::cancelled) terminal = fact::RunCancelled{end};
-  if (auto added = co_await draft.add(std::move(terminal)); !added) co_return added;
+  if (auto added = co_await draft.add(terminal_fact(ending, end)); !added) co_return added;
   draft.require(store::RunAt{run_.id, run_.epoch});
   draft.write(store::SetRunEpoch{run_.id, std::nullopt});
   draft.write(store::RemoveDoc{{kRoundKind, run_.id.str()}});

@@ -3,17 +3,10 @@
 #include <algorithm>
 
 #include "base/logging.h"
+#include "run/scope_id.h"
 
 namespace reeve::run {
 namespace {
-
-template <class Id>
-std::optional<Id> id_in(const std::vector<Scope>& scopes, std::string_view family) {
-  const auto found = std::ranges::find(scopes, family, &Scope::family);
-  if (found == scopes.end()) return std::nullopt;
-  auto parsed = Id::parse(found->id());
-  return parsed ? std::optional(*parsed) : std::nullopt;
-}
 
 Heard heard_of(Frame frame, Position before) {
   Heard heard;

@@ -9,6 +9,7 @@
 #include "base/backoff.h"
 #include "base/logging.h"
 #include "base/utf8.h"
+#include "run/ending.h"
 #include "run/redact.h"
 
 namespace reeve::run {
@@ -326,11 +327,7 @@ Async<> NativeRun::settle(Verdict verdict) {
   end.code = verdict.ending == Ending::completed && verdict.reason == "stop" ? "" : verdict.reason;
   end.error = std::move(verdict.error);
   end.text = head_of(text_, kKeptText);
-  redact(options_.redactor,
-         verdict.ending == Ending::completed   ? "RunCompleted"
-         : verdict.ending == Ending::cancelled ? "RunCancelled"
-                                               : "RunFailed",
-         end);
+  redact(options_.redactor, verdict.ending, end);
   end.usage = usage_;
   Backoff backoff;
   for (int refused = 0;;) {
@@ -379,10 +376,8 @@ Async<Result<store::Committed>> NativeRun::commit(const std::optional<fact::RunE
   draft.require(store::RunAt{run_.id, run_.epoch});
   if (end) {
     draft.adopt<reeve::Run>(run_version_, run_, run_.id);
-    Fact terminal = fact::RunFailed{*end};
-    if (ending == Ending::completed) terminal = fact::RunCompleted{*end};
-    if (ending == Ending::cancelled) terminal = fact::RunCancelled{*end};
-    if (auto added = co_await draft.add(std::move(terminal)); !added) co_return fail(added.error());
+    if (auto added = co_await draft.add(terminal_fact(ending, *end)); !added)
+      co_return fail(added.error());
     draft.write(store::SetRunEpoch{run_.id, std::nullopt});
   }
   const auto* thread = draft.held<reeve::Thread>(run_.thread);

@@ -1,5 +1,7 @@
 #include "run/redact.h"
 
+#include "run/ending.h"
+
 namespace reeve::run {
 
 ChatMessage redacted(const log::Redactor& redactor, ChatMessage message) {
@@ -17,10 +19,10 @@ ChatMessage redacted(const log::Redactor& redactor, ChatMessage message) {
   return kept;
 }
 
-void redact(const log::Redactor& redactor, std::string_view kind, fact::RunEnd& end) {
+void redact(const log::Redactor& redactor, Ending ending, fact::RunEnd& end) {
   if (!redactor) return;
   json::object payload{{"text", end.text}, {"error", end.error}};
-  redactor(kind, payload);
+  redactor(kind_of(terminal_fact(ending, {})), payload);
   const auto text_at = [&](const char* name) {
     const auto* value = payload.if_contains(name);
     return value != nullptr && value->is_string() ? std::string(value->get_string())

@@ -10,7 +10,7 @@ namespace reeve::run {
 /// The message as it is kept; the redactor is told the kind "MessagesAppended" and the message's
 /// JSON. What it leaves that is no message any more is kept as a message that says so.
 ChatMessage redacted(const log::Redactor& redactor, ChatMessage message);
-/// The end's `text` and `error`; the kind is the terminal fact's.
-void redact(const log::Redactor& redactor, std::string_view kind, fact::RunEnd& end);
+/// The end's `text` and `error`; the redactor is told the kind of the terminal fact.
+void redact(const log::Redactor& redactor, Ending ending, fact::RunEnd& end);
 
 }  // namespace reeve::run

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "model/fact.h"
+#include "run/scope_id.h"
 
 namespace reeve::run {
 
@@ -84,9 +85,7 @@ bool RunEvents::take(const Frame& frame) {
 }
 
 bool RunEvents::is_of_it(const Event& event) {
-  const auto scope = std::ranges::find(event.scopes, std::string_view("run"), &Scope::family);
-  if (scope == event.scopes.end()) return false;
-  const auto run = RunId::parse(scope->id());
+  const auto run = id_in<RunId>(event.scopes, "run");
   if (!run) return false;
   if (pending_->message && event.kind == "RunStarted") {
     const auto started = fact_of(event);

@@ -5,15 +5,11 @@
 #include <tuple>
 
 #include "base/limits.h"
+#include "base/overloaded.h"
 #include "model/fact.h"
 
 namespace reeve::store {
 namespace {
-
-template <class... Fs>
-struct Overload : Fs... {
-  using Fs::operator()...;
-};
 
 Status check_name(std::string_view what, std::string_view text) {
   if (!text.empty() && text.size() <= limits::kStoreName) return {};
@@ -49,21 +45,22 @@ Status check_put(const PutDoc& put) {
 Status check_write(const Write& write) {
   constexpr std::string_view kQueue = "a queue or item";
   return std::visit(
-      Overload{[](const PutDoc& put) { return check_put(put); },
-               [](const RemoveDoc& remove) {
-                 return check_names("a document's kind or id", remove.key.kind, remove.key.id);
-               },
-               [&](const QueuePush& push) { return check_names(kQueue, push.queue, push.item); },
-               [&](const QueueTake& take) {
-                 if (auto named = check_names(kQueue, take.queue, take.item); !named) return named;
-                 return check_name("a queue item's lease", take.lease);
-               },
-               [&](const QueueAck& ack) { return check_names(kQueue, ack.queue, ack.item); },
-               [&](const QueueReturn& back) { return check_names(kQueue, back.queue, back.item); },
-               [](const SetRunEpoch& set) -> Status {
-                 if (!set.run.is_nil()) return {};
-                 return fail(Errc::invalid_argument, "a run without an id");
-               }},
+      Overloaded{
+          [](const PutDoc& put) { return check_put(put); },
+          [](const RemoveDoc& remove) {
+            return check_names("a document's kind or id", remove.key.kind, remove.key.id);
+          },
+          [&](const QueuePush& push) { return check_names(kQueue, push.queue, push.item); },
+          [&](const QueueTake& take) {
+            if (auto named = check_names(kQueue, take.queue, take.item); !named) return named;
+            return check_name("a queue item's lease", take.lease);
+          },
+          [&](const QueueAck& ack) { return check_names(kQueue, ack.queue, ack.item); },
+          [&](const QueueReturn& back) { return check_names(kQueue, back.queue, back.item); },
+          [](const SetRunEpoch& set) -> Status {
+            if (!set.run.is_nil()) return {};
+            return fail(Errc::invalid_argument, "a run without an id");
+          }},
       write);
 }
 
@@ -81,45 +78,46 @@ std::string name_of(const DocKey& key) { return key.kind + " " + key.id; }
 
 Status check_one(const Precondition& required, Facts& facts, Time now) {
   return std::visit(
-      Overload{[&](const DocAt& at) -> Status {
-                 const auto version = facts.doc_version(at.key);
-                 if (version == at.version) return {};
-                 return fail(Errc::conflict,
-                             name_of(at.key) + (version ? " has changed: it is at version " +
-                                                              std::to_string(*version) + ", not " +
-                                                              std::to_string(at.version)
-                                                        : " does not exist"));
-               },
-               [&](const DocAbsent& absent) -> Status {
-                 if (!facts.doc_version(absent.key)) return {};
-                 return fail(Errc::conflict, name_of(absent.key) + " exists already");
-               },
-               [&](const RunAt& at) -> Status {
-                 const auto epoch = facts.run_epoch(at.run);
-                 if (epoch == at.epoch) return {};
-                 return fail(Errc::fenced, "run " + at.run.str() +
-                                               (epoch ? " is at epoch " + std::to_string(*epoch) +
-                                                            ", not " + std::to_string(at.epoch)
-                                                      : " is not running (any more)"));
-               },
-               [&](const QueueHolds& holds) -> Status {
-                 const auto lease = facts.held_by(holds.queue, holds.item);
-                 if (lease == holds.lease) return {};
-                 const auto what = holds.item + " in queue " + holds.queue;
-                 if (!lease) return fail(Errc::conflict, what + " is not there (any more)");
-                 return fail(Errc::conflict, what + (lease->empty() ? " is held by nobody"
-                                                                    : " is held by " + *lease));
-               },
-               [&](const LeaseHeld& held) -> Status {
-                 const auto lease = facts.lease(held.name);
-                 if (lease && lease->holder == held.holder && lease->epoch == held.epoch) {
-                   if (lease->until > now) return {};
-                   return fail(Errc::fenced,
-                               "lease " + held.name + " ran out at " + to_rfc3339(lease->until));
-                 }
-                 return fail(Errc::fenced, "lease " + held.name + " is not held by " + held.holder +
-                                               " at epoch " + std::to_string(held.epoch));
-               }},
+      Overloaded{
+          [&](const DocAt& at) -> Status {
+            const auto version = facts.doc_version(at.key);
+            if (version == at.version) return {};
+            return fail(Errc::conflict,
+                        name_of(at.key) + (version ? " has changed: it is at version " +
+                                                         std::to_string(*version) + ", not " +
+                                                         std::to_string(at.version)
+                                                   : " does not exist"));
+          },
+          [&](const DocAbsent& absent) -> Status {
+            if (!facts.doc_version(absent.key)) return {};
+            return fail(Errc::conflict, name_of(absent.key) + " exists already");
+          },
+          [&](const RunAt& at) -> Status {
+            const auto epoch = facts.run_epoch(at.run);
+            if (epoch == at.epoch) return {};
+            return fail(Errc::fenced, "run " + at.run.str() +
+                                          (epoch ? " is at epoch " + std::to_string(*epoch) +
+                                                       ", not " + std::to_string(at.epoch)
+                                                 : " is not running (any more)"));
+          },
+          [&](const QueueHolds& holds) -> Status {
+            const auto lease = facts.held_by(holds.queue, holds.item);
+            if (lease == holds.lease) return {};
+            const auto what = holds.item + " in queue " + holds.queue;
+            if (!lease) return fail(Errc::conflict, what + " is not there (any more)");
+            return fail(Errc::conflict,
+                        what + (lease->empty() ? " is held by nobody" : " is held by " + *lease));
+          },
+          [&](const LeaseHeld& held) -> Status {
+            const auto lease = facts.lease(held.name);
+            if (lease && lease->holder == held.holder && lease->epoch == held.epoch) {
+              if (lease->until > now) return {};
+              return fail(Errc::fenced,
+                          "lease " + held.name + " ran out at " + to_rfc3339(lease->until));
+            }
+            return fail(Errc::fenced, "lease " + held.name + " is not held by " + held.holder +
+                                          " at epoch " + std::to_string(held.epoch));
+          }},
       required);
 }
 
@@ -130,17 +128,17 @@ class QueueWalk {
 
   Status see(const Write& write) {
     return std::visit(
-        Overload{[&](const QueuePush& push) -> Status {
-                   changed_[{push.queue, push.item}] = true;
-                   return {};
-                 },
-                 [&](const QueueAck& ack) -> Status {
-                   changed_[{ack.queue, ack.item}] = false;
-                   return {};
-                 },
-                 [&](const QueueTake& take) { return need("take", take.queue, take.item); },
-                 [&](const QueueReturn& back) { return need("return", back.queue, back.item); },
-                 [](const auto&) -> Status { return {}; }},
+        Overloaded{[&](const QueuePush& push) -> Status {
+                     changed_[{push.queue, push.item}] = true;
+                     return {};
+                   },
+                   [&](const QueueAck& ack) -> Status {
+                     changed_[{ack.queue, ack.item}] = false;
+                     return {};
+                   },
+                   [&](const QueueTake& take) { return need("take", take.queue, take.item); },
+                   [&](const QueueReturn& back) { return need("return", back.queue, back.item); },
+                   [](const auto&) -> Status { return {}; }},
         write);
   }
 

@@ -191,9 +191,7 @@ Async<Result<api::WebhookView>> Webhooks::add(Caller caller, api::WebhookRequest
   }
   auto from = ground_.log.head();
   if (!request.after.empty()) {
-    const auto cursor = Cursor::parse(request.after);
-    if (!cursor) co_return fail(cursor.error());
-    const auto position = ground_.log.position_of(*cursor);
+    const auto position = ground_.log.position_of(request.after);
     if (!position) co_return fail(position.error());
     from = *position;
   }

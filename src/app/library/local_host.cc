@@ -68,9 +68,7 @@ Result<log::From> place_of(const log::Log& log, const v1::From& from) {
     case v1::From::Where::beginning: return log::From::beginning();
     case v1::From::Where::after: break;
   }
-  const auto cursor = Cursor::parse(from.cursor);
-  if (!cursor) return fail(cursor.error());
-  const auto position = log.position_of(*cursor);
+  const auto position = log.position_of(from.cursor);
   if (!position) return fail(position.error());
   return log::From::after(*position);
 }
@@ -97,7 +95,7 @@ class RunFeed final : public Feed {
 
 Asked asked_of(const run::RunHandle& handle) {
   Asked asked;
-  asked.handle = run::RunHandle(handle);
+  asked.handle = handle;
   if (handle.events()) asked.events = std::make_shared<RunFeed>(handle.events());
   return asked;
 }

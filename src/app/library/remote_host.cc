@@ -33,8 +33,8 @@ class RemoteFeed final : public Feed {
  public:
   RemoteFeed(client::Link& link, client::EventQuery query, LogId log)
       : query_(std::move(query)), log_(log), stream_(link, [this] {
-          net::OutgoingRequest request;
-          request.url = client::target_of(query_);
+          net::ClientRequest request;
+          request.target = client::target_of(query_);
           return request;
         }) {}
 
@@ -76,12 +76,12 @@ class RemoteFeed final : public Feed {
 /// tells it from the beginning again.
 class RemoteRunFeed final : public Feed {
  public:
-  RemoteRunFeed(client::Link& link, net::OutgoingRequest first)
+  RemoteRunFeed(client::Link& link, net::ClientRequest first)
       : first_(std::move(first)), stream_(link, [this] {
-          net::OutgoingRequest request = first_;
+          net::ClientRequest request = first_;
           if (!id_.empty()) {
             request = {};
-            request.url = "/v1/runs/" + client::escape(id_);
+            request.target = "/v1/runs/" + client::escape(id_);
           }
           return request;
         }) {}
@@ -134,7 +134,7 @@ class RemoteRunFeed final : public Feed {
   [[nodiscard]] Position position() const override { return position_; }
 
  private:
-  net::OutgoingRequest first_;
+  net::ClientRequest first_;
   std::string id_;
   Position position_;
   std::vector<wire::SseMessage> waiting_;
@@ -184,16 +184,16 @@ class RemoteHost final : public Host {
       if (!asked) co_return fail(asked.error());
       co_return watch(*asked, std::move(control), nullptr);
     }
-    net::OutgoingRequest post;
+    net::ClientRequest post;
     post.method = "POST";
-    post.url = "/v1/runs";
+    post.target = "/v1/runs";
     post.body = std::move(body);
     co_return co_await open(std::move(post), std::move(control));
   }
 
   Async<Result<Asked>> find(RunId run) override {
-    net::OutgoingRequest get;
-    get.url = "/v1/runs/" + run.str();
+    net::ClientRequest get;
+    get.target = "/v1/runs/" + run.str();
     co_return co_await open(std::move(get), run::Control());
   }
 
@@ -275,7 +275,7 @@ class RemoteHost final : public Host {
     return "/v1/sessions/" + session.str() + "/data/" + client::escape(key);
   }
 
-  Async<Result<Asked>> open(net::OutgoingRequest request, run::Control control) {
+  Async<Result<Asked>> open(net::ClientRequest request, run::Control control) {
     auto feed = std::make_shared<RemoteRunFeed>(*link_, std::move(request));
     const auto asked = co_await feed->open();
     if (!asked) co_return fail(asked.error());

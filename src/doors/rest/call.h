@@ -34,10 +34,23 @@ Result<T> body_of(const Call& call) {
   return value;
 }
 
+/// Which page of a list is asked for.
+struct PageQuery {
+  std::uint64_t after = 0;
+  std::size_t limit = 100;
+};
+/// invalid_argument: `after` or `limit` is no number.
+Result<PageQuery> page_of(const net::Request& request);
+
 /// A frame as a stream of events tells it.
 std::string encode_frame(const log::Log& log, const Frame& frame);
 /// How a stream says that it ends by an error.
 std::string encode_error(const Error& error);
+
+// retention.cc
+Async<net::Answer> get_retention(Call& call);
+Async<net::Answer> post_sweep(Call& call);
+Async<net::Answer> get_snapshot(Call& call);
 
 // runs.cc
 Async<net::Answer> get_providers(Call& call);

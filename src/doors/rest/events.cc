@@ -22,9 +22,7 @@ struct Wanted {
 
 /// Behind a cursor.
 Result<log::From> place_of(const Rest& rest, std::string_view text) {
-  const auto cursor = Cursor::parse(text);
-  if (!cursor) return fail(cursor.error());
-  const auto position = rest.ground.log.position_of(*cursor);
+  const auto position = rest.ground.log.position_of(text);
   if (!position) return fail(position.error());
   return log::From::after(*position);
 }

@@ -147,26 +147,6 @@ Async<net::Answer> post_message(Call& call) {
   co_return reply(co_await town::send(call.rest.ground, call.caller, std::move(*request)), 201);
 }
 
-/// Which page of a list is asked for.
-struct PageQuery {
-  std::uint64_t after = 0;
-  std::size_t limit = 100;
-};
-Result<PageQuery> page_of(const net::Request& request) {
-  PageQuery page;
-  for (const auto& [name, target] :
-       {std::pair<const char*, std::uint64_t*>{"after", &page.after}, {"limit", &page.limit}}) {
-    const auto value = request.param(name);
-    if (!value) continue;
-    const auto [end, error] =
-        std::from_chars(value->data(), value->data() + value->size(), *target);
-    if (error != std::errc() || end != value->data() + value->size()) {
-      return fail(Errc::invalid_argument, std::string(name) + ": expected a number");
-    }
-  }
-  return page;
-}
-
 Async<net::Answer> get_tasks(Call& call) {
   const auto page = page_of(call.request);
   if (!page) co_return net::problem_response(page.error());
@@ -192,18 +172,6 @@ Async<net::Answer> post_report(Call& call) {
 
 Async<net::Answer> get_events(Call& call) {
   co_return co_await answer_events(call.rest, call.request);
-}
-
-Async<net::Answer> get_snapshot(Call& call) {
-  const auto page = page_of(call.request);
-  if (!page) co_return net::problem_response(page.error());
-  co_return co_await answer_snapshot(call.rest, page->after, page->limit);
-}
-
-Async<net::Answer> get_retention(Call& call) { co_return co_await answer_retention(call.rest); }
-
-Async<net::Answer> post_sweep(Call& call) {
-  co_return co_await answer_sweep(call.rest, call.caller);
 }
 
 Async<net::Answer> get_webhooks(Call& call) {
@@ -365,6 +333,21 @@ Async<Result<run::Caller>> identify(Rest& rest, const net::Request& request) {
 }
 
 }  // namespace
+
+Result<PageQuery> page_of(const net::Request& request) {
+  PageQuery page;
+  for (const auto& [name, target] :
+       {std::pair<const char*, std::uint64_t*>{"after", &page.after}, {"limit", &page.limit}}) {
+    const auto value = request.param(name);
+    if (!value) continue;
+    const auto [end, error] =
+        std::from_chars(value->data(), value->data() + value->size(), *target);
+    if (error != std::errc() || end != value->data() + value->size()) {
+      return fail(Errc::invalid_argument, std::string(name) + ": expected a number");
+    }
+  }
+  return page;
+}
 
 std::span<const Route> routes() { return kRoutes; }
 

@@ -55,11 +55,4 @@ Async<net::Answer> answer(Rest& rest, net::Request request);
 /// text/event-stream.
 Async<net::Answer> answer_events(Rest& rest, const net::Request& request);
 
-/// What retention keeps, and what would go.
-Async<net::Answer> answer_retention(Rest& rest);
-Async<net::Answer> answer_sweep(Rest& rest, const run::Caller& caller);
-/// A page of the documents at the low-water mark, at most limits::kPage and limits::kPageBytes.
-/// Retention waits a while for the next one.
-Async<net::Answer> answer_snapshot(Rest& rest, std::uint64_t after, std::size_t limit);
-
 }  // namespace reeve::doors
