@@ -5,20 +5,19 @@
 #include <sys/wait.h>
 
 #include <chrono>
-#include <condition_variable>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <mutex>
 #include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "reeve/reeve.hpp"
+#include "app/library/test_support.h"
 
 namespace {
 
+using namespace reeve::library_tests;  // NOLINT: a test's own
 using namespace std::chrono_literals;
 using reeve::Code;
 using reeve::Control;
@@ -29,13 +28,9 @@ using reeve::OnOptions;
 using reeve::Session;
 using reeve::Town;
 
-constexpr auto kPatience = 20s;
-
 class EventsConnect : public ::testing::Test {
  protected:
   EventsConnect() {
-    std::string name = "/tmp/reeve-connect-XXXXXX";
-    folder_ = ::mkdtemp(name.data());
     sh("init --name oak");
     std::ofstream settings(folder_ + "/.reeve/town.toml", std::ios::app);
     settings << "[providers.hello]\nkind = \"scripted\"\n"
@@ -44,10 +39,7 @@ class EventsConnect : public ::testing::Test {
              << "turns = [[{ text = \"I begin\" }, { hang = true }]]\n";
     std::ofstream(folder_ + "/agent.script") << "say at your service\n";
   }
-  ~EventsConnect() override {
-    sh("stop");
-    std::filesystem::remove_all(folder_);
-  }
+  ~EventsConnect() override { sh("stop"); }
   EventsConnect(const EventsConnect&) = delete;
   EventsConnect& operator=(const EventsConnect&) = delete;
 
@@ -75,32 +67,8 @@ class EventsConnect : public ::testing::Test {
     ASSERT_EQ(::kill(static_cast<pid_t>(std::stol(text.substr(at + 6))), SIGKILL), 0);
   }
 
-  std::string folder_;
-};
-
-/// What handlers have seen.
-class Seen {
- public:
-  void add(std::string what) {
-    {
-      const std::scoped_lock lock(mutex_);
-      all_.push_back(std::move(what));
-    }
-    changed_.notify_all();
-  }
-  bool wait_for(std::size_t count) {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, kPatience, [&] { return all_.size() >= count; });
-  }
-  std::vector<std::string> all() {
-    const std::scoped_lock lock(mutex_);
-    return all_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<std::string> all_;
+  Folder town_;
+  const std::string& folder_ = town_.path();
 };
 
 TEST_F(EventsConnect, EmitGivesEventsFromStartToEndAndAResult) {
