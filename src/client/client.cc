@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "base/json.h"
+#include "client/calls.h"
 #include "client/keeper_lock.h"
 #include "client/requests.h"
 #include "client/start_daemon.h"
@@ -21,11 +22,9 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-constexpr auto kTimeout = 30'000ms;
 constexpr auto kStartTimeout = 20'000ms;
 /// The stages of the slowest round, and some.
 constexpr auto kStopTimeout = 60'000ms;
-constexpr auto kForEver = std::chrono::milliseconds(365 * 24h);
 /// How often a daemon is started before its death at the start is believed.
 constexpr int kStarts = 3;
 
@@ -40,13 +39,6 @@ struct EventTexts {
   std::string cursor;
 };
 BOOST_DESCRIBE_STRUCT(EventTexts, (), (events, cursor))
-
-template <class T>
-Result<T> read(const Result<net::Response>& response) {
-  if (!response) return fail(response.error());
-  if (response->status >= 400) return fail(wire::read_problem(response->status, response->body));
-  return parse_json_as<T>(response->body);
-}
 
 }  // namespace
 
@@ -135,106 +127,11 @@ Result<net::Response> Client::post(const std::string& target, const std::string&
   return send_until_answered(std::move(request), timeout);
 }
 
-Result<api::TownView> Client::town() { return read<api::TownView>(get("/v1/town", kTimeout)); }
-Result<std::vector<api::AgentView>> Client::agents() {
-  return read<std::vector<api::AgentView>>(get("/v1/agents", kTimeout));
-}
-Result<api::AgentView> Client::agent(const std::string& reference) {
-  return read<api::AgentView>(get("/v1/agents/" + escape(reference), kTimeout));
-}
-Result<Agent> Client::spawn(const api::SpawnRequest& request) {
-  return read<Agent>(post("/v1/agents", write_json_of(request)));
-}
-Result<Agent> Client::kill(const std::string& agent, const std::string& reason) {
-  return read<Agent>(
-      post("/v1/agents/" + escape(agent) + "/kill", write_json_of(api::KillRequest{reason})));
-}
-Result<Task> Client::assign(const std::string& agent, const api::AssignRequest& request,
-                            const std::string& key) {
-  return read<Task>(post("/v1/agents/" + escape(agent) + "/tasks", write_json_of(request), key));
-}
-Result<Message> Client::send(const api::SendRequest& request, const std::string& key) {
-  return read<Message>(post("/v1/messages", write_json_of(request), key));
-}
-Result<api::InboxView> Client::inbox(const std::string& agent) {
-  return read<api::InboxView>(get("/v1/agents/" + escape(agent) + "/inbox", kTimeout));
-}
-Result<api::TaskPage> Client::tasks(const std::string& state, std::uint64_t after,
-                                    std::size_t limit) {
-  return read<api::TaskPage>(get("/v1/tasks?state=" + escape(state) + "&after=" +
-                                     std::to_string(after) + "&limit=" + std::to_string(limit),
-                                 kTimeout));
-}
-Result<api::TaskView> Client::task(const std::string& reference) {
-  return read<api::TaskView>(get("/v1/tasks/" + escape(reference), kTimeout));
-}
-Result<api::TaskView> Client::current_task(const std::string& agent) {
-  return read<api::TaskView>(get("/v1/agents/" + escape(agent) + "/task", kTimeout));
-}
-Result<Task> Client::report(const std::string& task, const std::string& report,
-                            const std::string& text) {
-  return read<Task>(
-      post("/v1/tasks/" + escape(task) + "/" + report, write_json_of(api::ReportRequest{text})));
-}
 Result<net::Response> Client::wait(const std::string& target,
                                    std::optional<std::chrono::milliseconds> timeout) {
   lasting_ = true;
   return get(target, timeout.value_or(kForEver));
 }
-Result<api::WaitReply> Client::wait_agent(const std::string& agent,
-                                          std::optional<std::chrono::milliseconds> timeout) {
-  return read<api::WaitReply>(wait("/v1/agents/" + escape(agent) + "/wait", timeout));
-}
-Result<api::WaitReply> Client::wait_task(const std::string& task,
-                                         std::optional<std::chrono::milliseconds> timeout) {
-  return read<api::WaitReply>(wait("/v1/tasks/" + escape(task) + "/wait", timeout));
-}
-
-Result<std::vector<api::WebhookView>> Client::webhooks() {
-  return read<std::vector<api::WebhookView>>(get("/v1/webhooks", kTimeout));
-}
-Result<api::WebhookView> Client::add_webhook(const api::WebhookRequest& request) {
-  return read<api::WebhookView>(post("/v1/webhooks", write_json_of(request)));
-}
-Result<Webhook> Client::change_webhook(const std::string& webhook, const std::string& action) {
-  return read<Webhook>(post("/v1/webhooks/" + escape(webhook) + "/" + action, "{}"));
-}
-Result<api::WebhookTest> Client::test_webhook(const std::string& webhook) {
-  return read<api::WebhookTest>(post("/v1/webhooks/" + escape(webhook) + "/test", "{}"));
-}
-Result<api::DeadDeliveries> Client::dead_deliveries(const std::string& webhook,
-                                                    std::uint64_t after) {
-  return read<api::DeadDeliveries>(
-      get("/v1/webhooks/" + escape(webhook) + "/dead?after=" + std::to_string(after), kTimeout));
-}
-Result<api::DeadReply> Client::settle_dead(const std::string& webhook, const std::string& action,
-                                           std::vector<std::string> ids) {
-  return read<api::DeadReply>(post("/v1/webhooks/" + escape(webhook) + "/dead/" + action,
-                                   write_json_of(api::DeadRequest{std::move(ids)})));
-}
-
-Result<api::RetentionView> Client::retention() {
-  return read<api::RetentionView>(get("/v1/retention", kTimeout));
-}
-Result<api::RetentionReport> Client::sweep() {
-  lasting_ = true;
-  return read<api::RetentionReport>(post("/v1/retention/sweep", "{}", {}, kForEver));
-}
-Result<api::SnapshotView> Client::snapshot(std::uint64_t after, std::size_t limit) {
-  return read<api::SnapshotView>(get(
-      "/v1/snapshot?after=" + std::to_string(after) + "&limit=" + std::to_string(limit), kTimeout));
-}
-
-Result<std::string> Client::output(const std::string& agent, const std::string& run,
-                                   const std::string& stream) {
-  auto target = "/v1/agents/" + escape(agent) + "/output?stream=" + escape(stream);
-  if (!run.empty()) target += "&run=" + escape(run);
-  auto response = get(target, kTimeout);
-  if (!response) return fail(response.error());
-  if (response->status >= 400) return fail(wire::read_problem(response->status, response->body));
-  return std::move(response->body);
-}
-
 namespace {
 
 /// A descriptor that is readable once the process has ended; nothing, if it has already, or if the
@@ -352,76 +249,6 @@ Status Client::follow(EventQuery query, const OnFrame& on_frame) {
     if (message.id) query.after = *message.id;
     return on_frame(message.event, message.data, message.id.value_or(""));
   });
-}
-
-// --- Runs that are asked for ---------------------------------------------------------------------
-
-namespace {
-
-/// POST /v1/providers' answer.
-struct Providers {
-  std::vector<std::string> providers;
-};
-BOOST_DESCRIBE_STRUCT(Providers, (), (providers))
-
-/// The place in the log that a cursor names; of a text that is none: 0.
-std::uint64_t place_of(const std::string& cursor) {
-  const auto parsed = Cursor::parse(cursor);
-  return parsed ? parsed->position.value : 0;
-}
-
-}  // namespace
-
-Result<RunResult> Client::emit(api::EmitCall call, api::Asked& asked, const OnRun& on_run) {
-  if (!call.client_request_id) call.client_request_id = new_key();
-  const auto next = [&] {
-    net::ClientRequest request;
-    request.method = "POST";
-    request.target = "/v1/runs";
-    request.headers = {{"Content-Type", "application/json"}};
-    if (in_round()) request.headers.emplace_back("Reeve-Token", settings_.round_token);
-    request.body = write_json_of(call);
-    return request;
-  };
-  Result<RunResult> result =
-      fail(Errc::cancelled, "nobody listens any more; the run goes on: reeve run show");
-  std::uint64_t seen = 0;
-  auto streamed = stream(next, [&](const wire::SseMessage& message) {
-    if (message.event == "run") {
-      if (auto known = parse_json_as<api::Asked>(message.data)) asked = std::move(*known);
-      return true;
-    }
-    if (message.event == "result") {
-      result = parse_json_as<RunResult>(message.data);
-      return false;
-    }
-    // Asked again after a cut, a run tells its events from the beginning.
-    const auto place = message.id ? place_of(*message.id) : 0;
-    if (message.id && place <= seen) return true;
-    if (message.id) seen = place;
-    return on_run(message.event, message.data);
-  });
-  if (!streamed) return fail(streamed.error());
-  return result;
-}
-
-Result<api::Asked> Client::emit(const api::EmitCall& call) {
-  return read<api::Asked>(post("/v1/runs", write_json_of(call)));
-}
-Result<api::RunView> Client::run(const std::string& run) {
-  return read<api::RunView>(get("/v1/runs/" + escape(run), kTimeout));
-}
-Result<RunResult> Client::run_result(const std::string& run,
-                                     std::optional<std::chrono::milliseconds> timeout) {
-  return read<RunResult>(wait("/v1/runs/" + escape(run) + "/result", timeout));
-}
-Result<api::Asked> Client::cancel_run(const std::string& run, const api::CancelRequest& request) {
-  return read<api::Asked>(post("/v1/runs/" + escape(run) + "/cancel", write_json_of(request)));
-}
-Result<std::vector<std::string>> Client::providers() {
-  auto names = read<Providers>(get("/v1/providers", kTimeout));
-  if (!names) return fail(names.error());
-  return std::move(names->providers);
 }
 
 }  // namespace reeve::client

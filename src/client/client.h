@@ -49,28 +49,39 @@ class Client {
  public:
   Client(TownFolder folder, ClientSettings settings);
 
-  Result<api::TownView> town();
+  // --- Agents: client_agents.cc
+
   Result<std::vector<api::AgentView>> agents();
   Result<api::AgentView> agent(const std::string& reference);
   Result<Agent> spawn(const api::SpawnRequest& request);
   Result<Agent> kill(const std::string& agent, const std::string& reason);
+  /// timeout: it has more to do still.
+  Result<api::WaitReply> wait_agent(const std::string& agent,
+                                    std::optional<std::chrono::milliseconds> timeout);
+  Result<std::string> output(const std::string& agent, const std::string& run,
+                             const std::string& stream);
+
+  // --- Tasks: client_tasks.cc
+
   /// `key`: of an earlier request, which this one repeats; empty: a new request.
   Result<Task> assign(const std::string& agent, const api::AssignRequest& request,
                       const std::string& key = {});
-  Result<Message> send(const api::SendRequest& request, const std::string& key = {});
-  Result<api::InboxView> inbox(const std::string& agent);
   Result<api::TaskPage> tasks(const std::string& state, std::uint64_t after, std::size_t limit);
   Result<api::TaskView> task(const std::string& reference);
   Result<api::TaskView> current_task(const std::string& agent);
   /// `report`: "complete", "fail" or "progress".
   Result<Task> report(const std::string& task, const std::string& report, const std::string& text);
-  /// timeout: it has more to do still.
-  Result<api::WaitReply> wait_agent(const std::string& agent,
-                                    std::optional<std::chrono::milliseconds> timeout);
   Result<api::WaitReply> wait_task(const std::string& task,
                                    std::optional<std::chrono::milliseconds> timeout);
-  Result<std::string> output(const std::string& agent, const std::string& run,
-                             const std::string& stream);
+
+  // --- Messages: client_messages.cc
+
+  Result<Message> send(const api::SendRequest& request, const std::string& key = {});
+  Result<api::InboxView> inbox(const std::string& agent);
+
+  // --- The town: client_town.cc
+
+  Result<api::TownView> town();
   Result<std::vector<api::WebhookView>> webhooks();
   Result<api::WebhookView> add_webhook(const api::WebhookRequest& request);
   /// `action`: "enable" or "remove".
@@ -90,7 +101,7 @@ class Client {
   /// waited for as long as it takes).
   Status stop(api::StopMode mode);
 
-  // --- Runs that are asked for (emit)
+  // --- Runs that are asked for (emit): client_runs.cc
 
   /// One message of a run's stream: "event", "delta", "gap" as the log tells them. Answers whether
   /// to go on listening; the run goes on in any case.

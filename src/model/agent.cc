@@ -14,10 +14,8 @@ bool may_become(AgentState from, AgentState to) {
     case cold: return to == starting || to == idle || to == stopped;
     case starting: return to == idle || to == error || to == stopped;
     case idle:
-      return to == working || to == paused || to == draining || to == stopped || to == error;
-    case working:
-      return to == idle || to == paused || to == draining || to == stopped || to == error;
-    case paused: return to == idle || to == draining || to == stopped;
+    case working: return to != cold && to != starting;
+    case paused: return to == idle || to == draining || to == stopped || to == error;
     case draining: return to == stopped || to == error;
     case stopped: return to == idle || to == starting;
     case error: return to == idle || to == starting || to == stopped;

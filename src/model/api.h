@@ -2,65 +2,20 @@
 
 #include <boost/describe.hpp>
 
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/json.h"
-#include "event/permissions.h"
-#include "model/agent.h"
-#include "model/message.h"
+#include "model/agent_api.h"
+#include "model/message_api.h"
 #include "model/retention.h"
-#include "model/run.h"
-#include "model/task.h"
+#include "model/task_api.h"
 #include "model/webhook.h"
 
 /// Requests and replies, as commands, doors and library callers share them. docs/api.md has the
 /// routes that they go by.
 namespace reeve::api {
-
-struct SpawnRequest {
-  std::string name;
-  std::string cli;  ///< a preset's name or a command; "" takes the town's default
-  std::vector<std::string> args;
-  std::string model;
-  std::optional<std::string> role;
-  Permissions permissions = Permissions::edits;
-  std::optional<Durability> durability;  ///< of its runs; empty: the town's default
-  Completes completes = Completes::success;
-  std::map<std::string, std::string> env;
-  AgentLimits limits;
-};
-BOOST_DESCRIBE_STRUCT(SpawnRequest, (),
-                      (name, cli, args, model, role, permissions, durability, completes, env,
-                       limits))
-
-struct AssignRequest {
-  std::string text;
-  std::vector<std::string> tags;
-  Priority priority = Priority::normal;
-};
-BOOST_DESCRIBE_STRUCT(AssignRequest, (), (text, tags, priority))
-
-struct SendRequest {
-  std::string to;  ///< an agent's name, id or short id, or "supervisor"
-  std::string text;
-  MessageType type = MessageType::task;  ///< task, query, informational or confirmation
-  Priority priority = Priority::normal;
-  std::optional<std::string> correlation;
-};
-BOOST_DESCRIBE_STRUCT(SendRequest, (), (to, text, type, priority, correlation))
-
-struct ReportRequest {
-  std::string text;
-};
-BOOST_DESCRIBE_STRUCT(ReportRequest, (), (text))
-
-struct KillRequest {
-  std::string reason;
-};
-BOOST_DESCRIBE_STRUCT(KillRequest, (), (reason))
 
 enum class StopMode {
   stages,  ///< running rounds are ended in stages, their messages go back
@@ -72,27 +27,6 @@ struct StopRequest {
   StopMode mode = StopMode::stages;
 };
 BOOST_DESCRIBE_STRUCT(StopRequest, (), (mode))
-
-/// An agent as `list` and `status` show it.
-struct AgentView {
-  Agent agent;
-  std::int64_t inbox = 0;                       ///< messages that wait, urgent ones too
-  std::int64_t urgent = 0;                      ///< of these, the urgent ones
-  std::int64_t dead = 0;                        ///< dead letters
-  std::optional<std::string> task;              ///< the current task's text
-  std::optional<std::string> permissions_note;  ///< what the CLI does not honour, where it does not
-};
-BOOST_DESCRIBE_STRUCT(AgentView, (), (agent, inbox, urgent, dead, task, permissions_note))
-
-struct TaskCounts {
-  std::int64_t pending = 0;
-  std::int64_t assigned = 0;
-  std::int64_t running = 0;
-  std::int64_t completed = 0;
-  std::int64_t failed = 0;
-  std::int64_t cancelled = 0;
-};
-BOOST_DESCRIBE_STRUCT(TaskCounts, (), (pending, assigned, running, completed, failed, cancelled))
 
 struct TownView {
   std::string name;
@@ -175,28 +109,6 @@ struct SnapshotView {
 };
 BOOST_DESCRIBE_STRUCT(SnapshotView, (), (position, cursor, documents, next))
 
-struct InboxView {
-  std::string agent;  ///< its name, or "supervisor"
-  std::vector<Message> messages;
-  std::vector<Message> dead;
-  std::int64_t more = 0;       ///< messages that wait behind those, too many for one answer
-  std::int64_t more_dead = 0;  ///< the same of dead letters
-};
-BOOST_DESCRIBE_STRUCT(InboxView, (), (agent, messages, dead, more, more_dead))
-
-/// A task, and the name of its agent.
-struct TaskView {
-  Task task;
-  std::optional<std::string> agent;
-};
-BOOST_DESCRIBE_STRUCT(TaskView, (), (task, agent))
-
-struct TaskPage {
-  std::vector<TaskView> tasks;
-  std::optional<std::uint64_t> next;  ///< `after` of the next page; absent on the last
-};
-BOOST_DESCRIBE_STRUCT(TaskPage, (), (tasks, next))
-
 struct WebhookRequest {
   std::string url;
   std::string secret;               ///< "whsec_..."; empty: one is made
@@ -250,35 +162,18 @@ struct DeadReply {
 };
 BOOST_DESCRIBE_STRUCT(DeadReply, (), (number))
 
-struct WaitReply {
-  std::string state;  ///< the agent's or task's
-  std::optional<std::string> result;
-};
-BOOST_DESCRIBE_STRUCT(WaitReply, (), (state, result))
-
 }  // namespace reeve::api
 
 namespace reeve {
-REEVE_JSON_DECLARE(api::SpawnRequest);
-REEVE_JSON_DECLARE(api::AssignRequest);
-REEVE_JSON_DECLARE(api::SendRequest);
-REEVE_JSON_DECLARE(api::ReportRequest);
-REEVE_JSON_DECLARE(api::KillRequest);
 REEVE_JSON_DECLARE(api::StopRequest);
-REEVE_JSON_DECLARE(api::AgentView);
-REEVE_JSON_DECLARE(api::TaskCounts);
 REEVE_JSON_DECLARE(api::TownView);
 REEVE_JSON_DECLARE(api::RetentionView);
 REEVE_JSON_DECLARE(api::RetentionReport);
 REEVE_JSON_DECLARE(api::SnapshotView);
-REEVE_JSON_DECLARE(api::InboxView);
-REEVE_JSON_DECLARE(api::TaskView);
-REEVE_JSON_DECLARE(api::TaskPage);
 REEVE_JSON_DECLARE(api::WebhookRequest);
 REEVE_JSON_DECLARE(api::WebhookView);
 REEVE_JSON_DECLARE(api::WebhookTest);
 REEVE_JSON_DECLARE(api::DeadDeliveries);
 REEVE_JSON_DECLARE(api::DeadRequest);
 REEVE_JSON_DECLARE(api::DeadReply);
-REEVE_JSON_DECLARE(api::WaitReply);
 }  // namespace reeve

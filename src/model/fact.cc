@@ -3,6 +3,7 @@
 #include <boost/mp11/algorithm.hpp>
 
 #include <algorithm>
+#include <concepts>
 
 #include "base/json.h"
 #include "base/overloaded.h"
@@ -16,6 +17,8 @@ inline constexpr std::string_view kKind = "";
   template <>            \
   inline constexpr std::string_view kKind<fact::type> = #type
 REEVE_NAME(TownCreated);
+REEVE_NAME(TownMoved);
+REEVE_NAME(TownReset);
 REEVE_NAME(DaemonStarted);
 REEVE_NAME(DaemonStopped);
 REEVE_NAME(LogTruncated);
@@ -24,19 +27,33 @@ REEVE_NAME(AgentSpawned);
 REEVE_NAME(AgentStateChanged);
 REEVE_NAME(AgentStopRequested);
 REEVE_NAME(AgentStopped);
+REEVE_NAME(AgentRestarted);
+REEVE_NAME(AgentInterrupted);
+REEVE_NAME(AgentResumed);
+REEVE_NAME(AgentParked);
+REEVE_NAME(AgentFailed);
+REEVE_NAME(AgentCompleted);
+REEVE_NAME(AgentPruned);
 REEVE_NAME(AgentNeedsAttention);
 REEVE_NAME(TaskCreated);
 REEVE_NAME(TaskAssigned);
+REEVE_NAME(TaskDelegated);
 REEVE_NAME(TaskStarted);
 REEVE_NAME(TaskProgressed);
 REEVE_NAME(TaskCompleted);
 REEVE_NAME(TaskFailed);
+REEVE_NAME(TaskCancelled);
 REEVE_NAME(TaskReturned);
+REEVE_NAME(TaskRequeued);
 REEVE_NAME(MessageSent);
 REEVE_NAME(MessagesReturned);
 REEVE_NAME(MessagesHandled);
 REEVE_NAME(MessageWithdrawn);
+REEVE_NAME(MessageMoved);
+REEVE_NAME(MessageQuarantined);
 REEVE_NAME(MessageDeadLettered);
+REEVE_NAME(ConductorEscalation);
+REEVE_NAME(OrphanMended);
 REEVE_NAME(ThreadStarted);
 REEVE_NAME(SessionStarted);
 REEVE_NAME(MessagesAppended);
@@ -64,383 +81,69 @@ std::optional<AgentId> sender(const Message& message) {
   return parsed ? std::optional(*parsed) : std::nullopt;
 }
 
-bool contains(const std::vector<MessageId>& messages, const MessageId& id) {
-  return std::ranges::find(messages, id) != messages.end();
-}
-
 }  // namespace
 
 Concerned concerned(const Fact& fact) {
   Concerned out;
-  const auto end = [&](const fact::RunEnd& e) {
-    append(out.agents, e.agent);
-    out.runs = {e.run};
-    out.threads = {e.thread};
-    out.messages = e.messages;
-    append(out.tasks, e.task);
+  const auto agent = [&](const std::optional<AgentId>& id) {
+    if (id && std::ranges::find(out.agents, *id) == out.agents.end()) out.agents.push_back(*id);
   };
-  std::visit(Overloaded{
-      [](const fact::TownCreated&) {},
-      [](const fact::DaemonStarted&) {},
-      [](const fact::DaemonStopped&) {},
-      [](const fact::LogTruncated&) {},
-      [](const fact::PayloadsPruned&) {},
-      [&](const fact::AgentSpawned& f) { out.agents = {f.agent.id}; },
-      [&](const fact::AgentStateChanged& f) { out.agents = {f.agent}; },
-      [&](const fact::AgentStopRequested& f) { out.agents = {f.agent}; },
-      [&](const fact::AgentStopped& f) { out.agents = {f.agent}; },
-      [&](const fact::AgentNeedsAttention& f) { out.agents = {f.agent}; },
+  // What begins a document, or names somebody by another word than the rest.
+  const Overloaded special{
+      [&](const fact::AgentSpawned& f) { agent(f.agent.id); },
       [&](const fact::TaskCreated& f) { out.tasks = {f.task.id}; },
-      [&](const fact::TaskAssigned& f) {
+      [&](const fact::TaskDelegated& f) {
         out.tasks = {f.task};
-        out.agents = {f.agent};
+        agent(f.from);
+        agent(f.to);
+        append(out.runs, f.run);
       },
-      [&]<class T>(const T& f)
-        requires(std::same_as<T, fact::TaskStarted> || std::same_as<T, fact::TaskReturned>)
-                {
-                  out.tasks = {f.task};
-                  out.agents = {f.agent};
-                  out.runs = {f.run};
-                },
-                [&]<class T>(const T& f)
-                  requires(std::same_as<T, fact::TaskProgressed> ||
-                           std::same_as<T, fact::TaskCompleted> ||
-                           std::same_as<T, fact::TaskFailed>)
-                          {
-                            out.tasks = {f.task};
-                            append(out.agents, f.agent);
-                            append(out.runs, f.run);
-                          },
-                          [&](const fact::MessageSent& f) {
-                            out.messages = {f.message.id};
-                            out.agents = {f.message.to};
-                            append(out.agents, sender(f.message));
-                            if (out.agents.size() == 2 && out.agents[0] == out.agents[1])
-                              out.agents.pop_back();
-                            append(out.runs, f.run);
-                            append(out.tasks, f.message.task);
-                          },
-                          [&](const fact::MessagesReturned& f) {
-                            out.messages = f.messages;
-                            out.agents = {f.agent};
-                            out.runs = {f.run};
-                          },
-                          [&](const fact::MessagesHandled& f) {
-                            out.messages = f.messages;
-                            out.agents = {f.agent};
-                          },
-                          [&](const fact::MessageWithdrawn& f) {
-                            out.messages = {f.message};
-                            out.agents = {f.agent};
-                          },
-                          [&](const fact::MessageDeadLettered& f) {
-                            out.messages = {f.message};
-                            out.agents = {f.agent};
-                            out.runs = {f.run};
-                          },
-                          [&](const fact::ThreadStarted& f) {
-                            out.threads = {f.thread.id};
-                            append(out.agents, f.thread.agent);
-                          },
-                          [&](const fact::SessionStarted& f) {
-                            out.threads = {f.thread};
-                            out.runs = {f.run};
-                            out.agents = {f.agent};
-                          },
-                          [&](const fact::RunStarted& f) {
-                            out.runs = {f.run.id};
-                            append(out.agents, f.run.agent);
-                            out.threads = {f.run.thread};
-                            out.messages = f.run.messages;
-                            append(out.tasks, f.run.task);
-                          },
-                          [&](const fact::MessagesAppended& f) {
-                            out.threads = {f.thread};
-                            for (auto number = f.from; number < f.from + f.messages.size();
-                                 ++number)
-                              out.thread_messages.push_back({f.thread, number});
-                          },
-                          [&](const fact::RunStopRequested& f) {
-                            out.runs = {f.run};
-                            append(out.agents, f.agent);
-                          },
-                          [&](const fact::RunSilent& f) {
-                            out.runs = {f.run};
-                            out.agents = {f.agent};
-                          },
-                          [&](const fact::RunCompleted& f) { end(f); },
-                          [&](const fact::RunFailed& f) { end(f); },
-                          [&](const fact::RunCancelled& f) { end(f); },
-                          [&](const fact::WebhookAdded& f) { out.webhooks = {f.webhook.id}; },
-                          [&]<class T>(const T& f)
-                            requires(std::same_as<T, fact::WebhookEnabled> ||
-                                     std::same_as<T, fact::WebhookDisabled> ||
-                                     std::same_as<T, fact::WebhookRemoved> ||
-                                     std::same_as<T, fact::WebhookSkipped>)
-      { out.webhooks = {f.webhook}; }},
-      fact);
-  return out;
-}
-
-void apply(std::optional<Agent>& agent, const Fact& fact, Time at) {
-  if (const auto* spawned = std::get_if<fact::AgentSpawned>(&fact)) {
-    if (!agent) agent = spawned->agent;
-    return;
-  }
-  if (!agent) return;
-  const auto is_me = [&](const std::optional<AgentId>& id) { return id == agent->id; };
-  const auto ended = [&](const fact::RunEnd& e) {
-    if (!is_me(e.agent)) return false;
-    agent->current_run.reset();
-    agent->usage = agent->usage + e.usage;
-    agent->cost_usd += e.cost_usd;
-    agent->last_active_at = at;
-    if (agent->state == AgentState::working) agent->state = AgentState::idle;
-    return true;
-  };
-  const auto task_over = [&](const auto& f) {
-    if (agent->current_task == f.task) agent->current_task.reset();
-  };
-  std::visit(Overloaded{[&](const fact::AgentStateChanged& f) {
-                          if (is_me(f.agent)) agent->state = f.to;
-                        },
-                        [&](const fact::AgentStopRequested& f) {
-                          if (is_me(f.agent)) agent->stopping = f.reason;
-                        },
-                        [&](const fact::AgentStopped& f) {
-                          if (!is_me(f.agent)) return;
-                          agent->state = AgentState::stopped;
-                          agent->stopping.reset();
-                        },
-                        [&](const fact::AgentNeedsAttention& f) {
-                          if (is_me(f.agent)) agent->attention = f.reason;
-                        },
-                        [&](const fact::TaskStarted& f) {
-                          if (is_me(f.agent)) agent->current_task = f.task;
-                        },
-                        [&](const fact::TaskReturned& f) {
-                          if (is_me(f.agent)) task_over(f);
-                        },
-                        [&](const fact::TaskCompleted& f) {
-                          if (!is_me(f.agent)) return;
-                          ++agent->tasks_completed;
-                          task_over(f);
-                        },
-                        [&](const fact::TaskFailed& f) {
-                          if (is_me(f.agent)) task_over(f);
-                        },
-                        [&](const fact::ThreadStarted& f) {
-                          if (is_me(f.thread.agent)) agent->thread = f.thread.id;
-                        },
-                        [&](const fact::RunStarted& f) {
-                          if (!is_me(f.run.agent)) return;
-                          agent->state = AgentState::working;
-                          agent->current_run = f.run.id;
-                          agent->last_active_at = at;
-                        },
-                        [&](const fact::RunCompleted& f) {
-                          if (!ended(f)) return;
-                          ++agent->rounds_completed;
-                          agent->failures_in_a_row = 0;
-                          agent->attention.reset();
-                        },
-                        [&](const fact::RunFailed& f) {
-                          if (!ended(f)) return;
-                          ++agent->rounds_failed;
-                          ++agent->failures_in_a_row;
-                        },
-                        [&](const fact::RunCancelled& f) { ended(f); }, [](const auto&) {}},
-             fact);
-}
-
-void apply(std::optional<Task>& task, const Fact& fact, Time at) {
-  if (const auto* created = std::get_if<fact::TaskCreated>(&fact)) {
-    if (!task) task = created->task;
-    return;
-  }
-  if (!task) return;
-  const auto mine = [&](const TaskId& id) {
-    if (id != task->id) return false;
-    task->updated_at = at;
-    return true;
-  };
-  const auto over = [&](TaskState state, const std::string& result) {
-    task->state = state;
-    task->result = result;
-    task->ended_at = at;
-  };
-  std::visit(Overloaded{[&](const fact::TaskAssigned& f) {
-                          if (!mine(f.task)) return;
-                          task->state = TaskState::assigned;
-                          task->agent = f.agent;
-                        },
-                        [&](const fact::TaskStarted& f) {
-                          if (!mine(f.task)) return;
-                          task->state = TaskState::running;
-                          task->run = f.run;
-                          if (!task->started_at) task->started_at = at;
-                        },
-                        [&](const fact::TaskReturned& f) {
-                          if (mine(f.task)) task->state = TaskState::assigned;
-                        },
-                        [&](const fact::TaskProgressed& f) {
-                          if (mine(f.task)) task->progress = f.text;
-                        },
-                        [&](const fact::TaskCompleted& f) {
-                          if (mine(f.task)) over(TaskState::completed, f.result);
-                        },
-                        [&](const fact::TaskFailed& f) {
-                          if (mine(f.task)) over(TaskState::failed, f.error);
-                        },
-                        [](const auto&) {}},
-             fact);
-}
-
-void apply(std::optional<Message>& message, const Fact& fact, Time) {
-  if (const auto* sent = std::get_if<fact::MessageSent>(&fact)) {
-    if (!message) message = sent->message;
-    return;
-  }
-  if (!message) return;
-  const auto ended = [&](const fact::RunEnd& e) {
-    if (contains(e.messages, message->id)) message->state = MessageState::handled;
-  };
-  std::visit(Overloaded{[&](const fact::RunStarted& f) {
-                          if (!contains(f.run.messages, message->id)) return;
-                          message->state = MessageState::taken;
-                          message->run = f.run.id;
-                        },
-                        [&](const fact::RunCompleted& f) { ended(f); },
-                        [&](const fact::RunFailed& f) { ended(f); },
-                        [&](const fact::RunCancelled& f) { ended(f); },
-                        [&](const fact::MessagesReturned& f) {
-                          if (!contains(f.messages, message->id)) return;
-                          message->state = MessageState::queued;
-                          if (f.counted) ++message->attempt;
-                        },
-                        [&](const fact::MessagesHandled& f) {
-                          if (contains(f.messages, message->id))
-                            message->state = MessageState::handled;
-                        },
-                        [&](const fact::MessageWithdrawn& f) {
-                          if (f.message != message->id) return;
-                          message->withdrawn = f.reason;
-                          if (message->state == MessageState::queued)
-                            message->state = MessageState::handled;
-                        },
-                        [&](const fact::MessageDeadLettered& f) {
-                          if (f.message != message->id) return;
-                          message->state = MessageState::dead;
-                          ++message->attempt;
-                        },
-                        [](const auto&) {}},
-             fact);
-}
-
-void apply(std::optional<Run>& run, const Fact& fact, Time at) {
-  if (const auto* started = std::get_if<fact::RunStarted>(&fact)) {
-    if (!run) run = started->run;
-    return;
-  }
-  if (!run) return;
-  const auto end = [&](RunState state, const fact::RunEnd& e) {
-    if (e.run != run->id || is_ended(run->state)) return;
-    run->state = state;
-    run->code = e.code;
-    run->error = e.error;
-    run->text = e.text;
-    if (e.session) run->session = e.session;
-    run->usage = e.usage;
-    run->cost_usd = e.cost_usd;
-    run->exit_status = e.exit_status;
-    run->exit_signal = e.exit_signal;
-    run->ended_at = at;
-  };
-  std::visit(Overloaded{[&](const fact::SessionStarted& f) {
-                          if (f.run == run->id) run->session = f.session;
-                        },
-                        [&](const fact::RunStopRequested& f) {
-                          if (f.run == run->id && !run->stopping) run->stopping = f.reason;
-                        },
-                        [&](const fact::TaskProgressed& f) {
-                          if (f.run == run->id) run->reported = true;
-                        },
-                        [&](const fact::MessageSent& f) {
-                          if (f.run == run->id && f.message.type == MessageType::query)
-                            run->reported = true;
-                        },
-                        [&](const fact::RunCompleted& f) { end(RunState::completed, f); },
-                        [&](const fact::RunFailed& f) { end(RunState::failed, f); },
-                        [&](const fact::RunCancelled& f) { end(RunState::cancelled, f); },
-                        [](const auto&) {}},
-             fact);
-}
-
-void apply(std::optional<Thread>& thread, const Fact& fact, Time at) {
-  if (const auto* started = std::get_if<fact::ThreadStarted>(&fact)) {
-    if (!thread) thread = started->thread;
-    return;
-  }
-  if (!thread) return;
-  const auto ended = [&](const fact::RunEnd& e) {
-    if (e.thread != thread->id) return;
-    ++thread->runs;
-    thread->updated_at = at;
-  };
-  std::visit(Overloaded{[&](const fact::SessionStarted& f) {
-                          if (f.thread != thread->id) return;
-                          thread->session = f.session;
-                          thread->updated_at = at;
-                        },
-                        [&](const fact::MessagesAppended& f) {
-                          if (f.thread != thread->id) return;
-                          thread->messages = f.from + f.messages.size() - 1;
-                          thread->updated_at = at;
-                        },
-                        [&](const fact::RunCompleted& f) {
-                          ended(f);
-                          // A CLI that says nothing of its session has kept the one we named.
-                          if (f.thread == thread->id && f.session) thread->session = f.session;
-                        },
-                        [&](const fact::RunFailed& f) {
-                          ended(f);
-                          // To resume it again would fail for ever: the next run begins anew.
-                          if (f.thread == thread->id && f.code == "session_not_found")
-                            thread->session.reset();
-                        },
-                        [&](const fact::RunCancelled& f) { ended(f); }, [](const auto&) {}},
-             fact);
-}
-
-void apply(std::optional<Webhook>& webhook, const Fact& fact, Time at) {
-  if (const auto* added = std::get_if<fact::WebhookAdded>(&fact)) {
-    if (!webhook) webhook = added->webhook;
-    return;
-  }
-  if (!webhook || webhook->state == WebhookState::removed) return;
-  const auto become = [&](const WebhookId& id, WebhookState state, const std::string& reason) {
-    if (id != webhook->id) return;
-    webhook->state = state;
-    webhook->reason = reason;
-    webhook->updated_at = at;
+      [&](const fact::MessageSent& f) {
+        out.messages = {f.message.id};
+        agent(f.message.to);
+        agent(sender(f.message));
+        append(out.runs, f.run);
+        append(out.tasks, f.message.task);
+      },
+      [&](const fact::MessageMoved& f) {
+        out.messages = {f.message};
+        agent(f.from);
+        agent(f.to);
+      },
+      [&](const fact::ThreadStarted& f) {
+        out.threads = {f.thread.id};
+        agent(f.thread.agent);
+      },
+      [&](const fact::MessagesAppended& f) {
+        out.threads = {f.thread};
+        for (auto number = f.from; number < f.from + f.messages.size(); ++number)
+          out.thread_messages.push_back({f.thread, number});
+      },
+      [&](const fact::RunStarted& f) {
+        out.runs = {f.run.id};
+        agent(f.run.agent);
+        out.threads = {f.run.thread};
+        out.messages = f.run.messages;
+        append(out.tasks, f.run.task);
+      },
+      [&](const fact::WebhookAdded& f) { out.webhooks = {f.webhook.id}; },
   };
   std::visit(
-      Overloaded{
-          [&](const fact::WebhookEnabled& f) { become(f.webhook, WebhookState::active, ""); },
-          [&](const fact::WebhookDisabled& f) {
-            become(f.webhook, WebhookState::disabled, f.reason);
-          },
-          [&](const fact::WebhookRemoved& f) { become(f.webhook, WebhookState::removed, ""); },
-          [](const auto&) {}},
+      [&]<class T>(const T& f) {
+        if constexpr (std::invocable<decltype(special), const T&>) {
+          special(f);
+        } else {
+          if constexpr (requires { f.agent; }) agent(f.agent);
+          if constexpr (requires { f.task; }) append(out.tasks, std::optional(f.task));
+          if constexpr (requires { f.run; }) append(out.runs, std::optional(f.run));
+          if constexpr (requires { f.thread; }) out.threads = {f.thread};
+          if constexpr (requires { f.messages; }) out.messages = f.messages;
+          if constexpr (requires { f.message; }) out.messages = {f.message};
+          if constexpr (requires { f.webhook; }) out.webhooks = {f.webhook};
+        }
+      },
       fact);
-}
-
-void apply(std::optional<ThreadMessage>& message, ThreadMessageId id, const Fact& fact, Time at) {
-  const auto* appended = std::get_if<fact::MessagesAppended>(&fact);
-  if (message || appended == nullptr || appended->thread != id.thread) return;
-  const auto index = id.number - appended->from;
-  if (id.number < appended->from || index >= appended->messages.size()) return;
-  message = ThreadMessage{id.thread, id.number, appended->run, appended->messages[index], at};
+  return out;
 }
 
 std::string_view kind_of(const Fact& fact) {

@@ -32,6 +32,20 @@ struct TownCreated {
 };
 BOOST_DESCRIBE_STRUCT(TownCreated, (), (name, root))
 
+/// Its folder was moved, or copied, since the last daemon ran.
+struct TownMoved {
+  std::string from;
+  std::string to;
+};
+BOOST_DESCRIBE_STRUCT(TownMoved, (), (from, to))
+
+/// The town begins anew; its former store is kept aside.
+struct TownReset {
+  std::string former_log;
+  std::string kept_in;  ///< the former store's folder
+};
+BOOST_DESCRIBE_STRUCT(TownReset, (), (former_log, kept_in))
+
 struct DaemonStarted {
   std::string version;
   std::int64_t pid = 0;
@@ -90,6 +104,66 @@ struct AgentStopped {
 };
 BOOST_DESCRIBE_STRUCT(AgentStopped, (), (agent, from, reason))
 
+/// Takes work again, with what it may spend given anew.
+struct AgentRestarted {
+  AgentId agent;
+  AgentState from = AgentState::stopped;
+  std::string reason;
+  std::optional<std::int64_t> rounds;  ///< its new limit of rounds; absent: as before
+  bool fresh = false;                  ///< in a new conversation
+};
+BOOST_DESCRIBE_STRUCT(AgentRestarted, (), (agent, from, reason, rounds, fresh))
+
+/// Paused; a round in progress is ended for it and gone on with when it is resumed.
+struct AgentInterrupted {
+  AgentId agent;
+  AgentState from = AgentState::idle;
+  std::optional<RunId> run;
+  std::string reason;
+};
+BOOST_DESCRIBE_STRUCT(AgentInterrupted, (), (agent, from, run, reason))
+
+/// Takes rounds again: it was paused or parked.
+struct AgentResumed {
+  AgentId agent;
+  AgentState from = AgentState::paused;
+  std::string reason;
+};
+BOOST_DESCRIBE_STRUCT(AgentResumed, (), (agent, from, reason))
+
+/// No round of it begins before `until`; then it goes on by itself.
+struct AgentParked {
+  AgentId agent;
+  std::string code;  ///< "rate_limited", ...
+  std::string reason;
+  Time until{};
+};
+BOOST_DESCRIBE_STRUCT(AgentParked, (), (agent, code, reason, until))
+
+/// It cannot work until a person mends what the code says, and restarts it.
+struct AgentFailed {
+  AgentId agent;
+  AgentState from = AgentState::idle;
+  std::string code;
+  std::string reason;
+};
+BOOST_DESCRIBE_STRUCT(AgentFailed, (), (agent, from, code, reason))
+
+/// It was asked to close and has finished what it did.
+struct AgentCompleted {
+  AgentId agent;
+  std::int64_t tasks_completed = 0;
+  std::optional<TaskId> last_task;
+};
+BOOST_DESCRIBE_STRUCT(AgentCompleted, (), (agent, tasks_completed, last_task))
+
+/// Out of the town for good. Its name is free, its history stays.
+struct AgentPruned {
+  AgentId agent;
+  std::string reason;
+};
+BOOST_DESCRIBE_STRUCT(AgentPruned, (), (agent, reason))
+
 struct AgentNeedsAttention {
   AgentId agent;
   std::string reason;
@@ -146,6 +220,31 @@ struct TaskReturned {
 };
 BOOST_DESCRIBE_STRUCT(TaskReturned, (), (task, agent, run))
 
+/// It is its agent's no more, and not begun: it waits in the backlog. It may have been over.
+struct TaskRequeued {
+  TaskId task;
+  std::optional<AgentId> agent;  ///< whose it was
+  std::string reason;
+};
+BOOST_DESCRIBE_STRUCT(TaskRequeued, (), (task, agent, reason))
+
+struct TaskCancelled {
+  TaskId task;
+  std::optional<AgentId> agent;
+  std::optional<RunId> run;  ///< the run in which it was cancelled
+  std::string reason;
+};
+BOOST_DESCRIBE_STRUCT(TaskCancelled, (), (task, agent, run, reason))
+
+/// An agent gave a task to another one.
+struct TaskDelegated {
+  TaskId task;
+  AgentId from;
+  AgentId to;
+  std::optional<RunId> run;  ///< the run in which it did so
+};
+BOOST_DESCRIBE_STRUCT(TaskDelegated, (), (task, from, to, run))
+
 struct MessageSent {
   Message message;
   std::optional<RunId> run;  ///< the run in which it was sent
@@ -177,6 +276,40 @@ struct MessageWithdrawn {
   std::string reason;
 };
 BOOST_DESCRIBE_STRUCT(MessageWithdrawn, (), (agent, message, reason))
+
+/// What was in its agent's inbox waits in another's.
+struct MessageMoved {
+  MessageId message;
+  AgentId from;
+  AgentId to;
+  std::string reason;
+};
+BOOST_DESCRIBE_STRUCT(MessageMoved, (), (message, from, to, reason))
+
+/// What stood in the inbox cannot be read: it is kept beside it.
+struct MessageQuarantined {
+  AgentId agent;
+  std::string item;  ///< as the queue has it
+  std::string reason;
+};
+BOOST_DESCRIBE_STRUCT(MessageQuarantined, (), (agent, item, reason))
+
+/// An agent asks the people who run the town.
+struct ConductorEscalation {
+  AgentId agent;
+  MessageId message;
+  std::optional<RunId> run;
+};
+BOOST_DESCRIBE_STRUCT(ConductorEscalation, (), (agent, message, run))
+
+/// A sweep found what belonged nowhere, and mended it.
+struct OrphanMended {
+  std::string what;  ///< "task", "message", "lease", "agent"
+  std::string id;
+  std::optional<AgentId> agent;
+  std::string text;  ///< what was found, and what was done
+};
+BOOST_DESCRIBE_STRUCT(OrphanMended, (), (what, id, agent, text))
 
 /// Tried too often: out of the inbox, in the dead letters.
 struct MessageDeadLettered {
@@ -230,8 +363,9 @@ struct RunSilent {
   RunId run;
   AgentId agent;
   Duration silent_ms{};
+  std::string last_lines;  ///< the end of what it wrote
 };
-BOOST_DESCRIBE_STRUCT(RunSilent, (), (run, agent, silent_ms))
+BOOST_DESCRIBE_STRUCT(RunSilent, (), (run, agent, silent_ms, last_lines))
 
 struct WebhookAdded {
   Webhook webhook;
@@ -278,10 +412,11 @@ struct RunEnd {
   double cost_usd = 0;
   std::optional<int> exit_status;
   std::optional<int> exit_signal;
+  std::optional<Time> retry_at;  ///< when its vendor takes requests again, where it said so
 };
 BOOST_DESCRIBE_STRUCT(RunEnd, (),
                       (run, agent, thread, task, messages, code, error, text, session, usage,
-                       cost_usd, exit_status, exit_signal))
+                       cost_usd, exit_status, exit_signal, retry_at))
 
 struct RunCompleted : RunEnd {};
 BOOST_DESCRIBE_STRUCT(RunCompleted, (RunEnd), ())
@@ -293,12 +428,16 @@ BOOST_DESCRIBE_STRUCT(RunCancelled, (RunEnd), ())
 }  // namespace fact
 
 using Fact = std::variant<
-    fact::TownCreated, fact::DaemonStarted, fact::DaemonStopped, fact::LogTruncated,
-    fact::PayloadsPruned, fact::AgentSpawned, fact::AgentStateChanged, fact::AgentStopRequested,
-    fact::AgentStopped, fact::AgentNeedsAttention, fact::TaskCreated, fact::TaskAssigned,
-    fact::TaskStarted, fact::TaskProgressed, fact::TaskCompleted, fact::TaskFailed,
-    fact::TaskReturned, fact::MessageSent, fact::MessagesReturned, fact::MessagesHandled,
-    fact::MessageWithdrawn, fact::MessageDeadLettered, fact::ThreadStarted, fact::SessionStarted,
+    fact::TownCreated, fact::TownMoved, fact::TownReset, fact::DaemonStarted, fact::DaemonStopped,
+    fact::LogTruncated, fact::PayloadsPruned, fact::AgentSpawned, fact::AgentStateChanged,
+    fact::AgentStopRequested, fact::AgentStopped, fact::AgentRestarted, fact::AgentInterrupted,
+    fact::AgentResumed, fact::AgentParked, fact::AgentFailed, fact::AgentCompleted,
+    fact::AgentPruned, fact::AgentNeedsAttention, fact::TaskCreated, fact::TaskAssigned,
+    fact::TaskDelegated, fact::TaskStarted, fact::TaskProgressed, fact::TaskCompleted,
+    fact::TaskFailed, fact::TaskCancelled, fact::TaskReturned, fact::TaskRequeued,
+    fact::MessageSent, fact::MessagesReturned, fact::MessagesHandled, fact::MessageWithdrawn,
+    fact::MessageMoved, fact::MessageQuarantined, fact::MessageDeadLettered,
+    fact::ConductorEscalation, fact::OrphanMended, fact::ThreadStarted, fact::SessionStarted,
     fact::MessagesAppended, fact::RunStarted, fact::RunStopRequested, fact::RunSilent,
     fact::RunCompleted, fact::RunFailed, fact::RunCancelled, fact::WebhookAdded,
     fact::WebhookEnabled, fact::WebhookDisabled, fact::WebhookRemoved, fact::WebhookSkipped>;

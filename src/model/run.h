@@ -64,12 +64,14 @@ struct Thread {
   ThreadId id;
   std::optional<AgentId> agent;
   std::optional<std::string> session;  ///< the vendor's id, once a run has been seen with it
+  std::optional<std::string> fork_of;  ///< the vendor's session that its first run forks
   std::int64_t runs = 0;
   std::uint64_t messages = 0;  ///< how many documents it has: numbered from 1
   Time created_at{};
   Time updated_at{};
 };
-BOOST_DESCRIBE_STRUCT(Thread, (), (id, agent, session, runs, messages, created_at, updated_at))
+BOOST_DESCRIBE_STRUCT(Thread, (),
+                      (id, agent, session, fork_of, runs, messages, created_at, updated_at))
 
 /// The name of one message of a thread.
 struct ThreadMessageId {

@@ -10,6 +10,7 @@
 #include "base/ids.h"
 #include "base/json.h"
 #include "base/time.h"
+#include "model/message.h"
 
 namespace reeve {
 
@@ -26,8 +27,14 @@ struct Task {
   TaskState state = TaskState::pending;
   std::optional<AgentId> agent;  ///< whose it is
   std::optional<RunId> run;      ///< the run that works on it, or the last one that did
+  std::string from;              ///< who made it: an agent's id, or "supervisor"
+  bool notify = false;           ///< `from` is told when it is over
+  Priority priority = Priority::normal;
   std::vector<std::string> tags;
   std::optional<TaskId> parent;
+  /// No round begins with it before these are completed.
+  std::vector<TaskId> after;
+  std::int64_t attempts = 0;  ///< runs that have worked on it
   std::optional<std::string>
       result;  ///< what came of it: a result, or why it failed or was cancelled
   std::optional<std::string> progress;  ///< the agent's last report
@@ -37,8 +44,8 @@ struct Task {
   std::optional<Time> ended_at;
 };
 BOOST_DESCRIBE_STRUCT(Task, (),
-                      (id, text, state, agent, run, tags, parent, result, progress, created_at,
-                       updated_at, started_at, ended_at))
+                      (id, text, state, agent, run, from, notify, priority, tags, parent, after,
+                       attempts, result, progress, created_at, updated_at, started_at, ended_at))
 
 REEVE_JSON_DECLARE(Task);
 

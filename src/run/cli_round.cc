@@ -327,7 +327,8 @@ Async<bool> CliRound::watch_silence() {
   const auto reason = "says nothing for " +
                       std::to_string(std::chrono::floor<std::chrono::seconds>(silent).count()) +
                       " s";
-  facts_.emplace_back(fact::RunSilent{run_.id, agent_.id, std::chrono::floor<Duration>(silent)});
+  facts_.emplace_back(
+      fact::RunSilent{run_.id, agent_.id, std::chrono::floor<Duration>(silent), {}});
   facts_.emplace_back(fact::AgentNeedsAttention{agent_.id, reason});
   co_return co_await flush();
 }

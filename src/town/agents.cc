@@ -1,3 +1,5 @@
+#include "town/agents.h"
+
 #include <algorithm>
 
 #include "base/limits.h"
@@ -5,7 +7,6 @@
 #include "town/change.h"
 #include "town/directory.h"
 #include "town/mailbox.h"
-#include "town/services.h"
 
 namespace reeve::town {
 

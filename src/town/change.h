@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "run/draft.h"
-#include "town/services.h"
+#include "town/ground.h"
 
 namespace reeve::town {
 

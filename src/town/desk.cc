@@ -1,6 +1,7 @@
 #include "town/desk.h"
 
 #include "town/change.h"
+#include "town/messages.h"
 
 namespace reeve::town {
 namespace {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "run/invocation.h"
-#include "town/services.h"
+#include "town/ground.h"
 
 namespace reeve::town {
 

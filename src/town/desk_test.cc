@@ -6,6 +6,8 @@
 
 #include "run/runs.h"
 #include "run/testing.h"
+#include "town/agents.h"
+#include "town/messages.h"
 #include "town/supervisor.h"
 
 namespace reeve::town {

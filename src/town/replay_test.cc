@@ -5,8 +5,11 @@
 
 #include "model/town_at.h"
 #include "run/testing.h"
+#include "town/agents.h"
+#include "town/messages.h"
 #include "town/retention.h"
 #include "town/supervisor.h"
+#include "town/tasks.h"
 
 namespace reeve::town {
 namespace {

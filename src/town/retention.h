@@ -5,7 +5,8 @@
 #include <optional>
 
 #include "log/retention.h"
-#include "town/services.h"
+#include "model/api.h"
+#include "town/ground.h"
 
 /// Keeps a town's log within the policy of its settings (Ground::retention): log/retention.h has
 /// the rules and the steps.

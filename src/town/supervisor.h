@@ -9,7 +9,7 @@
 #include "aio/task_group.h"
 #include "log/follower.h"
 #include "run/runs.h"
-#include "town/services.h"
+#include "town/ground.h"
 
 namespace reeve::town {
 

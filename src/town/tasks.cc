@@ -1,7 +1,10 @@
+#include "town/tasks.h"
+
+#include <array>
+
 #include "base/limits.h"
 #include "town/change.h"
 #include "town/directory.h"
-#include "town/services.h"
 
 namespace reeve::town {
 namespace {

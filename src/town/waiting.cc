@@ -1,7 +1,8 @@
 #include "log/log.h"
+#include "town/agents.h"
 #include "town/directory.h"
 #include "town/mailbox.h"
-#include "town/services.h"
+#include "town/tasks.h"
 
 namespace reeve::town {
 namespace {

@@ -10,7 +10,7 @@
 #include "aio/task_group.h"
 #include "log/relay.h"
 #include "model/webhook.h"
-#include "town/services.h"
+#include "town/ground.h"
 #include "town/webhook_message.h"
 
 namespace reeve::town {

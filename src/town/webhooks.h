@@ -7,7 +7,8 @@
 
 #include "aio/task_group.h"
 #include "log/follower.h"
-#include "town/services.h"
+#include "model/api.h"
+#include "town/ground.h"
 #include "town/webhook_channel.h"
 
 namespace reeve::town {

@@ -47,6 +47,18 @@ std::string encode_frame(const log::Log& log, const Frame& frame);
 /// How a stream says that it ends by an error.
 std::string encode_error(const Error& error);
 
+// agents.cc
+Async<net::Answer> get_agents(Call& call);
+Async<net::Answer> post_agent(Call& call);
+Async<net::Answer> get_agent(Call& call);
+Async<net::Answer> post_kill(Call& call);
+Async<net::Answer> get_agent_wait(Call& call);
+Async<net::Answer> get_agent_output(Call& call);
+
+// messages.cc
+Async<net::Answer> get_inbox(Call& call);
+Async<net::Answer> post_message(Call& call);
+
 // retention.cc
 Async<net::Answer> get_retention(Call& call);
 Async<net::Answer> post_sweep(Call& call);
@@ -62,5 +74,25 @@ Async<net::Answer> post_run_control(Call& call);
 Async<net::Answer> get_session_data(Call& call);
 Async<net::Answer> put_session_data(Call& call);
 Async<net::Answer> delete_session_data(Call& call);
+
+// tasks.cc
+Async<net::Answer> post_agent_task(Call& call);
+Async<net::Answer> get_agent_task(Call& call);
+Async<net::Answer> get_tasks(Call& call);
+Async<net::Answer> get_task(Call& call);
+Async<net::Answer> get_task_wait(Call& call);
+Async<net::Answer> post_complete(Call& call);
+Async<net::Answer> post_fail(Call& call);
+Async<net::Answer> post_progress(Call& call);
+
+// webhooks.cc
+Async<net::Answer> get_webhooks(Call& call);
+Async<net::Answer> post_webhook(Call& call);
+Async<net::Answer> post_webhook_enable(Call& call);
+Async<net::Answer> post_webhook_remove(Call& call);
+Async<net::Answer> post_webhook_test(Call& call);
+Async<net::Answer> get_webhook_dead(Call& call);
+Async<net::Answer> post_webhook_retry(Call& call);
+Async<net::Answer> post_webhook_discard(Call& call);
 
 }  // namespace reeve::doors

@@ -4,13 +4,14 @@
 
 #include <array>
 #include <charconv>
-#include <fstream>
 
 #include "base/digest.h"
 #include "base/limits.h"
 #include "doors/rest/call.h"
+#include "town/agents.h"
 #include "town/directory.h"
 #include "town/mailbox.h"
+#include "town/tasks.h"
 
 namespace reeve::doors {
 namespace {
@@ -47,168 +48,8 @@ Async<net::Answer> get_town(Call& call) {
   co_return reply(Result<api::TownView>(std::move(view)));
 }
 
-Async<net::Answer> get_agents(Call& call) {
-  co_return reply(co_await town::list_agents(call.rest.ground));
-}
-
-Async<net::Answer> post_agent(Call& call) {
-  auto request = body_of<api::SpawnRequest>(call);
-  if (!request) co_return net::problem_response(request.error());
-  co_return reply(co_await town::spawn(call.rest.ground, call.caller, std::move(*request)), 201);
-}
-
-Async<net::Answer> get_agent(Call& call) {
-  auto agent = co_await town::find_agent(call.rest.ground.log.store(), call.names["agent"]);
-  if (!agent) co_return net::problem_response(agent.error());
-  co_return reply(co_await town::view_agent(call.rest.ground, std::move(*agent)));
-}
-
-Async<net::Answer> post_kill(Call& call) {
-  auto request = body_of<api::KillRequest>(call);
-  if (!request) co_return net::problem_response(request.error());
-  co_return reply(co_await town::kill(call.rest.ground, call.caller, call.names["agent"],
-                                      std::move(request->reason)));
-}
-
-Async<net::Answer> post_agent_task(Call& call) {
-  auto request = body_of<api::AssignRequest>(call);
-  if (!request) co_return net::problem_response(request.error());
-  co_return reply(co_await town::assign(call.rest.ground, call.caller, call.names["agent"],
-                                        std::move(*request)),
-                  201);
-}
-
-Async<net::Answer> get_agent_task(Call& call) {
-  co_return reply(co_await town::current_task(call.rest.ground, call.names["agent"]));
-}
-
-Async<net::Answer> get_inbox(Call& call) {
-  co_return reply(co_await town::inbox(call.rest.ground, call.names["agent"]));
-}
-
-Async<net::Answer> get_agent_wait(Call& call) {
-  co_return reply(co_await town::wait_agent(call.rest.ground, call.names["agent"]));
-}
-
-/// The end of a file, of at most `limit` bytes.
-Result<std::string> tail_of(const std::filesystem::path& path, std::uint64_t limit) {
-  std::ifstream file(path, std::ios::binary | std::ios::ate);
-  if (!file) return fail(Errc::not_found, "its output is not kept any more");
-  const auto size = static_cast<std::uint64_t>(file.tellg());
-  const auto from = size > limit ? size - limit : 0;
-  std::string text(size - from, '\0');
-  file.seekg(static_cast<std::streamoff>(from));
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  return text;
-}
-
-Async<net::Answer> get_agent_output(Call& call) {
-  auto& store = call.rest.ground.log.store();
-  auto agent = co_await town::find_agent(store, call.names["agent"]);
-  if (!agent) co_return net::problem_response(agent.error());
-  store::DocQuery query;
-  query.mark = run::agent_mark(agent->id);
-  query.descending = true;
-  query.limit = 1;
-  auto runs = co_await run::load_list<reeve::Run>(store, std::move(query));
-  if (!runs) co_return net::problem_response(runs.error());
-  if (runs->empty()) {
-    co_return net::problem_response(Error(Errc::not_found, agent->name + " has had no round yet"));
-  }
-  auto id = runs->front().id;
-  if (const auto wanted = call.request.param("run")) {
-    const auto parsed = RunId::parse(*wanted);
-    if (!parsed) co_return net::problem_response(parsed.error());
-    auto run = co_await run::load<reeve::Run>(store, *parsed);
-    if (!run) co_return net::problem_response(run.error());
-    if (run->agent != agent->id) {
-      co_return net::problem_response(
-          Error(Errc::not_found, agent->name + " has had no run " + parsed->str()));
-    }
-    id = *parsed;
-  }
-  const auto stream = call.request.param("stream").value_or("out");
-  if (stream != "out" && stream != "err") {
-    co_return net::problem_response(Error(Errc::invalid_argument, "stream: out or err"));
-  }
-  constexpr std::uint64_t kTail = 1 << 20;
-  auto text = tail_of(run::round_folder(call.rest.rounds, id) / stream, kTail);
-  if (!text) co_return net::problem_response(text.error());
-  net::Response response;
-  response.headers = {{"Content-Type", "application/octet-stream"}, {"Reeve-Run", id.str()}};
-  response.body = std::move(*text);
-  co_return response;
-}
-
-Async<net::Answer> post_message(Call& call) {
-  auto request = body_of<api::SendRequest>(call);
-  if (!request) co_return net::problem_response(request.error());
-  co_return reply(co_await town::send(call.rest.ground, call.caller, std::move(*request)), 201);
-}
-
-Async<net::Answer> get_tasks(Call& call) {
-  const auto page = page_of(call.request);
-  if (!page) co_return net::problem_response(page.error());
-  const std::string state(call.request.param("state").value_or(""));
-  co_return reply(co_await town::list_tasks(call.rest.ground, state, page->after, page->limit));
-}
-
-Async<net::Answer> get_task(Call& call) {
-  co_return reply(co_await town::show_task(call.rest.ground, call.names["task"]));
-}
-
-Async<net::Answer> get_task_wait(Call& call) {
-  co_return reply(co_await town::wait_task(call.rest.ground, call.names["task"]));
-}
-
-template <town::Report kReport>
-Async<net::Answer> post_report(Call& call) {
-  auto request = body_of<api::ReportRequest>(call);
-  if (!request) co_return net::problem_response(request.error());
-  co_return reply(co_await town::report(call.rest.ground, call.caller, call.names["task"], kReport,
-                                        std::move(request->text)));
-}
-
 Async<net::Answer> get_events(Call& call) {
   co_return co_await answer_events(call.rest, call.request);
-}
-
-Async<net::Answer> get_webhooks(Call& call) {
-  co_return reply(co_await call.rest.webhooks.list(call.caller));
-}
-
-Async<net::Answer> post_webhook(Call& call) {
-  auto request = body_of<api::WebhookRequest>(call);
-  if (!request) co_return net::problem_response(request.error());
-  co_return reply(co_await call.rest.webhooks.add(call.caller, std::move(*request)), 201);
-}
-
-Async<net::Answer> post_webhook_enable(Call& call) {
-  co_return reply(co_await call.rest.webhooks.enable(call.caller, call.names["webhook"]));
-}
-
-Async<net::Answer> post_webhook_remove(Call& call) {
-  co_return reply(co_await call.rest.webhooks.remove(call.caller, call.names["webhook"]));
-}
-
-Async<net::Answer> post_webhook_test(Call& call) {
-  co_return reply(co_await call.rest.webhooks.test(call.caller, call.names["webhook"]));
-}
-
-Async<net::Answer> get_webhook_dead(Call& call) {
-  const auto page = page_of(call.request);
-  if (!page) co_return net::problem_response(page.error());
-  co_return reply(co_await call.rest.webhooks.dead(call.caller, call.names["webhook"], page->after,
-                                                   page->limit));
-}
-
-template <town::Webhooks::Dead kWhat>
-Async<net::Answer> post_webhook_dead(Call& call) {
-  auto request = body_of<api::DeadRequest>(call);
-  if (!request) co_return net::problem_response(request.error());
-  co_return reply(co_await call.rest.webhooks.settle_dead(call.caller, call.names["webhook"], kWhat,
-                                                          std::move(request->ids)));
 }
 
 Async<net::Answer> post_stop(Call& call) {
@@ -240,12 +81,9 @@ constexpr std::array kTable{
     Entry{{"GET", "/v1/tasks", "Tasks, newest first"}, get_tasks},
     Entry{{"GET", "/v1/tasks/{task}", "One task"}, get_task},
     Entry{{"GET", "/v1/tasks/{task}/wait", "Answers when the task is over"}, get_task_wait},
-    Entry{{"POST", "/v1/tasks/{task}/complete", "Report a task as done"},
-          post_report<town::Report::complete>},
-    Entry{{"POST", "/v1/tasks/{task}/fail", "Report a task as failed"},
-          post_report<town::Report::fail>},
-    Entry{{"POST", "/v1/tasks/{task}/progress", "Report progress"},
-          post_report<town::Report::progress>},
+    Entry{{"POST", "/v1/tasks/{task}/complete", "Report a task as done"}, post_complete},
+    Entry{{"POST", "/v1/tasks/{task}/fail", "Report a task as failed"}, post_fail},
+    Entry{{"POST", "/v1/tasks/{task}/progress", "Report progress"}, post_progress},
     Entry{{"GET", "/v1/providers", "The models that can be asked"}, get_providers},
     Entry{{"POST", "/v1/runs", "Ask a model or an agent (emit)"}, post_run},
     Entry{{"GET", "/v1/runs/{run}", "What is known of a run"}, get_run},
@@ -271,9 +109,9 @@ constexpr std::array kTable{
     Entry{{"GET", "/v1/webhooks/{webhook}/dead", "Its dead letters, oldest first"},
           get_webhook_dead},
     Entry{{"POST", "/v1/webhooks/{webhook}/dead/retry", "Try dead letters again"},
-          post_webhook_dead<town::Webhooks::Dead::retry>},
+          post_webhook_retry},
     Entry{{"POST", "/v1/webhooks/{webhook}/dead/discard", "Forget dead letters"},
-          post_webhook_dead<town::Webhooks::Dead::discard>},
+          post_webhook_discard},
     Entry{{"POST", "/v1/daemon/stop", "Stop the daemon"}, post_stop},
 };
 

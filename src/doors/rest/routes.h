@@ -11,8 +11,8 @@
 #include "net/server.h"
 #include "run/invocation.h"
 #include "run/runs.h"
+#include "town/ground.h"
 #include "town/retention.h"
-#include "town/services.h"
 #include "town/webhooks.h"
 
 /// The REST door: parse, call one service, answer. All of the surface is the table in routes.cc.

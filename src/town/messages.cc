@@ -1,10 +1,11 @@
+#include "town/messages.h"
+
 #include <algorithm>
 
 #include "base/limits.h"
 #include "town/change.h"
 #include "town/directory.h"
 #include "town/mailbox.h"
-#include "town/services.h"
 
 namespace reeve::town {
 namespace {

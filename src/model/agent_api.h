@@ -1,0 +1,73 @@
+#pragma once
+
+#include <boost/describe.hpp>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "event/permissions.h"
+#include "model/agent.h"
+
+/// What is asked of agents, and answered (docs/api.md).
+namespace reeve::api {
+
+struct SpawnRequest {
+  std::string name;
+  std::optional<std::string> nickname;  ///< another name that it goes by
+  /// An agent's name, id or short id. Inside a round its own agent, if absent.
+  std::optional<std::string> parent;
+  SpawnMode mode = SpawnMode::fresh;
+  /// Of `resumed` and `forked_context`: the vendor's session to go on with, or the agent whose it is.
+  /// Absent: the parent's.
+  std::optional<std::string> session;
+  std::string cli;  ///< a preset's name or a command; "" takes the town's default
+  std::vector<std::string> args;
+  std::string model;
+  std::optional<std::string> role;
+  Permissions permissions = Permissions::edits;
+  std::optional<Durability> durability;  ///< of its runs; empty: the town's default
+  Completes completes = Completes::success;
+  std::map<std::string, std::string> env;
+  bool claims = false;
+  bool unchecked = false;  ///< also where its CLI seems not to be ready for work
+  AgentLimits limits;
+};
+BOOST_DESCRIBE_STRUCT(SpawnRequest, (),
+                      (name, nickname, parent, mode, session, cli, args, model, role, permissions,
+                       durability, completes, env, claims, unchecked, limits))
+
+/// Why something is asked for; kept in the log.
+struct ReasonRequest {
+  std::string reason;
+};
+BOOST_DESCRIBE_STRUCT(ReasonRequest, (), (reason))
+
+/// An agent as `list` and `status` show it.
+struct AgentView {
+  Agent agent;
+  std::int64_t inbox = 0;                       ///< messages that wait, urgent ones too
+  std::int64_t urgent = 0;                      ///< of these, the urgent ones
+  std::int64_t dead = 0;                        ///< dead letters
+  std::optional<std::string> task;              ///< the current task's text
+  std::optional<std::string> permissions_note;  ///< what the CLI does not honour, where it does not
+};
+BOOST_DESCRIBE_STRUCT(AgentView, (), (agent, inbox, urgent, dead, task, permissions_note))
+
+struct WaitReply {
+  std::string state;  ///< the agent's or task's
+  std::optional<std::string> result;
+};
+BOOST_DESCRIBE_STRUCT(WaitReply, (), (state, result))
+
+}  // namespace reeve::api
+
+namespace reeve {
+REEVE_JSON_DECLARE(api::SpawnRequest);
+REEVE_JSON_DECLARE(api::ReasonRequest);
+REEVE_JSON_DECLARE(api::AgentView);
+REEVE_JSON_DECLARE(api::WaitReply);
+}  // namespace reeve
