@@ -1,7 +1,9 @@
 #include <cstdlib>
 #include <ostream>
 
+#include "base/limits.h"
 #include "cli/commands.h"
+#include "cli/event_text.h"
 #include "cli/town_text.h"
 
 namespace reeve::cli {
@@ -18,6 +20,17 @@ class Spawn final : public Command {
                    "A variable for the CLI: NAME=VALUE, or NAME as it is set here (repeatable)");
     options.value("-m,--model", request_.model, "The model, where the CLI takes one");
     options.value("--role", request_.role, "What it is for, in its prompt");
+    options.value("--nickname", request_.nickname, "Another name that it goes by");
+    options.value("--parent", request_.parent,
+                  "The agent that it comes from; inside a round its own, if absent");
+    options.choice("--mode", mode_, {"fresh", "forked_context", "resumed"},
+                   "It begins anew, with a copy of a session, or goes on with one");
+    options.value("--session", request_.session,
+                  "Of --mode: an agent, or the vendor's id; its parent's if absent");
+    options.flag("--claims", request_.claims,
+                 "It takes what fits its role from the backlog while it has nothing to do");
+    options.flag("--unchecked", request_.unchecked,
+                 "Also where its CLI seems not to be ready for work");
     options.choice("--permissions", permissions_, {"ask", "edits", "bypass"},
                    "What it may do without asking");
     options.choice("--completes", completes_, {"success", "report"},
@@ -29,6 +42,13 @@ class Spawn final : public Command {
     options.flag("--stop-on-silence", request_.limits.stop_on_silence,
                  "... and its round is stopped");
     options.seconds("--round-limit", round_, "Seconds that one round may take");
+    options.number("--rounds,--max-rounds", request_.limits.rounds, "Rounds that it may have");
+    options.number("--max-tokens", request_.limits.tokens, "Tokens that it may use, in and out");
+    options.amount("--max-cost", request_.limits.cost_usd,
+                   "US dollars that it may cost, as far as its CLI tells");
+    options.number("--failures", failures_,
+                   "Failed rounds in a row after which it needs a person (default 5)");
+    options.seconds("--idle-limit", idle_, "Seconds without work after which it is stopped");
   }
 
   Status run(Session& session) override {
@@ -51,6 +71,9 @@ class Spawn final : public Command {
     if (!durability_.empty()) request_.durability = *enum_from_name<Durability>(durability_);
     if (silence_) request_.limits.silence_ms = ms(*silence_);
     if (round_) request_.limits.round_ms = ms(*round_);
+    if (idle_) request_.limits.idle_ms = ms(*idle_);
+    if (failures_) request_.limits.failures = *failures_;
+    request_.mode = *enum_from_name<SpawnMode>(mode_);
     auto client = session.client();
     if (!client) return fail(client.error());
     const auto agent = client->spawn(request_);
@@ -75,32 +98,84 @@ class Spawn final : public Command {
   std::string durability_;
   std::optional<double> silence_;
   std::optional<double> round_;
+  std::optional<double> idle_;
+  std::optional<std::int64_t> failures_;
+  std::string mode_ = "fresh";
 };
 
 class List final : public Command {
-  void declare(Options&) override {}
+  void declare(Options& options) override {
+    options.choice("--state", query_.state,
+                   {"", "open", "cold", "starting", "idle", "working", "paused", "draining",
+                    "stopped", "error"},
+                   "Only those");
+    options.flag("--open", open_, "Only those that are not over");
+    options.flag("--all", all_, "Every page, not the first 100");
+  }
   Status run(Session& session) override {
+    if (open_) query_.state = "open";
+    if (all_) query_.limit = limits::kPage;
     auto client = session.client();
     if (!client) return fail(client.error());
-    const auto agents = client->agents();
-    if (!agents) return fail(agents.error());
-    if (session.json) {
-      session.print_json(*agents);
-    } else if (agents->empty()) {
-      session.err << "no agents yet: reeve spawn NAME\n";
-    } else {
-      print_agents(session, *agents);
+    std::size_t shown = 0;
+    for (;;) {
+      const auto page = client->agents(query_);
+      if (!page) return fail(page.error());
+      print(session, *page, shown);
+      shown += page->agents.size();
+      if (page->next && all_) {
+        query_.after = *page->next;
+        continue;
+      }
+      if (session.json) session.out << "]\n";
+      const auto more = page->total - static_cast<std::int64_t>(shown);
+      if (page->next && more > 0) session.err << more << " more: reeve list --all\n";
+      break;
+    }
+    if (shown == 0 && !session.json) {
+      session.err << (query_.state.empty() ? "no agents yet: reeve spawn NAME\n"
+                                           : "no agents that are " + query_.state + "\n");
     }
     return {};
   }
+
+  /// One JSON array, written page by page; or one table for each page.
+  static void print(Session& session, const api::AgentPage& page, std::size_t shown) {
+    if (!session.json) {
+      if (!page.agents.empty()) print_agents(session, page.agents, shown == 0);
+      return;
+    }
+    if (shown == 0) session.out << '[';
+    for (const auto& view : page.agents)
+      session.out << (shown++ == 0 ? "" : ",") << write_json_of(view);
+    session.out.flush();
+  }
+
+  client::AgentQuery query_;
+  bool open_ = false;
+  bool all_ = false;
 };
 
+/// The last task that an agent completed; nothing where there is none.
+Result<std::optional<api::TaskView>> last_of(client::Client& client, const std::string& agent) {
+  auto last = client.last_result(agent);
+  if (last) return std::optional(std::move(*last));
+  if (last.error().is(Errc::not_found)) return std::optional<api::TaskView>();
+  return fail(last.error());
+}
+
 class ShowStatus final : public Command {
-  void declare(Options&) override {}
+  void declare(Options& options) override {
+    options.positional("AGENT", agent_, "One agent in full; the town if absent", false);
+  }
   Status run(Session& session) override {
     auto client = session.client();
     if (!client) return fail(client.error());
-    const auto town = client->town();
+    return agent_.empty() ? show_town(session, *client) : show_agent(session, *client);
+  }
+
+  static Status show_town(Session& session, client::Client& client) {
+    const auto town = client.town();
     if (!town) return fail(town.error());
     if (session.json) {
       session.print_json(*town);
@@ -109,6 +184,8 @@ class ShowStatus final : public Command {
     session.out << session.paint(Colour::bold, town->name) << "  " << town->root << '\n'
                 << "daemon " << town->version << ", pid " << town->pid << "; " << town->events
                 << " events, store " << town->store << " (" << town->durability << ")\n";
+    if (auto counts = count_text(town->agent_counts); !counts.empty())
+      session.out << "agents: " << counts << '\n';
     print_counts(session, town->tasks, town->supervisor_inbox);
     session.out << '\n';
     if (town->agents.empty()) {
@@ -117,38 +194,62 @@ class ShowStatus final : public Command {
     }
     print_agents(session, town->agents);
     print_notes(session, town->agents);
+    if (town->more_agents > 0)
+      session.out << town->more_agents << " more agents: reeve list --all\n";
     return {};
   }
+
+  Status show_agent(Session& session, client::Client& client) {
+    const auto view = client.agent(agent_);
+    if (!view) return fail(view.error());
+    const auto id = view->agent.id.str();
+    const auto last = last_of(client, id);
+    if (!last) return fail(last.error());
+    client::EventQuery query;
+    query.scopes = {"agent:" + id};
+    query.latest = 8;
+    const auto events = client.events(query);
+    if (!events) return fail(events.error());
+    if (session.json) {
+      auto object = to_json_value(*view).as_object();
+      if (*last) object["last"] = to_json_value(**last);
+      json::array activity;
+      for (const auto& text : events->events) {
+        if (auto event = parse_json(text)) activity.push_back(std::move(*event));
+      }
+      object["activity"] = std::move(activity);
+      session.print(write_json(object));
+      return {};
+    }
+    print_agent(session, *view, *last);
+    session.out << '\n';
+    EventLines lines;
+    for (const auto& event : events->events) session.print(lines.line(session, client, event));
+    return {};
+  }
+
+  std::string agent_;
 };
 
-class Kill final : public Command {
+class ShowResult final : public Command {
   void declare(Options& options) override {
     options.positional("AGENT", agent_, "Name, id, or the id's first digits");
-    options.value("--reason", reason_, "Kept in the log");
-    options.flag("--no-wait", no_wait_, "Do not wait until its processes have ended");
   }
   Status run(Session& session) override {
     auto client = session.client();
     if (!client) return fail(client.error());
-    const auto agent = client->kill(agent_, reason_);
-    if (!agent) return fail(agent.error());
-    auto state = std::string(enum_name(agent->state));
-    if (!no_wait_ && agent->state != AgentState::stopped) {
-      const auto ended = client->wait_agent(agent->id.str(), std::nullopt);
-      if (!ended) return fail(ended.error());
-      state = ended->state;
-    }
+    const auto last = client->last_result(agent_);
+    if (!last) return fail(last.error());
     if (session.json) {
-      session.print(write_json({{"agent", agent->name}, {"state", state}}));
+      session.print_json(*last);
     } else {
-      session.out << agent->name << " is " << (state == "stopped" ? state : "being stopped")
+      session.err << "task " << last->task.id.str() << ": " << one_line(last->task.text, 72)
                   << '\n';
+      session.out << printable(last->task.result.value_or("")) << '\n';
     }
     return {};
   }
   std::string agent_;
-  std::string reason_;
-  bool no_wait_ = false;
 };
 
 class Logs final : public Command {
@@ -178,20 +279,27 @@ class Wait final : public Command {
   void declare(Options& options) override {
     options.positional("AGENT", agent_, "Until it has nothing left to do, or has stopped", false);
     options.value("--task", task_, "Until that task is over");
+    options.choice(
+        "--state", state_,
+        {"", "cold", "starting", "idle", "working", "paused", "draining", "stopped", "error"},
+        "Until the agent is in that state, and no earlier round of it is ending");
     options.seconds("--timeout", timeout_, "Seconds to wait at most; then the exit code is 5");
   }
   Status run(Session& session) override {
     if (agent_.empty() == task_.empty())
       return fail(Errc::invalid_argument, "wait for an agent, or for --task ID");
+    if (!task_.empty() && !state_.empty())
+      return fail(Errc::invalid_argument, "--state is an agent's: a task is waited for to its end");
     std::optional<std::chrono::milliseconds> timeout;
     if (timeout_) timeout = std::chrono::milliseconds(static_cast<std::int64_t>(*timeout_ * 1000));
     auto client = session.client();
     if (!client) return fail(client.error());
-    const auto reply =
-        task_.empty() ? client->wait_agent(agent_, timeout) : client->wait_task(task_, timeout);
+    const auto reply = task_.empty() ? client->wait_agent(agent_, timeout, state_)
+                                     : client->wait_task(task_, timeout);
     if (!reply) {
       if (reply.error().is(Errc::timeout)) {
-        return fail(Errc::timeout, (task_.empty() ? agent_ : "task " + task_) + " is not done yet");
+        return fail(Errc::timeout, (task_.empty() ? agent_ : "task " + task_) +
+                                       (state_.empty() ? " is not done yet" : " is not " + state_));
       }
       return fail(reply.error());
     }
@@ -205,6 +313,7 @@ class Wait final : public Command {
   }
   std::string agent_;
   std::string task_;
+  std::string state_;
   std::optional<double> timeout_;
 };
 
@@ -213,7 +322,7 @@ class Wait final : public Command {
 std::unique_ptr<Command> make_spawn() { return make_command<Spawn>(); }
 std::unique_ptr<Command> make_list() { return make_command<List>(); }
 std::unique_ptr<Command> make_status() { return make_command<ShowStatus>(); }
-std::unique_ptr<Command> make_kill() { return make_command<Kill>(); }
+std::unique_ptr<Command> make_result() { return make_command<ShowResult>(); }
 std::unique_ptr<Command> make_logs() { return make_command<Logs>(); }
 std::unique_ptr<Command> make_wait() { return make_command<Wait>(); }
 

@@ -9,6 +9,7 @@ std::span<const Entry> commands() {
       Entry{"spawn", "Add an agent to the town",
             "  reeve spawn ada                       # the town's default CLI\n"
             "  reeve spawn bob --cli codex --permissions bypass\n"
+            "  reeve spawn eve --mode forked_context --session ada   # knows what ada knows\n"
             "  reeve spawn lint --cli \"./lint.sh --fix\"  # any command; it reads its prompt from "
             "standard input\n",
             make_spawn},
@@ -32,9 +33,12 @@ std::span<const Entry> commands() {
       Entry{"run wait", "Wait for a run's end", "  reeve run wait RUN --timeout 600\n",
             make_run_wait},
       Entry{"run cancel", "End a run", "  reeve run cancel RUN\n", make_run_cancel},
-      Entry{"status", "The town at a glance", "  reeve status\n  reeve status --json\n",
-            make_status},
-      Entry{"list", "The agents", "  reeve list\n", make_list},
+      Entry{"status", "The town at a glance, or one agent in full",
+            "  reeve status\n  reeve status ada\n  reeve status --json\n", make_status},
+      Entry{"list", "The agents",
+            "  reeve list\n  reeve list --state error\n  reeve list --open --all\n", make_list},
+      Entry{"result", "The result of the last task that an agent completed", "  reeve result ada\n",
+            make_result},
       Entry{"inbox", "What waits for an agent, or for you",
             "  reeve inbox          # the supervisor's: yours\n  reeve inbox ada\n", make_inbox},
       Entry{"events", "What happened, and what happens",
@@ -59,6 +63,7 @@ std::span<const Entry> commands() {
             "  reeve task progress 3fa2 \"half of the tests pass\"\n", make_task_progress},
       Entry{"wait", "Wait for an agent or a task",
             "  reeve wait ada                        # until it has nothing left to do\n"
+            "  reeve wait ada --state paused\n"
             "  reeve wait --task 3fa2 --timeout 600  # exits 5 when that is not enough\n",
             make_wait},
       Entry{"logs", "What an agent's CLI wrote, as it was written",
@@ -83,7 +88,24 @@ std::span<const Entry> commands() {
             make_retention},
       Entry{"retention sweep", "Remove now what is over the limits", "  reeve retention sweep\n",
             make_retention_sweep},
-      Entry{"kill", "Stop an agent and its run", "  reeve kill ada\n", make_kill},
+      Entry{"interrupt", "Pause an agent now, mid-round; its work waits",
+            "  reeve interrupt ada --reason \"wrong branch\"\n"
+            "  reeve resume ada      # it goes on in the same conversation\n",
+            make_interrupt},
+      Entry{"resume", "Have a paused or parked agent go on", "  reeve resume ada\n", make_resume},
+      Entry{"close", "Have an agent finish its round, take nothing more, and stop",
+            "  reeve close ada\n  reeve close ada --wait\n", make_close},
+      Entry{"kill", "Stop an agent and its run, or all of them",
+            "  reeve kill ada\n  reeve kill --all\n", make_kill},
+      Entry{"restart", "Have an agent that is stopped, or in error, work again",
+            "  reeve restart ada\n"
+            "  reeve restart ada --rounds 10 --fresh  # a new limit, a new conversation\n",
+            make_restart},
+      Entry{"prune", "Take agents that are over out of the town; their names are free again",
+            "  reeve prune ada bob\n"
+            "  reeve prune --all               # whoever is stopped or in error\n"
+            "  reeve prune ada --requeue       # what it had to do goes to the backlog\n",
+            make_prune},
       Entry{"stop", "Stop the town's daemon",
             "  reeve stop            # rounds are ended in stages, their messages go back\n"
             "  reeve stop --drain    # rounds finish first; another `reeve stop` waits no longer\n"

@@ -8,9 +8,16 @@ namespace reeve::cli {
 std::unique_ptr<Command> make_spawn();
 std::unique_ptr<Command> make_list();
 std::unique_ptr<Command> make_status();
-std::unique_ptr<Command> make_kill();
+std::unique_ptr<Command> make_result();
 std::unique_ptr<Command> make_logs();
 std::unique_ptr<Command> make_wait();
+
+std::unique_ptr<Command> make_kill();
+std::unique_ptr<Command> make_interrupt();
+std::unique_ptr<Command> make_resume();
+std::unique_ptr<Command> make_close();
+std::unique_ptr<Command> make_restart();
+std::unique_ptr<Command> make_prune();
 
 std::unique_ptr<Command> make_assign();
 std::unique_ptr<Command> make_task_show();

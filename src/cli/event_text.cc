@@ -75,6 +75,11 @@ std::string gist(std::string_view kind, const json::value& payload) {
       {"PayloadsPruned", "events"},
       {"TownCreated", "name"},
       {"AgentStopRequested", "reason"},
+      {"AgentInterrupted", "reason"},
+      {"AgentResumed", "reason"},
+      {"AgentRestarted", "reason"},
+      {"AgentCompleted", "tasks_completed"},
+      {"AgentPruned", "reason"},
       {"WebhookAdded", "webhook.origin"},
       {"WebhookDisabled", "reason"},
       {"WebhookRemoved", "webhook"},
@@ -94,7 +99,7 @@ std::string gist(std::string_view kind, const json::value& payload) {
 void EventLines::learn_names(client::Client& client) {
   names_[supervisor_id().str()] = kSupervisor;
   if (auto agents = client.agents()) {
-    for (const auto& view : *agents) names_[view.agent.id.str()] = view.agent.name;
+    for (const auto& view : agents->agents) names_[view.agent.id.str()] = view.agent.name;
   }
 }
 
@@ -103,8 +108,9 @@ std::string EventLines::name_of(client::Client& client, const std::string& id) {
   if (id == kSupervisor) return id;
   auto& name = names_[id];
   if (name.empty()) {
-    learn_names(client);
-    if (name.empty()) name = id.substr(0, 4);
+    // By its whole id also one that was pruned has its name.
+    const auto agent = client.agent(id);
+    name = agent ? agent->agent.name : id.substr(0, 4);
   }
   return name;
 }

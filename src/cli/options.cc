@@ -100,6 +100,17 @@ void Options::values(const char* name, std::vector<std::string>& target, const c
 void Options::number(const char* name, std::uint64_t& target, const char* help) {
   state_->app.add_option(name, target, help)->check(CLI::NonNegativeNumber)->capture_default_str();
 }
+void Options::number(const char* name, std::optional<std::int64_t>& target, const char* help) {
+  state_->app
+      .add_option_function<std::int64_t>(
+          name, [&target](std::int64_t value) { target = value; }, help)
+      ->check(CLI::PositiveNumber);
+}
+void Options::amount(const char* name, std::optional<double>& target, const char* help) {
+  state_->app.add_option_function<double>(
+                 name, [&target](double value) { target = value; }, help)
+      ->check(CLI::PositiveNumber);
+}
 void Options::seconds(const char* name, std::optional<double>& target, const char* help) {
   state_->app.add_option_function<double>(
                  name, [&target](double value) { target = value; }, help)

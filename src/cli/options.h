@@ -30,6 +30,10 @@ class Options {
   void value(const char* name, std::optional<std::string>& target, const char* help);
   void values(const char* name, std::vector<std::string>& target, const char* help);
   void number(const char* name, std::uint64_t& target, const char* help);
+  /// A whole number, more than zero.
+  void number(const char* name, std::optional<std::int64_t>& target, const char* help);
+  /// Any number, more than zero.
+  void amount(const char* name, std::optional<double>& target, const char* help);
   void seconds(const char* name, std::optional<double>& target, const char* help);
   void flag(const char* name, bool& target, const char* help);
   void choice(const char* name, std::string& target, std::vector<std::string> choices,

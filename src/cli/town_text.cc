@@ -1,5 +1,7 @@
 #include "cli/town_text.h"
 
+#include <fmt/format.h>
+
 #include <ostream>
 
 namespace reeve::cli {
@@ -9,6 +11,8 @@ std::string state_text(const Session& session, const Agent& agent) {
   const auto name = enum_name(agent.state);
   auto text = session.paint(colour_of_state(name), name);
   if (agent.stopping) text += " (stopping)";
+  if (agent.state == AgentState::paused && agent.current_run) text += " (its round is ending)";
+  if (agent.parked) text += " (parked until " + to_rfc3339(agent.parked->until) + ")";
   return text;
 }
 
@@ -25,13 +29,14 @@ void print_counts(Session& session, const api::TaskCounts& tasks, std::int64_t m
   }
 }
 
-void print_agents(Session& session, const std::vector<api::AgentView>& agents) {
+void print_agents(Session& session, const std::vector<api::AgentView>& agents, bool heading) {
   Table table;
-  table.row({session.paint(Colour::dim, "AGENT"), session.paint(Colour::dim, "ID"),
-             session.paint(Colour::dim, "STATE"), session.paint(Colour::dim, "CLI"),
-             session.paint(Colour::dim, "MAY"), session.paint(Colour::dim, "INBOX"),
-             session.paint(Colour::dim, "ROUNDS"), session.paint(Colour::dim, "TASKS"),
-             session.paint(Colour::dim, "NOW")});
+  if (heading)
+    table.row({session.paint(Colour::dim, "AGENT"), session.paint(Colour::dim, "ID"),
+               session.paint(Colour::dim, "STATE"), session.paint(Colour::dim, "CLI"),
+               session.paint(Colour::dim, "MAY"), session.paint(Colour::dim, "INBOX"),
+               session.paint(Colour::dim, "ROUNDS"), session.paint(Colour::dim, "TASKS"),
+               session.paint(Colour::dim, "NOW")});
   for (const auto& view : agents) {
     const auto& agent = view.agent;
     auto inbox = std::to_string(view.inbox);
@@ -45,6 +50,76 @@ void print_agents(Session& session, const std::vector<api::AgentView>& agents) {
                view.task ? one_line(*view.task, 48) : ""});
   }
   table.print(session.out);
+}
+
+std::string count_text(const api::AgentCounts& counts) {
+  std::string text;
+  const auto add = [&](std::int64_t number, const char* state) {
+    if (number > 0) text += (text.empty() ? "" : ", ") + std::to_string(number) + " " + state;
+  };
+  add(counts.working, "working");
+  add(counts.idle, "idle");
+  add(counts.starting, "starting");
+  add(counts.paused, "paused");
+  add(counts.draining, "draining");
+  add(counts.error, "in error");
+  add(counts.stopped, "stopped");
+  add(counts.cold, "cold");
+  return text;
+}
+
+namespace {
+
+std::string of_limit(const std::string& spent, const std::string& limit) {
+  return spent + (limit.empty() ? "" : " of " + limit);
+}
+
+std::string limits_text(const Agent& agent) {
+  const auto& limits = agent.limits;
+  const auto whole = [](std::optional<std::int64_t> limit) {
+    return limit ? std::to_string(*limit) : std::string();
+  };
+  const auto cost = [](double usd) { return fmt::format("{:.2f} USD", usd); };
+  auto text = of_limit(std::to_string(agent.spent.rounds), whole(limits.rounds)) + " rounds, " +
+              of_limit(std::to_string(agent.spent.tokens), whole(limits.tokens)) + " tokens, " +
+              of_limit(cost(agent.spent.cost_usd), limits.cost_usd ? cost(*limits.cost_usd) : "") +
+              ", " + std::to_string(agent.failures_in_a_row) + " of " +
+              std::to_string(limits.failures) + " failures in a row";
+  if (limits.round_ms) text += ", a round may take " + age(*limits.round_ms);
+  if (limits.idle_ms) text += ", stops after " + age(*limits.idle_ms) + " without work";
+  return text;
+}
+
+}  // namespace
+
+void print_agent(Session& session, const api::AgentView& view,
+                 const std::optional<api::TaskView>& last) {
+  const auto& agent = view.agent;
+  session.out << session.paint(Colour::bold, agent.name) << "  " << agent.id.str() << "  "
+              << state_text(session, agent) << '\n';
+  if (agent.pruned) session.out << "out of the town (pruned)\n";
+  if (agent.nickname) session.out << "nickname  " << *agent.nickname << '\n';
+  if (agent.role) session.out << "role      " << printable(*agent.role) << '\n';
+  session.out << "cli       " << printable(agent.cli)
+              << (agent.model.empty() ? "" : ", model " + agent.model)
+              << ", may: " << enum_name(agent.permissions) << '\n';
+  if (agent.stopping) session.out << "stopping  " << printable(*agent.stopping) << '\n';
+  if (agent.parked) session.out << "parked    " << printable(agent.parked->reason) << '\n';
+  session.out << "inbox     " << view.inbox << " waiting, " << view.urgent << " urgent, "
+              << view.dead << " dead letters\n"
+              << "spent     " << limits_text(agent) << '\n'
+              << "ever      " << agent.rounds_completed << " rounds completed, "
+              << agent.rounds_failed << " failed, " << agent.tasks_completed << " tasks\n"
+              << "since     " << to_rfc3339(agent.created_at) << ", active "
+              << to_rfc3339(agent.last_active_at) << '\n';
+  if (view.task && agent.current_task) {
+    session.out << "\ntask " << agent.current_task->str() << ":\n" << printable(*view.task) << '\n';
+  }
+  if (last) {
+    session.out << "\nlast task " << last->task.id.str() << ": " << one_line(last->task.text, 72)
+                << "\nresult: " << printable(last->task.result.value_or("")) << '\n';
+  }
+  print_notes(session, {view});
 }
 
 void print_notes(Session& session, const std::vector<api::AgentView>& agents) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -31,6 +32,13 @@ struct ClientSettings {
 /// From REEVE_TOKEN and REEVE_NO_START.
 ClientSettings settings_from_environment(std::string version);
 
+/// Which agents, and which page of them.
+struct AgentQuery {
+  std::string state = {};   ///< a state, or "open"; empty: every agent
+  std::uint64_t after = 0;  ///< `next` of the page before
+  std::size_t limit = 100;
+};
+
 /// A page of the log.
 struct EventPage {
   std::vector<Event> events;
@@ -51,13 +59,25 @@ class Client {
 
   // --- Agents: client_agents.cc
 
-  Result<std::vector<api::AgentView>> agents();
+  Result<api::AgentPage> agents(const AgentQuery& query = {});
   Result<api::AgentView> agent(const std::string& reference);
   Result<Agent> spawn(const api::SpawnRequest& request);
   Result<Agent> kill(const std::string& agent, const std::string& reason);
-  /// timeout: it has more to do still.
+  /// What became of each.
+  Result<api::AgentOutcomes> kill_all(const std::string& reason);
+  /// Its current_run, if it has one, is still ending.
+  Result<Agent> interrupt(const std::string& agent, const std::string& reason);
+  Result<Agent> resume(const std::string& agent, const std::string& reason);
+  Result<Agent> close(const std::string& agent, const std::string& reason);
+  Result<Agent> restart(const std::string& agent, const api::RestartRequest& request);
+  Result<Agent> prune(const std::string& agent, const api::PruneRequest& request);
+  Result<api::AgentOutcomes> prune_all(const api::PruneRequest& request);
+  /// The last task that it completed.
+  Result<api::TaskView> last_result(const std::string& agent);
+  /// timeout: it has more to do still, or is not in that state.
   Result<api::WaitReply> wait_agent(const std::string& agent,
-                                    std::optional<std::chrono::milliseconds> timeout);
+                                    std::optional<std::chrono::milliseconds> timeout,
+                                    const std::string& state = {});
   Result<std::string> output(const std::string& agent, const std::string& run,
                              const std::string& stream);
 

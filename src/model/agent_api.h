@@ -21,8 +21,8 @@ struct SpawnRequest {
   /// An agent's name, id or short id. Inside a round its own agent, if absent.
   std::optional<std::string> parent;
   SpawnMode mode = SpawnMode::fresh;
-  /// Of `resumed` and `forked_context`: the vendor's session to go on with, or the agent whose it is.
-  /// Absent: the parent's.
+  /// Of `resumed` and `forked_context`: the vendor's session to go on with, or the agent whose it
+  /// is. Absent: the parent's.
   std::optional<std::string> session;
   std::string cli;  ///< a preset's name or a command; "" takes the town's default
   std::vector<std::string> args;
@@ -57,6 +57,67 @@ struct AgentView {
 };
 BOOST_DESCRIBE_STRUCT(AgentView, (), (agent, inbox, urgent, dead, task, permissions_note))
 
+/// The agents of a town by their state; those that were pruned are not counted.
+struct AgentCounts {
+  std::int64_t cold = 0;
+  std::int64_t starting = 0;
+  std::int64_t idle = 0;
+  std::int64_t working = 0;
+  std::int64_t paused = 0;
+  std::int64_t draining = 0;
+  std::int64_t stopped = 0;
+  std::int64_t error = 0;
+};
+BOOST_DESCRIBE_STRUCT(AgentCounts, (),
+                      (cold, starting, idle, working, paused, draining, stopped, error))
+inline std::int64_t sum(const AgentCounts& counts) {
+  return counts.cold + counts.starting + counts.idle + counts.working + counts.paused +
+         counts.draining + counts.stopped + counts.error;
+}
+
+struct AgentPage {
+  std::vector<AgentView> agents;      ///< in order of their spawning
+  std::int64_t total = 0;             ///< of all pages
+  std::optional<std::uint64_t> next;  ///< `after` of the next page; absent on the last
+};
+BOOST_DESCRIBE_STRUCT(AgentPage, (), (agents, total, next))
+
+struct RestartRequest {
+  std::string reason;
+  std::optional<std::int64_t> rounds;  ///< its new limit of rounds; absent: as before
+  bool fresh = false;                  ///< in a new conversation
+};
+BOOST_DESCRIBE_STRUCT(RestartRequest, (), (reason, rounds, fresh))
+
+/// What becomes of the mail and the open tasks of an agent that is pruned.
+enum class Leftovers {
+  refuse,   ///< it is not pruned while there are any
+  requeue,  ///< tasks go to the backlog, work in free text as a task, too; the rest is withdrawn
+  drop,     ///< tasks are cancelled, messages withdrawn
+};
+BOOST_DESCRIBE_ENUM(Leftovers, refuse, requeue, drop)
+
+struct PruneRequest {
+  std::string reason;
+  Leftovers leftovers = Leftovers::refuse;
+};
+BOOST_DESCRIBE_STRUCT(PruneRequest, (), (reason, leftovers))
+
+/// What became of one agent of several.
+struct AgentOutcome {
+  AgentId id;
+  std::string name;
+  AgentState state = AgentState::idle;  ///< as it is now
+  std::optional<RunId> run;             ///< that is still ending
+  bool pruned = false;
+  std::optional<std::string> error;  ///< why it could not be done
+};
+BOOST_DESCRIBE_STRUCT(AgentOutcome, (), (id, name, state, run, pruned, error))
+struct AgentOutcomes {
+  std::vector<AgentOutcome> agents;
+};
+BOOST_DESCRIBE_STRUCT(AgentOutcomes, (), (agents))
+
 struct WaitReply {
   std::string state;  ///< the agent's or task's
   std::optional<std::string> result;
@@ -69,5 +130,9 @@ namespace reeve {
 REEVE_JSON_DECLARE(api::SpawnRequest);
 REEVE_JSON_DECLARE(api::ReasonRequest);
 REEVE_JSON_DECLARE(api::AgentView);
+REEVE_JSON_DECLARE(api::AgentPage);
+REEVE_JSON_DECLARE(api::RestartRequest);
+REEVE_JSON_DECLARE(api::PruneRequest);
+REEVE_JSON_DECLARE(api::AgentOutcomes);
 REEVE_JSON_DECLARE(api::WaitReply);
 }  // namespace reeve

@@ -41,12 +41,15 @@ struct TownView {
   std::int64_t pid = 0;  ///< of the daemon
   Time started_at{};
   TaskCounts tasks;
+  AgentCounts agent_counts;
+  /// Those that work, need attention or wait for something first; no more than a screen shows.
   std::vector<AgentView> agents;
+  std::int64_t more_agents = 0;  ///< that are not among them
   std::int64_t supervisor_inbox = 0;
 };
 BOOST_DESCRIBE_STRUCT(TownView, (),
                       (name, root, store, durability, log, cursor, events, oldest, version, pid,
-                       started_at, tasks, agents, supervisor_inbox))
+                       started_at, tasks, agent_counts, agents, more_agents, supervisor_inbox))
 
 /// A part of the log that retention removes.
 struct RetentionCut {

@@ -80,7 +80,7 @@ TownAt town_at(const Fold& fold, const Scope& scope) {
   }
   if (scope.is_town()) town.supervisor_inbox = mail[supervisor_id()].inbox;
   for (const auto& [id, agent] : fold.all<Agent>()) {
-    if (!is_about(agent, scope)) continue;
+    if (agent.pruned || !is_about(agent, scope)) continue;
     auto view = std::move(mail[id]);
     if (agent.current_task) {
       if (const auto* task = fold.find<Task>(*agent.current_task)) view.task = task->text;

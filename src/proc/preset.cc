@@ -41,6 +41,7 @@ Status claude(const Launch& launch, Plan& plan) {
       {"--permission-mode", by(launch.permissions, "default", "acceptEdits", "bypassPermissions")});
   if (!launch.model.empty()) add(plan.argv, {"--model", launch.model});
   if (launch.resume) add(plan.argv, {"--resume", *launch.resume});
+  if (launch.fork) add(plan.argv, {"--resume", *launch.fork, "--fork-session"});
   if (plan.session && !launch.resume) add(plan.argv, {"--session-id", *plan.session});
   plan.env["DISABLE_AUTOUPDATER"] = "1";
   plan.stdin_text = launch.prompt;
@@ -59,9 +60,11 @@ Status codex_with(const Launch& launch, Plan& plan, std::string_view model) {
     add(plan.argv, {"--sandbox", by(launch.permissions, "read-only", "workspace-write", "")});
   }
   if (!model.empty()) add(plan.argv, {"-m", model});
-  // Options of `exec` must stand before `resume`; "-" says that the prompt comes on stdin.
+  // Options of `exec` must stand before `resume` and `fork`; "-" says that the prompt comes on
+  // stdin.
   plan.argv.insert(plan.argv.end(), launch.extra.begin(), launch.extra.end());
   if (launch.resume) add(plan.argv, {"resume", *launch.resume});
+  if (launch.fork) add(plan.argv, {"fork", *launch.fork});
   add(plan.argv, {"-"});
   plan.stdin_text = launch.prompt;
   plan.permissions = by(launch.permissions, "Codex runs in its read-only sandbox and never asks",
@@ -121,6 +124,7 @@ Status opencode(const Launch& launch, Plan& plan) {
   }
   if (!launch.model.empty()) add(plan.argv, {"--model", launch.model});
   if (launch.resume) add(plan.argv, {"--session", *launch.resume});
+  if (launch.fork) add(plan.argv, {"--session", *launch.fork, "--fork"});
   plan.env["OPENCODE_DISABLE_AUTOUPDATE"] = "1";
   plan.stdin_text = launch.prompt;
   plan.permissions =
@@ -230,6 +234,7 @@ constexpr std::array kRows{
          .program = "claude",
          .dialect = "claude",
          .resumes = true,
+         .forks = true,
          .names_session = true,
          .honours_permissions = true,
          .root_variable = "IS_SANDBOX"},
@@ -240,6 +245,7 @@ constexpr std::array kRows{
          .program = "codex",
          .dialect = "codex",
          .resumes = true,
+         .forks = true,
          .honours_permissions = true},
         codex,
         true},
@@ -249,6 +255,7 @@ constexpr std::array kRows{
          .program = "codex",
          .dialect = "codex",
          .resumes = true,
+         .forks = true,
          .honours_permissions = true},
         codex_mini,
         true},
@@ -276,6 +283,7 @@ constexpr std::array kRows{
          .program = "opencode",
          .dialect = "opencode",
          .resumes = true,
+         .forks = true,
          .honours_permissions = true},
         opencode},
     Row{{.name = "pi",
@@ -343,6 +351,8 @@ Status check(const Launch& launch) {
                                              launch.prompt.size(), limits::kPrompt));
   if (launch.resume)
     if (auto good = check_word("session", *launch.resume); !good) return good;
+  if (launch.fork)
+    if (auto good = check_word("session", *launch.fork); !good) return good;
   if (launch.new_session)
     if (auto good = check_word("session", *launch.new_session); !good) return good;
   if (!launch.model.empty())
@@ -357,13 +367,15 @@ Result<Plan> plan_preset(const Row& row, const Launch& launch) {
   const auto& preset = row.preset;
   if (launch.resume && !preset.resumes)
     return fail(Errc::invalid_argument, fmt::format("{} has no sessions to resume", preset.name));
+  if (launch.fork && !preset.forks)
+    return fail(Errc::unsupported, fmt::format("{} cannot fork a session", preset.name));
   Plan plan;
   plan.argv.emplace_back(preset.program);
   plan.dialect = preset.dialect;
   if (launch.resume) {
     plan.session = launch.resume;
-  } else if (preset.names_session) {
-    plan.session = launch.new_session;
+  } else if (preset.names_session && !launch.fork) {
+    plan.session = launch.new_session;  // of a fork the CLI says it
   }
   if (preset.dialect == "text") plan.env["NO_COLOR"] = "1";
   if (auto filled = row.fill(launch, plan); !filled) return fail(filled.error());
@@ -401,6 +413,7 @@ std::string fill_in(std::string_view word, const Launch& launch, bool& file, boo
 Result<Plan> plan_command(std::string_view command, const Launch& launch) {
   if (launch.resume)
     return fail(Errc::invalid_argument, "a plain command has no sessions to resume");
+  if (launch.fork) return fail(Errc::unsupported, "a plain command has no sessions to fork");
   auto words = split_words(command);
   if (!words) return fail(words.error());
   Plan plan;

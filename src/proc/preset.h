@@ -18,7 +18,9 @@ namespace reeve::proc {
 struct Launch {
   std::string prompt;
   Permissions permissions = Permissions::edits;
-  std::optional<std::string> resume;       ///< the vendor's session to go on with
+  std::optional<std::string> resume;  ///< the vendor's session to go on with
+  /// The vendor's session that a new one begins as a copy of; not together with `resume`.
+  std::optional<std::string> fork;
   std::optional<std::string> new_session;  ///< a UUID for a new one, used where the CLI lets us
   std::string model;                       ///< "" = the CLI's own choice
   std::filesystem::path prompt_file;       ///< where a 0600 copy of the prompt lies
@@ -42,6 +44,7 @@ struct Preset {
   std::string_view program;
   std::string_view dialect;
   bool resumes = false;              ///< its sessions can be resumed by id
+  bool forks = false;                ///< a new session can begin as a copy of one
   bool names_session = false;        ///< takes an id for a new session
   bool honours_permissions = false;  ///< false: it cannot be held to `ask` or `edits`
   /// As root it refuses `bypass`, unless this variable is 1: the user's word that the machine is a
@@ -64,8 +67,9 @@ std::optional<std::string> refused_as_root(std::string_view cli, Permissions per
 /// text.
 ///
 /// invalid_argument: an empty prompt or command, what only a shell could do (pipes, variables,
-/// ...), a session for a CLI without sessions. too_large: a prompt that would have to go on argv
-/// and is over limits::kArgvPrompt, or any over limits::kPrompt.
+/// ...), a session for a CLI without sessions. unsupported: a fork by a CLI that cannot. too_large:
+/// a prompt that would have to go on argv and is over limits::kArgvPrompt, or any over
+/// limits::kPrompt.
 Result<Plan> plan(std::string_view cli, const Launch& launch);
 
 /// The words of a command line. invalid_argument: see plan().

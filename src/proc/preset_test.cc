@@ -131,6 +131,26 @@ TEST(Preset, ClaudeNamesItsSessionAndResumesIt) {
   EXPECT_EQ(plan("codex", first)->session, std::nullopt);
 }
 
+TEST(Preset, AForkBeginsANewSessionWhereTheCliCan) {
+  auto fork = launch();
+  fork.fork = "abc";
+  fork.new_session = "0190a5b0-1c2d-4e3f-8a4b-5c6d7e8f9012";
+  EXPECT_EQ(argv_of("claude", fork),
+            "claude -p --output-format stream-json --verbose --include-partial-messages "
+            "--permission-mode acceptEdits --resume abc --fork-session");
+  EXPECT_EQ(plan("claude", fork)->session, std::nullopt) << "it says which one it made";
+  EXPECT_THAT(argv_of("codex", fork), HasSubstr(" fork abc -"));
+  EXPECT_THAT(argv_of("opencode", fork), HasSubstr("--session abc --fork"));
+  for (const auto& preset : presets()) {
+    const auto made = plan(preset.name, fork);
+    EXPECT_EQ(made.has_value(), preset.forks) << preset.name;
+    if (!made) EXPECT_EQ(made.error().code(), Errc::unsupported) << preset.name;
+  }
+  EXPECT_EQ(plan("./mine.sh", fork).error().code(), Errc::unsupported);
+  fork.fork = "--yolo";
+  EXPECT_EQ(plan("claude", fork).error().code(), Errc::invalid_argument);
+}
+
 TEST(Preset, CodexTakesItsOptionsBeforeResume) {
   auto each = launch(Permissions::ask);
   each.resume = "01a1";

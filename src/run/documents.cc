@@ -7,9 +7,14 @@ std::string thread_mark(const ThreadId& thread) { return "thread:" + thread.str(
 std::string run_mark(const RunId& run) { return "run:" + run.str(); }
 std::string work_mark(const AgentId& agent) { return "work:" + agent.str(); }
 std::string state_mark(std::string_view state) { return "state:" + std::string(state); }
+std::string waiting_mark(const AgentId& agent) { return "waiting:" + agent.str(); }
+std::string urgent_mark(const AgentId& agent) { return "urgent:" + agent.str(); }
+std::string dead_mark(const AgentId& agent) { return "dead:" + agent.str(); }
 
 std::vector<std::string> DocOf<reeve::Agent>::marks(const reeve::Agent& agent) {
+  if (agent.pruned) return {std::string(kPruned)};
   std::vector<std::string> marks{state_mark(enum_name(agent.state))};
+  if (agent.attention || agent.parked) marks.emplace_back(kNeeds);
   if (!is_ended(agent.state)) marks.emplace_back(kOpen);
   return marks;
 }
@@ -23,8 +28,11 @@ std::vector<std::string> DocOf<reeve::Task>::marks(const reeve::Task& task) {
 
 std::vector<std::string> DocOf<reeve::Message>::marks(const reeve::Message& message) {
   std::vector<std::string> marks{agent_mark(message.to)};
-  if (message.state == MessageState::queued && starts_round(message.type))
-    marks.push_back(work_mark(message.to));
+  if (message.state == MessageState::dead) marks.push_back(dead_mark(message.to));
+  if (message.state != MessageState::queued) return marks;
+  marks.push_back(waiting_mark(message.to));
+  if (message.priority >= Priority::urgent) marks.push_back(urgent_mark(message.to));
+  if (starts_round(message.type)) marks.push_back(work_mark(message.to));
   return marks;
 }
 

@@ -42,6 +42,15 @@ std::string run_mark(const RunId& run);
 /// Of messages that wait for the agent and are a reason for a round.
 std::string work_mark(const AgentId& agent);
 std::string state_mark(std::string_view state);
+/// Of messages that wait for the agent, of the urgent ones among them, and of its dead letters.
+/// Those that an earlier version wrote have none of these until they change.
+std::string waiting_mark(const AgentId& agent);
+std::string urgent_mark(const AgentId& agent);
+std::string dead_mark(const AgentId& agent);
+/// Of agents that a person should look at, or that wait for a time.
+inline constexpr std::string_view kNeeds = "needs";
+/// The only mark of an agent that is out of the town.
+inline constexpr std::string_view kPruned = "pruned";
 
 template <class D>
 store::DocKey key_of(const typename DocOf<D>::Key& id) {

@@ -231,7 +231,10 @@ Async<Result<RunId>> Runs::begin(RunRequest request) {
   launch.permissions = agent->permissions;
   const auto* preset = proc::find_preset(agent->cli);
   if (preset != nullptr && preset->resumes) launch.resume = thread.session;
-  if (!thread.session) launch.new_session = env_.uuid4().str();
+  if (!thread.session) {
+    launch.fork = thread.fork_of;
+    launch.new_session = env_.uuid4().str();
+  }
   launch.model = agent->model;
   launch.extra = agent->args;
   launch.prompt_file = prompt_file(options_.rounds, run.id);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -7,25 +8,26 @@
 #include "model/fact.h"
 #include "town/ground.h"
 
-/// Agents: spawned, shown, stopped.
+/// Agents: how they come to be. What is seen of them: agent_views.h; what is done to them:
+/// control.h, pruning.h.
 namespace reeve::town {
 
-/// invalid_argument: the name, or a CLI that cannot be split into words. conflict: the name is
-/// taken.
+/// Whom a new agent comes from.
+struct Kin {
+  std::optional<AgentId> parent;
+  std::optional<std::string> session;  ///< the vendor's, that it resumes or forks
+};
+
+/// invalid_argument: a name or limit, a CLI that cannot be split into words, a mode without a
+/// session. unsupported: the CLI cannot resume or fork one. conflict: the name or nickname is
+/// taken; the session is another CLI's, or of an agent that goes on with it. not_found: the parent.
 Async<Result<Agent>> spawn(Ground ground, Caller caller, api::SpawnRequest request);
 Result<std::vector<Fact>> decide_spawn(const Ground& ground, const api::SpawnRequest& request,
-                                       AgentId id);
+                                       AgentId id, const Kin& kin = {});
 
-/// As `list` and `status` show an agent.
-Async<Result<api::AgentView>> view_agent(Ground ground, Agent agent);
-Async<Result<std::vector<api::AgentView>>> list_agents(Ground ground);
-
-/// Asks an agent to stop: at once when it has no run, else when its run has been ended (the
-/// supervisor sees to that). Already stopped: nothing happens. Answers the agent as it is then.
-Async<Result<Agent>> kill(Ground ground, Caller caller, std::string reference, std::string reason);
-std::vector<Fact> decide_kill(const Agent& agent, const std::string& reason);
-
-/// Returns when the agent has nothing left to do or has stopped, at the event. Cancellable.
-Async<Result<api::WaitReply>> wait_agent(Ground ground, std::string reference);
+/// Returns when the agent has nothing left to do or has stopped, at the event; with a state when it
+/// is in that one and no earlier round of it is still ending. Cancellable. conflict: it is pruned.
+Async<Result<api::WaitReply>> wait_agent(Ground ground, std::string reference,
+                                         std::optional<AgentState> state = {});
 
 }  // namespace reeve::town

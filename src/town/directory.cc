@@ -17,8 +17,8 @@ bool may_be_short_id(std::string_view text) {
   return text.size() >= kShortest && text.size() < 36 && std::ranges::all_of(text, digit);
 }
 
-/// Longer than any name or id: nobody is meant, and no sentence repeats it.
-bool is_too_long(std::string_view reference) { return reference.size() > limits::kName; }
+/// Longer than any name, id or label: nobody is meant, and no sentence repeats it.
+bool is_too_long(std::string_view reference) { return reference.size() > 4 * limits::kName; }
 
 /// The one value whose id begins with `digits`.
 template <class D>
@@ -34,20 +34,117 @@ Result<D> one_of(std::vector<D> found, const std::string& digits, const char* wh
 
 store::DocKey name_key(std::string_view name) { return {run::kNameKind, to_lower(name)}; }
 
-Async<Result<std::vector<Agent>>> all_agents(store::Store& store) {
-  return run::load_all<Agent>(store, "");
+std::vector<store::DocKey> names_like(const AgentId& id) {
+  constexpr std::size_t kLongest = 8;  // what people use of an id
+  std::vector<store::DocKey> names;
+  for (auto digits = kShortest; digits <= kLongest; ++digits)
+    names.push_back(name_key(id.str().substr(0, digits)));
+  return names;
 }
 
-Async<Result<Agent>> find_agent(store::Store& store, std::string reference) {
-  if (is_too_long(reference)) co_return fail(Errc::not_found, "no agent has a name that long");
-  if (const auto id = AgentId::parse(reference)) co_return co_await run::load<Agent>(store, *id);
-  auto key = name_key(reference);
+bool is_supervisor(std::string_view reference) {
+  const auto lower = to_lower(reference);
+  return lower == kSupervisor || lower == "conductor" || lower == supervisor_id().str();
+}
+
+std::string display_label(const Agent& agent) {
+  return agent.nickname.value_or(agent.name) + " [" + agent.role.value_or(agent.name) + "]";
+}
+
+std::vector<std::string> marks_of_every_agent() {
+  return {std::string(run::kOpen), run::state_mark("cold"), run::state_mark("error"),
+          run::state_mark("stopped")};
+}
+
+Async<Result<std::vector<store::Doc>>> agents_behind(store::Store& store,
+                                                     std::vector<std::string> marks,
+                                                     std::uint64_t after, std::size_t limit) {
+  std::vector<store::Doc> found;
+  for (auto& mark : marks) {
+    store::DocQuery query;
+    query.kind = run::DocOf<Agent>::kKind;
+    query.mark = std::move(mark);
+    query.after_rank = after;
+    query.limit = limit;
+    auto docs = co_await store.list(std::move(query));
+    if (!docs) co_return fail(docs.error());
+    std::ranges::move(*docs, std::back_inserter(found));
+  }
+  std::ranges::sort(found, {}, &store::Doc::rank);
+  const auto twice = std::ranges::unique(found, {}, &store::Doc::rank);
+  found.erase(twice.begin(), twice.end());
+  if (found.size() > limit) found.resize(limit);
+  co_return found;
+}
+
+Async<Result<std::vector<Agent>>> all_agents(store::Store& store) {
+  std::vector<Agent> agents;
+  for (std::uint64_t after = 0;;) {
+    auto docs = co_await agents_behind(store, marks_of_every_agent(), after, limits::kPage);
+    if (!docs) co_return fail(docs.error());
+    for (const auto& doc : *docs) {
+      auto agent = run::decode<Agent>(doc);
+      if (!agent) co_return fail(agent.error());
+      agents.push_back(std::move(*agent));
+      after = doc.rank;
+    }
+    if (docs->size() < limits::kPage) co_return agents;
+  }
+}
+
+Async<Status> check_name_free(store::Store& store, std::string name) {
+  auto key = name_key(name);
   auto named = co_await store.get(std::move(key));
   if (!named) co_return fail(named.error());
   if (*named) {
     const auto id = parse_json_as<AgentId>((*named)->body);
-    if (!id) co_return fail(Errc::corrupt, "the name " + reference + " has no agent");
-    co_return co_await run::load<Agent>(store, *id);
+    auto agent = id ? co_await run::load<Agent>(store, *id) : Result<Agent>(fail(id.error()));
+    const bool is_nickname = agent && to_lower(agent->name) != to_lower(name);
+    co_return fail(Errc::conflict,
+                   is_nickname ? "the agent " + agent->name + " goes by " + name + " already"
+                               : "there is an agent " + name + " already");
+  }
+  const auto digits = to_lower(name);
+  if (!may_be_short_id(digits)) co_return Status();
+  auto agents = co_await all_agents(store);
+  if (!agents) co_return fail(agents.error());
+  for (const auto& agent : *agents) {
+    if (agent.id.str().starts_with(digits)) {
+      co_return fail(Errc::conflict, "the id of " + agent.name + " begins with " + digits +
+                                         ", so " + name + " would mean two: choose another name");
+    }
+  }
+  co_return Status();
+}
+
+namespace {
+
+/// Nothing: nobody goes by it.
+Async<Result<std::optional<Agent>>> find_named(store::Store& store, std::string name) {
+  auto key = name_key(name);
+  auto named = co_await store.get(std::move(key));
+  if (!named) co_return fail(named.error());
+  if (!*named) co_return std::optional<Agent>();
+  const auto id = parse_json_as<AgentId>((*named)->body);
+  if (!id) co_return fail(Errc::corrupt, "the name " + name + " has no agent");
+  auto agent = co_await run::load<Agent>(store, *id);
+  if (!agent) co_return fail(agent.error());
+  co_return std::optional(std::move(*agent));
+}
+
+}  // namespace
+
+Async<Result<Agent>> find_agent(store::Store& store, std::string reference) {
+  if (is_too_long(reference)) co_return fail(Errc::not_found, "no agent has a name that long");
+  if (const auto id = AgentId::parse(reference)) co_return co_await run::load<Agent>(store, *id);
+  auto named = co_await find_named(store, reference);
+  if (!named) co_return fail(named.error());
+  if (*named) co_return std::move(**named);
+  if (const auto bracket = reference.find(" ["); bracket != std::string::npos) {
+    auto labelled = co_await find_named(store, reference.substr(0, bracket));
+    if (!labelled) co_return fail(labelled.error());
+    if (*labelled && to_lower(display_label(**labelled)) == to_lower(reference))
+      co_return std::move(**labelled);
   }
   auto agents = co_await all_agents(store);
   if (!agents) co_return fail(agents.error());
@@ -55,10 +152,20 @@ Async<Result<Agent>> find_agent(store::Store& store, std::string reference) {
     std::vector<Agent> found;
     std::ranges::copy_if(*agents, std::back_inserter(found),
                          [&](const Agent& agent) { return agent.id.str().starts_with(reference); });
-    if (!found.empty()) co_return one_of(std::move(found), reference, "agent");
+    if (found.size() == 1) co_return std::move(found.front());
+    std::string candidates;
+    for (const auto& agent : found)
+      candidates += (candidates.empty() ? "" : ", ") + agent.name + " (" + agent.id.str() + ")";
+    if (!found.empty()) {
+      co_return fail(Errc::conflict, "\"" + reference + "\" may be any of these agents: " +
+                                         candidates + " (use a name, or more digits)");
+    }
   }
   std::vector<std::string> names;
-  for (const auto& agent : *agents) names.push_back(agent.name);
+  for (const auto& agent : *agents) {
+    names.push_back(agent.name);
+    if (agent.nickname) names.push_back(*agent.nickname);
+  }
   std::string hint;
   for (const auto& name : near_names(reference, names)) hint += (hint.empty() ? "" : " or ") + name;
   co_return fail(Errc::not_found, "no agent " + reference +

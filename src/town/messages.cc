@@ -10,10 +10,6 @@
 namespace reeve::town {
 namespace {
 
-bool is_supervisor(const std::string& reference) {
-  return reference == kSupervisor || reference == "conductor" || reference == supervisor_id().str();
-}
-
 /// What an answer may hold: a client takes no more.
 constexpr std::size_t kShownBytes = limits::kResponseBody / 4;
 

@@ -15,7 +15,7 @@ TEST_F(ServicesTest, AnInboxIsShownWholeHoweverMuchWaits) {
   EXPECT_EQ(view.messages.size(), 1'050U);
   EXPECT_EQ(view.messages.back().text, "1049");
   EXPECT_EQ(view.more, 0);
-  EXPECT_EQ(world_.await(list_agents(ground_)).value()[0].inbox, 1'050);
+  EXPECT_EQ(world_.await(list_agents(ground_)).value().agents[0].inbox, 1'050);
 }
 
 TEST_F(ServicesTest, WhatOneAnswerCannotHoldIsCounted) {

@@ -54,6 +54,11 @@ std::string write_prompt(const Briefing& briefing) {
   auto out =
       fmt::format("You are {}, an agent of the town {}.\n", briefing.agent.name, briefing.town);
   if (briefing.agent.role) out += fmt::format("Your role: {}.\n", *briefing.agent.role);
+  if (briefing.stopped) {
+    out +=
+        fmt::format("\nYour last round was stopped before it ended ({}): go on where you were.\n",
+                    briefing.stopped->empty() ? "interrupted" : *briefing.stopped);
+  }
   if (briefing.task) {
     out += fmt::format("\n# Your task ({})\n\n{}\n", briefing.task->id.str(), briefing.task->text);
     if (briefing.task->progress)

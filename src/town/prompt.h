@@ -21,6 +21,8 @@ struct Briefing {
   Agent agent;
   std::optional<reeve::Task> task;  ///< the task that this round carries
   std::vector<Letter> letters;
+  /// Why the round that had these letters before was stopped, in the same conversation.
+  std::optional<std::string> stopped;
 };
 
 /// The text that a CLI is given for one round: the whole task, every message, and how to report.

@@ -130,5 +130,16 @@ TEST(Prompt, TheTasksTextStandsInItOnce) {
   EXPECT_FALSE(prompt.contains("# Messages"));
 }
 
+TEST(WritePrompt, ARoundThatGoesOnAfterAnInterruptIsToldSo) {
+  auto made = briefing();
+  EXPECT_FALSE(write_prompt(made).contains("stopped before it ended"));
+  made.stopped = "interrupted: wrong branch";
+  EXPECT_TRUE(write_prompt(made).contains(
+      "Your last round was stopped before it ended (interrupted: wrong branch): go on where you "
+      "were."));
+  made.stopped = "";
+  EXPECT_TRUE(write_prompt(made).contains("(interrupted)"));
+}
+
 }  // namespace
 }  // namespace reeve::town

@@ -99,7 +99,7 @@ class EventsReplayTown : public ::testing::TestWithParam<Backend> {
   void compare_views() {
     const auto fold = world_.await(run::testing::fold_of(world_.store)).value();
     const auto folded = town_at(fold, Scope::town());
-    auto agents = world_.await(list_agents(ground_)).value();
+    auto agents = world_.await(list_agents(ground_)).value().agents;
     for (auto& view : agents) view.permissions_note.reset();
     const auto by_id = [](const api::AgentView& view) { return view.agent.id; };
     auto folded_agents = folded.agents;

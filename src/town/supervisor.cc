@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/logging.h"
 #include "town/change.h"
+#include "town/control.h"
 #include "town/directory.h"
 #include "town/mailbox.h"
 #include "town/prompt.h"
@@ -34,7 +35,7 @@ Async<Status> Supervisor::start(run::Runs& runs) {
   log::EventFilter filter;
   filter.kinds = {"MessageSent",   "MessagesReturned", "AgentStateChanged", "AgentSpawned",
                   "RunCompleted",  "RunFailed",        "RunCancelled",      "AgentStopRequested",
-                  "TaskCompleted", "TaskFailed"};
+                  "TaskCompleted", "TaskFailed",       "AgentResumed",      "AgentRestarted"};
   log::Follower events(ground_.env, ground_.log, std::move(filter), "what gives agents work");
   auto agents = co_await all_agents(ground_.log.store());
   if (!agents) co_return fail(agents.error());
@@ -135,6 +136,7 @@ Async<Status> Supervisor::try_start(AgentId id) {
   Briefing briefing;
   briefing.town = ground_.town;
   run::RunRequest request;
+  std::optional<RunId> last_run;
   for (const auto& message : chosen) {
     Letter letter{message, co_await display_name(store, message.from), {}};
     if (message.task) {
@@ -143,6 +145,7 @@ Async<Status> Supervisor::try_start(AgentId id) {
       if (!is_ended(task->state)) request.task = task->id;
       letter.task = std::move(*task);
     }
+    if (message.run) last_run = message.run;
     request.messages.push_back(message.id);
     briefing.letters.push_back(std::move(letter));
   }
@@ -151,6 +154,11 @@ Async<Status> Supervisor::try_start(AgentId id) {
     auto task = co_await run::load<reeve::Task>(store, *request.task);
     if (!task) co_return fail(task.error());
     briefing.task = std::move(*task);
+  }
+  if (last_run) {
+    auto run = co_await run::load<reeve::Run>(store, *last_run);
+    if (run && run->state == RunState::cancelled && run->thread == agent->thread)
+      briefing.stopped = run->stopping.value_or(run->error);
   }
   briefing.agent = *agent;
   request.agent = std::move(*agent);
@@ -213,6 +221,11 @@ Async<Status> Supervisor::at_end(run::Draft& draft, const reeve::Run& run, Endin
   }
   if (agent->stopping) {
     co_return co_await draft.add(fact::AgentStopped{*run.agent, agent->state, *agent->stopping});
+  }
+  if (agent->state == AgentState::draining) {
+    auto now = co_await draft.get<Agent>(*run.agent);
+    if (!now) co_return fail(now.error());
+    co_return co_await add_all(draft, decide_closed(*now));
   }
   co_return Status();
 }

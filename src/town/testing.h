@@ -10,7 +10,9 @@
 
 #include "base/limits.h"
 #include "run/testing.h"
+#include "town/agent_views.h"
 #include "town/agents.h"
+#include "town/control.h"
 #include "town/messages.h"
 #include "town/supervisor.h"
 #include "town/tasks.h"

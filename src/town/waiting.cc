@@ -28,7 +28,8 @@ Async<Result<T>> until(Ground ground, Scope scope, Look look) {
 
 }  // namespace
 
-Async<Result<api::WaitReply>> wait_agent(Ground ground, std::string reference) {
+Async<Result<api::WaitReply>> wait_agent(Ground ground, std::string reference,
+                                         std::optional<AgentState> state) {
   auto found = co_await find_agent(ground.log.store(), std::move(reference));
   if (!found) co_return fail(found.error());
   const auto id = found->id;
@@ -39,6 +40,12 @@ Async<Result<api::WaitReply>> wait_agent(Ground ground, std::string reference) {
     const auto reply = [&] {
       return std::optional(api::WaitReply{std::string(enum_name(agent->state)), agent->attention});
     };
+    if (agent->pruned) co_return fail(Errc::conflict, agent->name + " is out of the town (pruned)");
+    if (state) {
+      const bool settled = !agent->current_run || *state == AgentState::working;
+      if (agent->state == *state && settled) co_return reply();
+      co_return std::nullopt;
+    }
     if (is_ended(agent->state)) co_return reply();
     if (agent->state != AgentState::idle || agent->current_run) co_return std::nullopt;
     auto work = co_await has_work(store, id);

@@ -320,9 +320,9 @@ void CrashTest::collect() {
     for (const auto& message : inbox->messages) evidence_.waiting.insert(message.id.str());
     for (const auto& message : inbox->dead) evidence_.dead.insert(message.id.str());
   }
-  const auto views = client.agents();
+  const auto views = client.agents({.limit = 500});
   if (views) {
-    for (const auto& view : *views) evidence_.agents.push_back(view.agent);
+    for (const auto& view : views->agents) evidence_.agents.push_back(view.agent);
   }
   for (std::uint64_t after = 0;;) {
     const auto page = client.tasks("", after, 500);

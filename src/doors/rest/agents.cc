@@ -3,7 +3,10 @@
 #include <fstream>
 
 #include "doors/rest/call.h"
+#include "town/agent_views.h"
+#include "town/control.h"
 #include "town/directory.h"
+#include "town/pruning.h"
 
 /// Routes of agents.
 
@@ -27,7 +30,15 @@ Result<std::string> tail_of(const std::filesystem::path& path, std::uint64_t lim
 }  // namespace
 
 Async<net::Answer> get_agents(Call& call) {
-  co_return reply(co_await town::list_agents(call.rest.ground));
+  const auto page = page_of(call.request);
+  if (!page) co_return net::problem_response(page.error());
+  town::AgentQuery query;
+  query.after = page->after;
+  query.limit = page->limit;
+  query.state = call.request.param("state").value_or("");
+  const auto open = call.request.param("open").value_or("");
+  if (query.state.empty() && (open == "1" || open == "true")) query.state = run::kOpen;
+  co_return reply(co_await town::list_agents(call.rest.ground, std::move(query)));
 }
 
 Async<net::Answer> post_agent(Call& call) {
@@ -49,8 +60,68 @@ Async<net::Answer> post_kill(Call& call) {
                                       std::move(request->reason)));
 }
 
+Async<net::Answer> post_interrupt(Call& call) {
+  auto request = body_of<api::ReasonRequest>(call);
+  if (!request) co_return net::problem_response(request.error());
+  co_return reply(co_await town::interrupt(call.rest.ground, call.caller, call.names["agent"],
+                                           std::move(request->reason)));
+}
+
+Async<net::Answer> post_resume(Call& call) {
+  auto request = body_of<api::ReasonRequest>(call);
+  if (!request) co_return net::problem_response(request.error());
+  co_return reply(co_await town::resume(call.rest.ground, call.caller, call.names["agent"],
+                                        std::move(request->reason)));
+}
+
+Async<net::Answer> post_close(Call& call) {
+  auto request = body_of<api::ReasonRequest>(call);
+  if (!request) co_return net::problem_response(request.error());
+  co_return reply(co_await town::close(call.rest.ground, call.caller, call.names["agent"],
+                                       std::move(request->reason)));
+}
+
+Async<net::Answer> post_restart(Call& call) {
+  auto request = body_of<api::RestartRequest>(call);
+  if (!request) co_return net::problem_response(request.error());
+  co_return reply(co_await town::restart(call.rest.ground, call.caller, call.names["agent"],
+                                         std::move(*request)));
+}
+
+Async<net::Answer> post_prune(Call& call) {
+  auto request = body_of<api::PruneRequest>(call);
+  if (!request) co_return net::problem_response(request.error());
+  co_return reply(co_await town::prune(call.rest.ground, call.caller, call.names["agent"],
+                                       std::move(*request)));
+}
+
+Async<net::Answer> post_kill_all(Call& call) {
+  auto request = body_of<api::ReasonRequest>(call);
+  if (!request) co_return net::problem_response(request.error());
+  co_return reply(
+      co_await town::stop_all(call.rest.ground, call.caller, std::move(request->reason)));
+}
+
+Async<net::Answer> post_prune_all(Call& call) {
+  auto request = body_of<api::PruneRequest>(call);
+  if (!request) co_return net::problem_response(request.error());
+  co_return reply(co_await town::prune_all(call.rest.ground, call.caller, std::move(*request)));
+}
+
+Async<net::Answer> get_agent_result(Call& call) {
+  co_return reply(co_await town::last_result(call.rest.ground, call.names["agent"]));
+}
+
 Async<net::Answer> get_agent_wait(Call& call) {
-  co_return reply(co_await town::wait_agent(call.rest.ground, call.names["agent"]));
+  std::optional<AgentState> state;
+  if (const auto wanted = call.request.param("state"); wanted && !wanted->empty()) {
+    state = enum_from_name<AgentState>(*wanted);
+    if (!state) {
+      co_return net::problem_response(
+          Error(Errc::invalid_argument, "state: not one of an agent (docs/api.md)"));
+    }
+  }
+  co_return reply(co_await town::wait_agent(call.rest.ground, call.names["agent"], state));
 }
 
 Async<net::Answer> get_agent_output(Call& call) {

@@ -52,6 +52,14 @@ Async<net::Answer> get_agents(Call& call);
 Async<net::Answer> post_agent(Call& call);
 Async<net::Answer> get_agent(Call& call);
 Async<net::Answer> post_kill(Call& call);
+Async<net::Answer> post_interrupt(Call& call);
+Async<net::Answer> post_resume(Call& call);
+Async<net::Answer> post_close(Call& call);
+Async<net::Answer> post_restart(Call& call);
+Async<net::Answer> post_prune(Call& call);
+Async<net::Answer> post_kill_all(Call& call);
+Async<net::Answer> post_prune_all(Call& call);
+Async<net::Answer> get_agent_result(Call& call);
 Async<net::Answer> get_agent_wait(Call& call);
 Async<net::Answer> get_agent_output(Call& call);
 

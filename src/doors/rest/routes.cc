@@ -2,15 +2,16 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <iterator>
 
 #include "base/digest.h"
 #include "base/limits.h"
 #include "doors/rest/call.h"
-#include "town/agents.h"
+#include "town/agent_views.h"
 #include "town/directory.h"
-#include "town/mailbox.h"
 #include "town/tasks.h"
 
 namespace reeve::doors {
@@ -39,12 +40,18 @@ Async<net::Answer> get_town(Call& call) {
   auto counts = co_await town::count_tasks(rest.ground);
   if (!counts) co_return net::problem_response(counts.error());
   view.tasks = *counts;
-  auto agents = co_await town::list_agents(rest.ground);
+  auto states = co_await town::count_agents(rest.ground);
+  if (!states) co_return net::problem_response(states.error());
+  view.agent_counts = *states;
+  constexpr std::size_t kScreen = 50;
+  auto agents = co_await town::notable_agents(rest.ground, kScreen);
   if (!agents) co_return net::problem_response(agents.error());
   view.agents = std::move(*agents);
-  auto mail = co_await town::all_items(rest.ground.log.store(), inbox_queue(supervisor_id()));
+  const auto there = api::sum(view.agent_counts);
+  view.more_agents = std::max<std::int64_t>(0, there - std::ssize(view.agents));
+  auto mail = co_await town::count_inbox(rest.ground, supervisor_id());
   if (!mail) co_return net::problem_response(mail.error());
-  view.supervisor_inbox = static_cast<std::int64_t>(mail->size());
+  view.supervisor_inbox = *mail;
   co_return reply(Result<api::TownView>(std::move(view)));
 }
 
@@ -66,12 +73,26 @@ struct Entry : Route {
 constexpr std::array kTable{
     Entry{{"GET", "/v1/version", "The daemon's version"}, get_version},
     Entry{{"GET", "/v1/town", "The town with its agents and counts"}, get_town},
-    Entry{{"GET", "/v1/agents", "All agents"}, get_agents},
+    Entry{{"GET", "/v1/agents", "Agents, in order of their spawning"}, get_agents},
     Entry{{"POST", "/v1/agents", "Spawn an agent"}, post_agent},
     Entry{{"GET", "/v1/agents/{agent}", "One agent"}, get_agent},
     Entry{{"POST", "/v1/agents/{agent}/kill", "Stop an agent and its run"}, post_kill},
+    Entry{{"POST", "/v1/agents/{agent}/interrupt", "Pause an agent now, mid-round"},
+          post_interrupt},
+    Entry{{"POST", "/v1/agents/{agent}/resume", "Have a paused or parked agent go on"},
+          post_resume},
+    Entry{{"POST", "/v1/agents/{agent}/close", "Have it finish its round, then stop"}, post_close},
+    Entry{{"POST", "/v1/agents/{agent}/restart", "Have an agent that is over work again"},
+          post_restart},
+    Entry{{"POST", "/v1/agents/{agent}/prune", "Take an agent that is over out of the town"},
+          post_prune},
+    Entry{{"POST", "/v1/town/kill", "Stop every agent and its run"}, post_kill_all},
+    Entry{{"POST", "/v1/town/prune", "Take all that are stopped or in error out of the town"},
+          post_prune_all},
     Entry{{"POST", "/v1/agents/{agent}/tasks", "Assign a task"}, post_agent_task},
     Entry{{"GET", "/v1/agents/{agent}/task", "What the agent works on"}, get_agent_task},
+    Entry{{"GET", "/v1/agents/{agent}/result", "The last task that the agent completed"},
+          get_agent_result},
     Entry{{"GET", "/v1/agents/{agent}/inbox", "What waits for the agent"}, get_inbox},
     Entry{{"GET", "/v1/agents/{agent}/wait", "Answers when the agent has nothing left to do"},
           get_agent_wait},

@@ -90,7 +90,7 @@ TEST_F(RoutesTest, AnAgentIsSpawnedShownAndKilled) {
   EXPECT_EQ(spawned.status, 201);
   EXPECT_EQ(from_json<Agent>(spawned.body).value().state, AgentState::idle);
   EXPECT_EQ(from_json<api::AgentView>(get("/v1/agents/ADA").body).value().agent.name, "ada");
-  EXPECT_EQ(get("/v1/agents").body.as_array().size(), 1U);
+  EXPECT_EQ(get("/v1/agents").body.at("agents").as_array().size(), 1U);
   EXPECT_EQ(post("/v1/agents", {{"name", "ada"}}).status, 409);
   EXPECT_EQ(post("/v1/agents", {{"name", "a b"}}).status, 400);
   const auto killed = ask("POST", "/v1/agents/ada/kill");  // an empty body is an empty object
