@@ -13,6 +13,7 @@ void print_agents(Session& session, const std::vector<api::AgentView>& agents);
 /// What should be known of them beside their rows.
 void print_notes(Session& session, const std::vector<api::AgentView>& agents);
 void print_tasks(Session& session, const std::vector<api::TaskView>& tasks);
+void print_backlog(Session& session, const std::vector<api::BacklogView>& tasks);
 /// `from` of each is a name.
 void print_messages(Session& session, const std::vector<Message>& messages);
 

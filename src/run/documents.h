@@ -42,6 +42,16 @@ std::string run_mark(const RunId& run);
 /// Of messages that wait for the agent and are a reason for a round.
 std::string work_mark(const AgentId& agent);
 std::string state_mark(std::string_view state);
+/// Of an agent's open tasks.
+std::string open_mark(const AgentId& agent);
+/// Of tasks with that tag, in whatever case.
+std::string tag_mark(std::string_view tag);
+/// Of open tasks that begin after that one.
+std::string after_mark(const TaskId& task);
+/// Of messages by which an agent takes up that task, until they are handled: also dead letters.
+std::string task_mark(const TaskId& task);
+/// Of agents that claim from the backlog by themselves, unless they are ended.
+inline constexpr std::string_view kClaims = "claims";
 
 template <class D>
 store::DocKey key_of(const typename DocOf<D>::Key& id) {
