@@ -60,8 +60,8 @@ Result<api::ClaimReport> Client::claim_all(const std::string& agent) {
       post("/v1/agents/" + escape(agent) + "/backlog", "{}", {}, kForEver));
 }
 Result<Task> Client::remove_task(const std::string& task, const std::string& reason) {
-  return read<Task>(post("/v1/backlog/" + escape(task) + "/remove",
-                         write_json_of(api::ReasonRequest{reason})));
+  return read<Task>(
+      post("/v1/backlog/" + escape(task) + "/remove", write_json_of(api::ReasonRequest{reason})));
 }
 
 }  // namespace reeve::client

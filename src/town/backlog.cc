@@ -149,8 +149,7 @@ Status check_claim(const reeve::Task& task, const std::string& whose,
                                     std::string(enum_name(task.state)) +
                                     "), not in the backlog any more");
   }
-  if (!unfinished.empty())
-    return fail(Errc::conflict, named + " waits for " + list_of(unfinished));
+  if (!unfinished.empty()) return fail(Errc::conflict, named + " waits for " + list_of(unfinished));
   return {};
 }
 
@@ -208,14 +207,14 @@ Async<Result<api::ClaimReport>> assign_all(Ground ground, Caller caller, std::st
 Async<Result<reeve::Task>> remove_task(Ground ground, Caller caller, std::string reference,
                                        std::string reason) {
   if (reason.empty()) reason = "removed from the backlog";
-  co_return co_await cancel_task(ground, std::move(caller), std::move(reference),
-                                 std::move(reason), TaskState::pending);
+  co_return co_await cancel_task(ground, std::move(caller), std::move(reference), std::move(reason),
+                                 TaskState::pending);
 }
 
 namespace {
 
-/// Whether the last run that worked on the task was one of the agent's: it was taken from it, or the
-/// agent gave it back.
+/// Whether the last run that worked on the task was one of the agent's: it was taken from it, or
+/// the agent gave it back.
 Async<Result<bool>> had_it(store::Store& store, AgentId agent, std::optional<RunId> last) {
   if (!last) co_return false;
   auto run = co_await run::load<reeve::Run>(store, *last);

@@ -12,15 +12,14 @@ namespace {
 using Words = std::span<const std::string_view>;
 
 /// Who has it: words of an agent's role or name.
-constexpr std::array<std::string_view, 6> kFrontend{"front", "frontend", "ui", "ux", "web",
-                                                    "client"};
+constexpr std::array<std::string_view, 6> kFrontend{"front", "frontend", "ui",
+                                                    "ux",    "web",      "client"};
 constexpr std::array<std::string_view, 4> kBackend{"back", "backend", "api", "server"};
 constexpr std::array<std::string_view, 5> kTester{"test", "tests", "tester", "testing", "qa"};
 constexpr std::array<std::string_view, 5> kReviewer{"review", "reviews", "reviewer", "audit",
                                                     "auditor"};
 constexpr std::array<std::string_view, 4> kDocs{"doc", "docs", "documentation", "writer"};
-constexpr std::array<std::string_view, 5> kDevops{"devops", "ops", "infra", "deploy",
-                                                  "deployment"};
+constexpr std::array<std::string_view, 5> kDevops{"devops", "ops", "infra", "deploy", "deployment"};
 constexpr std::array<std::string_view, 2> kSecurity{"security", "sec"};
 
 /// What is for it: tags, and words of a task's text.
@@ -28,12 +27,12 @@ constexpr std::array<std::string_view, 6> kForFrontend{"frontend", "front", "ui"
                                                        "ux",       "web",   "client"};
 constexpr std::array<std::string_view, 7> kForBackend{"backend",  "back", "api", "server",
                                                       "database", "data", "db"};
-constexpr std::array<std::string_view, 9> kForTester{
-    "tester", "test", "tests", "testing", "tested", "qa", "validation", "regression",
-    "regressions"};
-constexpr std::array<std::string_view, 7> kForReviewer{
-    "reviewer", "review", "reviews", "qa", "security", "audit", "validation"};
-constexpr std::array<std::string_view, 6> kForDocs{"docs", "doc",  "documentation",
+constexpr std::array<std::string_view, 9> kForTester{"tester",     "test",       "tests",
+                                                     "testing",    "tested",     "qa",
+                                                     "validation", "regression", "regressions"};
+constexpr std::array<std::string_view, 7> kForReviewer{"reviewer", "review", "reviews",   "qa",
+                                                       "security", "audit",  "validation"};
+constexpr std::array<std::string_view, 6> kForDocs{"docs", "doc",   "documentation",
                                                    "spec", "specs", "readme"};
 constexpr std::array<std::string_view, 8> kForDevops{
     "devops", "ops", "infra", "infrastructure", "deploy", "deployment", "ci", "reliability"};

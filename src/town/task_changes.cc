@@ -43,8 +43,9 @@ Async<Result<reeve::Task>> change_task(Ground ground, Caller caller, std::string
 
 Status may_change(const reeve::Task& task, const Caller& caller) {
   if (!caller.agent || task.agent == caller.agent || task.from == caller.agent->str()) return {};
-  return fail(Errc::denied, named(task) + " is neither yours nor of your making: ask the "
-                                          "supervisor (reeve send supervisor --query ...)");
+  return fail(Errc::denied, named(task) +
+                                " is neither yours nor of your making: ask the "
+                                "supervisor (reeve send supervisor --query ...)");
 }
 
 Result<std::vector<Fact>> decide_start(const reeve::Task& task, const Caller& caller,
@@ -58,8 +59,9 @@ Result<std::vector<Fact>> decide_start(const reeve::Task& task, const Caller& ca
     return fail(Errc::conflict, in_state(task) + " already");
   }
   if (!task.agent) {
-    return fail(Errc::conflict, named(task) + " is in the backlog: claim it first (reeve backlog "
-                                              "claim " +
+    return fail(Errc::conflict, named(task) +
+                                    " is in the backlog: claim it first (reeve backlog "
+                                    "claim " +
                                     task.id.short_str() + ")");
   }
   if (task.agent != caller.agent)
@@ -107,9 +109,9 @@ Async<Result<reeve::Task>> cancel_task(Ground ground, Caller caller, std::string
     auto facts = decide_cancel(task, run, reason);
     if (!facts) co_return fail(facts.error());
     if (only && task.state != *only) {
-      co_return fail(Errc::conflict,
-                     in_state(task) + ", not " + std::string(enum_name(*only)) +
-                         ": reeve task cancel " + task.id.short_str() + " ends it all the same");
+      co_return fail(Errc::conflict, in_state(task) + ", not " + std::string(enum_name(*only)) +
+                                         ": reeve task cancel " + task.id.short_str() +
+                                         " ends it all the same");
     }
     auto out = co_await withdraw_task(draft, ground.log.store(), task, why, caller);
     if (!out) co_return out;
@@ -122,9 +124,9 @@ Status check_requeue(const reeve::Task& task) {
   if (task.state == TaskState::assigned || task.state == TaskState::running) return {};
   if (task.state == TaskState::pending)
     return fail(Errc::conflict, in_state(task) + ", in the backlog already");
-  return fail(Errc::conflict, in_state(task) + (task.state == TaskState::completed
-                                                    ? ""
-                                                    : ": reeve task retry opens it again"));
+  return fail(Errc::conflict,
+              in_state(task) +
+                  (task.state == TaskState::completed ? "" : ": reeve task retry opens it again"));
 }
 
 Async<Result<reeve::Task>> requeue_task(Ground ground, Caller caller, std::string reference,
@@ -142,8 +144,7 @@ Status check_retry(const reeve::Task& task) {
   if (task.state == TaskState::failed || task.state == TaskState::cancelled) return {};
   if (task.state == TaskState::completed)
     return fail(Errc::conflict, in_state(task) + ": make a new one of it");
-  return fail(Errc::conflict,
-              in_state(task) + ": only a failed or cancelled one is tried again");
+  return fail(Errc::conflict, in_state(task) + ": only a failed or cancelled one is tried again");
 }
 
 Async<Result<reeve::Task>> retry_task(Ground ground, Caller caller, std::string reference,

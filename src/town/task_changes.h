@@ -7,8 +7,8 @@
 #include "model/task_api.h"
 #include "town/ground.h"
 
-/// Tasks that are begun, called off, given back, tried again. A person may do that with any task, an
-/// agent with those that are its own or that it made: else denied. What cannot be in the task's
+/// Tasks that are begun, called off, given back, tried again. A person may do that with any task,
+/// an agent with those that are its own or that it made: else denied. What cannot be in the task's
 /// state is a conflict that names it.
 namespace reeve::town {
 
@@ -22,9 +22,9 @@ Async<Result<reeve::Task>> start_task(Ground ground, Caller caller, std::string 
 Result<std::vector<Fact>> decide_start(const reeve::Task& task, const Caller& caller,
                                        const std::vector<reeve::Task>& unfinished);
 
-/// Ends an open task that nobody wants any more: out of the backlog or the inbox in the same commit,
-/// and a round that carries it is stopped. `reason`: empty for a plain one. `only`: conflict in any
-/// other state.
+/// Ends an open task that nobody wants any more: out of the backlog or the inbox in the same
+/// commit, and a round that carries it is stopped. `reason`: empty for a plain one. `only`:
+/// conflict in any other state.
 Async<Result<reeve::Task>> cancel_task(Ground ground, Caller caller, std::string reference,
                                        std::string reason,
                                        std::optional<TaskState> only = std::nullopt);

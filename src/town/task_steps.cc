@@ -54,9 +54,9 @@ Message news_of(run::Draft& draft, const reeve::Task& task, const AgentId& to) {
   message.type =
       task.state == TaskState::completed ? MessageType::task_done : MessageType::task_failed;
   message.task = task.id;
-  message.text = "task " + task.id.short_str() + " (" + note_of(task).text + ") " +
-                 (task.state == TaskState::failed ? "has failed"
-                                                  : "is " + std::string(enum_name(task.state)));
+  message.text =
+      "task " + task.id.short_str() + " (" + note_of(task).text + ") " +
+      (task.state == TaskState::failed ? "has failed" : "is " + std::string(enum_name(task.state)));
   if (task.result && !task.result->empty()) message.text += ": " + *task.result;
   message.created_at = draft.env().now();
   return message;

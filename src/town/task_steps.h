@@ -13,7 +13,8 @@
 /// What becomes of a task, as steps of one commit: with the task go the backlog, the inbox and the
 /// run that it is in, so that after every commit (task_place.h)
 ///
-///  * an open task that has an agent is that agent's current one, or a message in its inbox, waiting
+///  * an open task that has an agent is that agent's current one, or a message in its inbox,
+///  waiting
 ///    or taken, brings it;
 ///  * an open task without an agent is in the backlog.
 ///
@@ -45,8 +46,8 @@ Async<Status> to_backlog(run::Draft& draft, store::Store& store, reeve::Task tas
                          std::string reason, run::Caller caller);
 
 /// The one way in which a task ends: adds `end` (TaskCompleted, TaskFailed or TaskCancelled), takes
-/// it out of the backlog, and tells whoever wanted to be notified. Its messages stay where they are:
-/// they are settled by it (mailbox.h).
+/// it out of the backlog, and tells whoever wanted to be notified. Its messages stay where they
+/// are: they are settled by it (mailbox.h).
 Async<Status> end_task(run::Draft& draft, TaskId task, Fact end);
 
 /// The agent has another task in hand now: the one that it had, if it is open, is in its inbox

@@ -36,8 +36,8 @@ Result<std::vector<std::string>> check_tags(std::vector<std::string> tags) {
     const bool plain = std::ranges::none_of(
         tag, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
     if (is_blank(tag) || !plain || tag.size() > limits::kName) {
-      return fail(Errc::invalid_argument, "a tag is a word of at most " +
-                                              std::to_string(limits::kName) + " bytes");
+      return fail(Errc::invalid_argument,
+                  "a tag is a word of at most " + std::to_string(limits::kName) + " bytes");
     }
     const auto same = [&](const std::string& other) { return to_lower(other) == to_lower(tag); };
     if (std::ranges::none_of(once, same)) once.push_back(std::move(tag));
@@ -53,10 +53,10 @@ Result<std::vector<std::string>> check_tags(std::vector<std::string> tags) {
 
 Status check_takes_work(const Agent& agent) {
   if (takes_work(agent.state) && !agent.stopping) return {};
-  return fail(Errc::conflict, agent.name + " is " +
-                                  (agent.stopping ? std::string("stopping")
-                                                  : std::string(enum_name(agent.state))) +
-                                  " and takes no work (reeve list shows who does)");
+  return fail(Errc::conflict,
+              agent.name + " is " +
+                  (agent.stopping ? std::string("stopping") : std::string(enum_name(agent.state))) +
+                  " and takes no work (reeve list shows who does)");
 }
 
 Async<Result<reeve::Task>> new_task(Ground ground, Caller caller, TaskId id,
@@ -65,8 +65,8 @@ Async<Result<reeve::Task>> new_task(Ground ground, Caller caller, TaskId id,
   auto tags = check_tags(std::move(request.tags));
   if (!tags) co_return fail(tags.error());
   if (request.after.size() > limits::kTaskAfter) {
-    co_return fail(Errc::invalid_argument, "a task comes after at most " +
-                                               std::to_string(limits::kTaskAfter) + " others");
+    co_return fail(Errc::invalid_argument,
+                   "a task comes after at most " + std::to_string(limits::kTaskAfter) + " others");
   }
   reeve::Task task;
   task.id = id;
@@ -145,9 +145,8 @@ Async<Result<reeve::Task>> report(Ground ground, Caller caller, std::string task
     auto current = co_await draft.get<reeve::Task>(id);
     if (!current) co_return fail(current.error());
     if (caller.agent && current->agent != *caller.agent) {
-      auto whose = current->agent
-                       ? co_await display_name(ground.log.store(), current->agent->str())
-                       : std::string();
+      auto whose = current->agent ? co_await display_name(ground.log.store(), current->agent->str())
+                                  : std::string();
       co_return fail(Errc::denied,
                      "task " + id.short_str() +
                          (whose.empty() ? " is in the backlog: claim it first (reeve backlog claim)"
@@ -293,12 +292,12 @@ Async<Result<api::TaskView>> current_task(Ground ground, std::string agent) {
   auto waiting = co_await run::load_list<reeve::Task>(store, std::move(query));
   if (!waiting) co_return fail(waiting.error());
   if (waiting->size() == 1) co_return co_await view_task(ground, std::move(waiting->front()));
-  co_return fail(Errc::not_found,
-                 found->name + (waiting->empty()
-                                    ? " has no current task"
-                                    : " has no current task; several wait for it (reeve task "
-                                      "list --agent " +
-                                          found->name + ")"));
+  co_return fail(
+      Errc::not_found,
+      found->name + (waiting->empty() ? " has no current task"
+                                      : " has no current task; several wait for it (reeve task "
+                                        "list --agent " +
+                                            found->name + ")"));
 }
 
 Async<Result<api::WaitReply>> task_result(Ground ground, std::string reference) {

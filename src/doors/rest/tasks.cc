@@ -37,8 +37,8 @@ Async<net::Answer> get_tasks(Call& call) {
   filter.state = call.request.param("state").value_or("");
   filter.agent = call.request.param("agent").value_or("");
   filter.tag = call.request.param("tag").value_or("");
-  co_return reply(co_await town::list_tasks(call.rest.ground, std::move(filter), page->after,
-                                            page->limit));
+  co_return reply(
+      co_await town::list_tasks(call.rest.ground, std::move(filter), page->after, page->limit));
 }
 
 Async<net::Answer> get_task(Call& call) {
