@@ -15,7 +15,8 @@ std::span<const Entry> commands() {
             make_spawn},
       Entry{"assign", "Give an agent a task",
             "  reeve assign ada \"fix the failing test in src/parser\"\n"
-            "  reeve assign ada - < task.md\n",
+            "  reeve assign ada - < task.md\n"
+            "  reeve assign bob --after 3fa2 --priority high --notify \"review what ada did\"\n",
             make_assign},
       Entry{"send", "Send a message to an agent or the supervisor",
             "  reeve send ada \"also update the changelog\"\n"
@@ -51,7 +52,9 @@ std::span<const Entry> commands() {
             "  reeve replay --until CURSOR --json    # with every document of that moment\n"
             "  reeve replay --speed 10 --scope agent:ada\n",
             make_replay},
-      Entry{"task list", "Tasks, newest first", "  reeve task list --state open\n", make_task_list},
+      Entry{"task list", "Tasks, newest first",
+            "  reeve task list --state open\n  reeve task list --agent ada --tag ui --all\n",
+            make_task_list},
       Entry{"task show", "One task", "  reeve task show 3fa2\n", make_task_show},
       Entry{"task current", "What an agent works on",
             "  reeve task current        # inside a round: your own\n", make_task_current},
@@ -61,6 +64,34 @@ std::span<const Entry> commands() {
             "  reeve task fail 3fa2 \"the library is missing\"\n", make_task_fail},
       Entry{"task progress", "Report that a task goes on",
             "  reeve task progress 3fa2 \"half of the tests pass\"\n", make_task_progress},
+      Entry{"task result", "What came of a task", "  reeve task result 3fa2\n", make_task_result},
+      Entry{"task create", "Add a task to the backlog",
+            "  reeve task create --tag backend \"the API counts from zero\"\n", make_backlog_add},
+      Entry{"task start", "Take another of your tasks in hand",
+            "  reeve task start 3fa2     # inside a round; what was in hand is put aside\n",
+            make_task_start},
+      Entry{"task cancel", "Call a task off; a round that carries it is stopped",
+            "  reeve task cancel 3fa2 --reason \"not needed any more\"\n", make_task_cancel},
+      Entry{"task requeue", "Take a task from its agent, into the backlog",
+            "  reeve task requeue 3fa2\n", make_task_requeue},
+      Entry{"task retry", "Open a failed or cancelled task again",
+            "  reeve task retry 3fa2             # by the agent that had it\n"
+            "  reeve task retry 3fa2 --to bob\n",
+            make_task_retry},
+      Entry{"backlog add", "Add a task that is nobody's yet",
+            "  reeve backlog add --tag ui,bug \"the button is blue\"\n"
+            "  reeve backlog add --after 3fa2 --priority high \"release it\"\n",
+            make_backlog_add},
+      Entry{"backlog list", "What is nobody's, in order, and who could take it",
+            "  reeve backlog list\n", make_backlog_list},
+      Entry{"backlog claim", "Give a task of the backlog to an agent",
+            "  reeve backlog claim 3fa2 ada\n"
+            "  reeve backlog claim 3fa2          # inside a round: for yourself\n",
+            make_backlog_claim},
+      Entry{"backlog assign-all", "Give an agent all of the backlog",
+            "  reeve backlog assign-all ada\n", make_backlog_assign_all},
+      Entry{"backlog remove", "Cancel a task of the backlog", "  reeve backlog remove 3fa2\n",
+            make_backlog_remove},
       Entry{"wait", "Wait for an agent or a task",
             "  reeve wait ada                        # until it has nothing left to do\n"
             "  reeve wait ada --state paused\n"

@@ -26,6 +26,17 @@ std::unique_ptr<Command> make_task_current();
 std::unique_ptr<Command> make_task_complete();
 std::unique_ptr<Command> make_task_fail();
 std::unique_ptr<Command> make_task_progress();
+std::unique_ptr<Command> make_task_result();
+std::unique_ptr<Command> make_task_start();
+std::unique_ptr<Command> make_task_cancel();
+std::unique_ptr<Command> make_task_requeue();
+std::unique_ptr<Command> make_task_retry();
+
+std::unique_ptr<Command> make_backlog_add();
+std::unique_ptr<Command> make_backlog_list();
+std::unique_ptr<Command> make_backlog_claim();
+std::unique_ptr<Command> make_backlog_assign_all();
+std::unique_ptr<Command> make_backlog_remove();
 
 std::unique_ptr<Command> make_send();
 std::unique_ptr<Command> make_inbox();

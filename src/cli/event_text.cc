@@ -45,6 +45,8 @@ std::string gist(std::string_view kind, const json::value& payload) {
       {"TaskProgressed", "text"},
       {"TaskCompleted", "result"},
       {"TaskFailed", "error"},
+      {"TaskCancelled", "reason"},
+      {"TaskRequeued", "reason"},
       {"MessageSent", "message.text"},
       {"MessageDeadLettered", "reason"},
       {"MessageWithdrawn", "reason"},

@@ -137,12 +137,50 @@ void print_notes(Session& session, const std::vector<api::AgentView>& agents) {
   }
 }
 
+namespace {
+
+std::string priority_text(const Session& session, Priority priority) {
+  if (priority == Priority::normal) return {};
+  return session.paint(priority == Priority::urgent ? Colour::red : Colour::none,
+                       enum_name(priority));
+}
+
+/// What a task is about: its text, its tags, what it waits for.
+std::string about(const Session& session, const Task& task,
+                  const std::vector<api::TaskNote>& waits_for) {
+  auto text = one_line(task.text, 64);
+  for (const auto& tag : task.tags) text += session.paint(Colour::dim, " #" + printable(tag));
+  if (waits_for.empty()) return text;
+  std::string ids;
+  for (const auto& before : waits_for) {
+    ids += " " + before.id.short_str();
+    if (is_ended(before.state)) ids += " (" + std::string(enum_name(before.state)) + ")";
+  }
+  return text + session.paint(Colour::yellow, " waits for" + ids);
+}
+
+}  // namespace
+
 void print_tasks(Session& session, const std::vector<api::TaskView>& tasks) {
   Table table;
   for (const auto& view : tasks) {
     const auto state = enum_name(view.task.state);
     table.row({view.task.id.short_str(), session.paint(colour_of_state(state), state),
-               view.agent.value_or("-"), one_line(view.task.text, 64)});
+               view.agent.value_or("-"), priority_text(session, view.task.priority),
+               about(session, view.task, view.waits_for)});
+  }
+  table.print(session.out);
+}
+
+void print_backlog(Session& session, const std::vector<api::BacklogView>& tasks) {
+  Table table;
+  for (const auto& view : tasks) {
+    std::string takers;
+    for (const auto& name : view.takers) takers += (takers.empty() ? "" : ", ") + name;
+    if (view.takers.size() == api::kTakers) takers += ", ...";
+    table.row({view.task.id.short_str(), priority_text(session, view.task.priority),
+               takers.empty() ? "-" : std::move(takers),
+               about(session, view.task, view.waits_for)});
   }
   table.print(session.out);
 }

@@ -18,6 +18,7 @@ std::string count_text(const api::AgentCounts& counts);
 /// What should be known of them beside their rows.
 void print_notes(Session& session, const std::vector<api::AgentView>& agents);
 void print_tasks(Session& session, const std::vector<api::TaskView>& tasks);
+void print_backlog(Session& session, const std::vector<api::BacklogView>& tasks);
 /// `from` of each is a name.
 void print_messages(Session& session, const std::vector<Message>& messages);
 

@@ -46,6 +46,15 @@ struct EventPage {
 };
 BOOST_DESCRIBE_STRUCT(EventPage, (), (events, cursor))
 
+/// Which tasks are asked for; empty: every one.
+struct TaskQuery {
+  std::string state;
+  std::string agent;
+  std::string tag;
+  std::uint64_t after = 0;  ///< TaskPage::next of the page before
+  std::size_t limit = 100;
+};
+
 /// One request at a time. Every changing request carries an idempotency key of its own and is
 /// repeated after `unavailable` and `unknown_outcome`, so it takes effect once (G9). Errors: the
 /// daemon's, and those of the way to it.
@@ -86,13 +95,30 @@ class Client {
   /// `key`: of an earlier request, which this one repeats; empty: a new request.
   Result<Task> assign(const std::string& agent, const api::AssignRequest& request,
                       const std::string& key = {});
-  Result<api::TaskPage> tasks(const std::string& state, std::uint64_t after, std::size_t limit);
+  Result<api::TaskPage> tasks(const TaskQuery& query);
   Result<api::TaskView> task(const std::string& reference);
   Result<api::TaskView> current_task(const std::string& agent);
+  /// What came of it. conflict: it is not over.
+  Result<api::WaitReply> task_result(const std::string& reference);
+  Result<Task> start_task(const std::string& task);
+  /// `change`: "cancel" or "requeue".
+  Result<Task> change_task(const std::string& task, const std::string& change,
+                           const std::string& reason);
+  Result<Task> retry_task(const std::string& task, const api::RetryRequest& request);
   /// `report`: "complete", "fail" or "progress".
   Result<Task> report(const std::string& task, const std::string& report, const std::string& text);
   Result<api::WaitReply> wait_task(const std::string& task,
                                    std::optional<std::chrono::milliseconds> timeout);
+
+  // --- The backlog: client_tasks.cc
+
+  Result<Task> add_task(const api::AssignRequest& request);
+  /// `after`: of the page before, 0 for the first.
+  Result<api::BacklogPage> backlog(std::uint64_t after, std::size_t limit);
+  /// `agent`: empty inside a round for its own.
+  Result<Task> claim_task(const std::string& task, const std::string& agent);
+  Result<api::ClaimReport> claim_all(const std::string& agent);
+  Result<Task> remove_task(const std::string& task, const std::string& reason);
 
   // --- Messages: client_messages.cc
 

@@ -1,5 +1,9 @@
 #include "run/documents.h"
 
+#include <algorithm>
+
+#include "base/near_names.h"
+
 namespace reeve::run {
 
 std::string agent_mark(const AgentId& agent) { return "agent:" + agent.str(); }
@@ -10,24 +14,47 @@ std::string state_mark(std::string_view state) { return "state:" + std::string(s
 std::string waiting_mark(const AgentId& agent) { return "waiting:" + agent.str(); }
 std::string urgent_mark(const AgentId& agent) { return "urgent:" + agent.str(); }
 std::string dead_mark(const AgentId& agent) { return "dead:" + agent.str(); }
+std::string open_mark(const AgentId& agent) { return "open:" + agent.str(); }
+std::string tag_mark(std::string_view tag) { return "tag:" + to_lower(tag); }
+std::string after_mark(const TaskId& task) { return "after:" + task.str(); }
+std::string task_mark(const TaskId& task) { return "task:" + task.str(); }
+
+namespace {
+
+/// Marks stand once each.
+void add_mark(std::vector<std::string>& marks, std::string mark) {
+  if (std::ranges::find(marks, mark) == marks.end()) marks.push_back(std::move(mark));
+}
+
+}  // namespace
 
 std::vector<std::string> DocOf<reeve::Agent>::marks(const reeve::Agent& agent) {
   if (agent.pruned) return {std::string(kPruned)};
   std::vector<std::string> marks{state_mark(enum_name(agent.state))};
   if (agent.attention || agent.parked) marks.emplace_back(kNeeds);
-  if (!is_ended(agent.state)) marks.emplace_back(kOpen);
+  if (!is_ended(agent.state)) {
+    marks.emplace_back(kOpen);
+    if (agent.claims) marks.emplace_back(kClaims);
+  }
   return marks;
 }
 
 std::vector<std::string> DocOf<reeve::Task>::marks(const reeve::Task& task) {
   std::vector<std::string> marks{state_mark(enum_name(task.state))};
-  if (!is_ended(task.state)) marks.emplace_back(kOpen);
   if (task.agent) marks.push_back(agent_mark(*task.agent));
+  for (const auto& tag : task.tags) add_mark(marks, tag_mark(tag));
+  if (is_ended(task.state)) return marks;
+  marks.emplace_back(kOpen);
+  if (task.agent) marks.push_back(open_mark(*task.agent));
+  for (const auto& before : task.after) add_mark(marks, after_mark(before));
   return marks;
 }
 
 std::vector<std::string> DocOf<reeve::Message>::marks(const reeve::Message& message) {
   std::vector<std::string> marks{agent_mark(message.to)};
+  if (message.type == MessageType::task_assign && message.task && !message.withdrawn &&
+      message.state != MessageState::handled)
+    marks.push_back(task_mark(*message.task));
   if (message.state == MessageState::dead) marks.push_back(dead_mark(message.to));
   if (message.state != MessageState::queued) return marks;
   marks.push_back(waiting_mark(message.to));

@@ -51,6 +51,16 @@ std::string dead_mark(const AgentId& agent);
 inline constexpr std::string_view kNeeds = "needs";
 /// The only mark of an agent that is out of the town.
 inline constexpr std::string_view kPruned = "pruned";
+/// Of an agent's open tasks.
+std::string open_mark(const AgentId& agent);
+/// Of tasks with that tag, in whatever case.
+std::string tag_mark(std::string_view tag);
+/// Of open tasks that begin after that one.
+std::string after_mark(const TaskId& task);
+/// Of messages by which an agent takes up that task, until they are handled: also dead letters.
+std::string task_mark(const TaskId& task);
+/// Of agents that claim from the backlog by themselves, unless they are ended.
+inline constexpr std::string_view kClaims = "claims";
 
 template <class D>
 store::DocKey key_of(const typename DocOf<D>::Key& id) {

@@ -3,13 +3,15 @@
 #include <algorithm>
 
 #include "base/limits.h"
+#include "town/dependencies.h"
+#include "town/task_steps.h"
 
 namespace reeve::town {
 
 bool is_settled(const Message& message, const reeve::Task* task) {
   if (message.withdrawn) return true;
-  return task != nullptr && message.type == MessageType::task_assign && message.task == task->id &&
-         is_ended(task->state);
+  return task != nullptr && brings_task(message) && message.task == task->id &&
+         (is_ended(task->state) || task->agent != message.to);
 }
 
 Async<Result<std::vector<store::QueueItem>>> all_items(store::Store& store, std::string queue) {
@@ -35,11 +37,25 @@ Async<Result<std::optional<Message>>> read_letter(store::Store& store, std::stri
   co_return std::optional(std::move(*message));
 }
 
-Async<Result<bool>> settled(store::Store& store, const Message& message) {
-  if (!message.task) co_return is_settled(message, nullptr);
+enum class Standing {
+  ready,
+  settled,  ///< no round needs it
+  waits,    ///< for other tasks
+};
+
+Async<Result<Standing>> standing_of(store::Store& store, Message message,
+                                    std::optional<TaskId> in_hand) {
+  if (!brings_task(message))
+    co_return is_settled(message, nullptr) ? Standing::settled : Standing::ready;
   auto task = co_await run::load<reeve::Task>(store, *message.task);
   if (!task) co_return fail(task.error());
-  co_return is_settled(message, &*task);
+  if (is_settled(message, &*task)) co_return Standing::settled;
+  if (message.delivery == Delivery::idle && in_hand && in_hand != task->id)
+    co_return Standing::waits;
+  if (task->after.empty()) co_return Standing::ready;
+  auto unfinished = co_await unfinished_before(store, std::move(*task));
+  if (!unfinished) co_return fail(unfinished.error());
+  co_return unfinished->empty() ? Standing::ready : Standing::waits;
 }
 
 /// Whether it is worth looking behind a first page in which nothing starts a round: an inbox may be
@@ -51,7 +67,8 @@ Async<Result<bool>> has_more_work(store::Store& store, AgentId agent) {
 }
 
 /// Fills in what is ready. True: something of it starts a round.
-Async<Result<bool>> read_ready(store::Store& store, AgentId agent, Time now, Mailbox& box) {
+Async<Result<bool>> read_ready(store::Store& store, AgentId agent, Time now,
+                               std::optional<TaskId> in_hand, Mailbox& box) {
   bool starts = false;
   store::QueuePlace after;
   for (bool first = true;; first = false) {
@@ -62,12 +79,10 @@ Async<Result<bool>> read_ready(store::Store& store, AgentId agent, Time now, Mai
       if (!letter) co_return fail(letter.error());
       if (!*letter) continue;
       auto& message = **letter;
-      auto over = co_await settled(store, message);
-      if (!over) co_return fail(over.error());
-      if (*over) {
-        box.settled.push_back(message.id);
-        continue;
-      }
+      auto standing = co_await standing_of(store, message, in_hand);
+      if (!standing) co_return fail(standing.error());
+      if (*standing == Standing::settled) box.settled.push_back(message.id);
+      if (*standing != Standing::ready) continue;
       const bool starter = starts_round(message.type);
       if (first || starter) box.ready.push_back(std::move(message));
       starts = starts || starter;
@@ -84,7 +99,8 @@ Async<Result<bool>> read_ready(store::Store& store, AgentId agent, Time now, Mai
 }
 
 /// Fills in what has a pause.
-Async<Status> read_pausing(store::Store& store, AgentId agent, Time now, Mailbox& box) {
+Async<Status> read_pausing(store::Store& store, AgentId agent, Time now,
+                           std::optional<TaskId> in_hand, Mailbox& box) {
   for (store::QueuePlace after;;) {
     auto page = co_await store.items(inbox_queue(agent), limits::kPage, after);
     if (!page) co_return fail(page.error());
@@ -93,11 +109,10 @@ Async<Status> read_pausing(store::Store& store, AgentId agent, Time now, Mailbox
       auto letter = co_await read_letter(store, item.item);
       if (!letter) co_return fail(letter.error());
       if (!*letter) continue;
-      auto over = co_await settled(store, **letter);
-      if (!over) co_return fail(over.error());
-      if (*over)
-        box.settled.push_back((*letter)->id);
-      else
+      auto standing = co_await standing_of(store, **letter, in_hand);
+      if (!standing) co_return fail(standing.error());
+      if (*standing == Standing::settled) box.settled.push_back((*letter)->id);
+      if (*standing == Standing::ready)
         box.later = std::min(box.later.value_or(item.not_before), item.not_before);
     }
     if (page->size() < limits::kPage) co_return Status();
@@ -107,12 +122,13 @@ Async<Status> read_pausing(store::Store& store, AgentId agent, Time now, Mailbox
 
 }  // namespace
 
-Async<Result<Mailbox>> open_mailbox(store::Store& store, AgentId agent, Time now) {
+Async<Result<Mailbox>> open_mailbox(store::Store& store, AgentId agent, Time now,
+                                    std::optional<TaskId> in_hand) {
   Mailbox box;
-  auto starts = co_await read_ready(store, agent, now, box);
+  auto starts = co_await read_ready(store, agent, now, in_hand, box);
   if (!starts) co_return fail(starts.error());
   if (!*starts) {
-    if (auto read = co_await read_pausing(store, agent, now, box); !read)
+    if (auto read = co_await read_pausing(store, agent, now, in_hand, box); !read)
       co_return fail(read.error());
   }
   co_return box;

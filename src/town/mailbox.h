@@ -13,7 +13,7 @@ namespace reeve::town {
 using aio::Async;
 
 /// Whether no round needs to read a message any more: it was withdrawn, or brings a task that has
-/// ended. `task`: the message's, if it has one. Pure.
+/// ended, or is not its reader's any more. `task`: the message's, if it has one. Pure.
 bool is_settled(const Message& message, const reeve::Task* task);
 
 /// What is in a queue, all of it, in serving order.
@@ -28,7 +28,10 @@ struct Mailbox {
   /// When the first one that has a pause is ready; looked for where nothing ready starts a round.
   std::optional<Time> later;
 };
-Async<Result<Mailbox>> open_mailbox(store::Store& store, AgentId agent, Time now);
+/// `in_hand`: the agent's current task. A task that waits for others is neither ready nor settled,
+/// nor is one that was put aside for what is in hand: their events wake the agent.
+Async<Result<Mailbox>> open_mailbox(store::Store& store, AgentId agent, Time now,
+                                    std::optional<TaskId> in_hand = std::nullopt);
 
 /// Whether there is a reason for a round in it, now or after a pause.
 Async<Result<bool>> has_work(store::Store& store, AgentId agent);

@@ -4,13 +4,15 @@
 
 #include <algorithm>
 
+#include "town/task_steps.h"
+
 namespace reeve::town {
 namespace {
 
 constexpr std::size_t kMostMessages = 32;
 constexpr std::size_t kMostText = 4 << 20;
 
-bool carries_task(const Message& message) { return message.task.has_value(); }
+bool carries_task(const Message& message) { return brings_task(message); }
 
 std::string_view heading(const Letter& letter) {
   switch (letter.message.type) {
@@ -18,6 +20,8 @@ std::string_view heading(const Letter& letter) {
     case MessageType::query: return "asks you";
     case MessageType::confirmation: return "confirms";
     case MessageType::status_request: return "asks for your status";
+    case MessageType::task_done:
+    case MessageType::task_failed: return "reports on a task that you gave";
     default: return "writes";
   }
 }

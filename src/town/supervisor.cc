@@ -5,11 +5,14 @@
 
 #include "base/limits.h"
 #include "base/logging.h"
+#include "town/backlog.h"
 #include "town/change.h"
 #include "town/control.h"
+#include "town/dependencies.h"
 #include "town/directory.h"
 #include "town/mailbox.h"
 #include "town/prompt.h"
+#include "town/task_steps.h"
 
 namespace reeve::town {
 
@@ -35,7 +38,8 @@ Async<Status> Supervisor::start(run::Runs& runs) {
   log::EventFilter filter;
   filter.kinds = {"MessageSent",   "MessagesReturned", "AgentStateChanged", "AgentSpawned",
                   "RunCompleted",  "RunFailed",        "RunCancelled",      "AgentStopRequested",
-                  "TaskCompleted", "TaskFailed",       "AgentResumed",      "AgentRestarted"};
+                  "TaskCompleted", "TaskFailed",       "TaskCancelled",     "TaskCreated",
+                  "TaskRequeued",  "AgentResumed",     "AgentRestarted"};
   log::Follower events(ground_.env, ground_.log, std::move(filter), "what gives agents work");
   auto agents = co_await all_agents(ground_.log.store());
   if (!agents) co_return fail(agents.error());
@@ -49,7 +53,9 @@ Async<Status> Supervisor::start(run::Runs& runs) {
 
 Async<> Supervisor::start_rounds() {
   for (;;) {
-    while (!wanted_.empty() && !holding_) {
+    while ((!wanted_.empty() || news_.any()) && !holding_) {
+      if (news_.any()) co_await wake_waiting();
+      if (wanted_.empty()) continue;
       const auto agent = *wanted_.begin();
       wanted_.erase(wanted_.begin());
       co_await consider(agent);
@@ -80,10 +86,47 @@ void Supervisor::look_later(AgentId agent, Time when) {
   timers_[agent] = ground_.env.after(delay, [this, agent] { look_soon(agent); });
 }
 
+/// Those whom a task waited for, and those who take from the backlog by themselves: nothing is
+/// looked through for it but their own marks.
+Async<> Supervisor::wake_waiting() {
+  auto news = std::exchange(news_, {});
+  auto& store = ground_.log.store();
+  Status looked;
+  for (const auto& task : news.completed) {
+    auto followers = co_await followers_of(store, task);
+    if (!followers) {
+      looked = fail(followers.error());
+      break;
+    }
+    wanted_.insert(followers->agents.begin(), followers->agents.end());
+    news.backlog = news.backlog || followers->backlog;
+  }
+  if (looked && news.backlog) {
+    auto claimers = co_await run::load_all<Agent>(store, std::string(run::kClaims));
+    if (!claimers) looked = fail(claimers.error());
+    for (const auto& agent : claimers.value_or(std::vector<Agent>())) {
+      if (agent.state == AgentState::idle) wanted_.insert(agent.id);
+    }
+  }
+  if (looked) co_return;
+  logging::warn("who waits for a task cannot be looked up: {}", looked.error().message());
+  auto again = [this, n = std::move(news)]() mutable {
+    news_.completed.merge(n.completed);
+    news_.backlog = news_.backlog || n.backlog;
+    look_.notify();
+  };
+  news_later_ = ground_.env.after(options_.first_backoff, std::move(again));
+}
+
 /// Whatever may give an agent something to do.
 Async<> Supervisor::follow(log::Follower events) {
   for (;;) {
     for (const auto& event : co_await events.next()) {
+      if (event->kind == "TaskCreated" || event->kind == "TaskRequeued") news_.backlog = true;
+      if (event->kind == "TaskCompleted") {
+        const auto completed = parse_json_as<fact::TaskCompleted>(event->payload);
+        if (completed) news_.completed.insert(completed->task);
+      }
       for (const auto& scope : event->scopes) {
         if (scope.family() != "agent") continue;
         if (const auto id = AgentId::parse(scope.id())) wanted_.insert(*id);
@@ -121,7 +164,7 @@ Async<Status> Supervisor::try_start(AgentId id) {
   if (!agent) co_return fail(agent.error());
   if (agent->state != AgentState::idle || agent->current_run || agent->stopping) co_return Status();
 
-  auto box = co_await open_mailbox(store, id, ground_.env.now());
+  auto box = co_await open_mailbox(store, id, ground_.env.now(), agent->current_task);
   if (!box) co_return fail(box.error());
   if (!box->settled.empty()) {
     auto done = co_await acknowledge(id, std::move(box->settled));
@@ -129,7 +172,12 @@ Async<Status> Supervisor::try_start(AgentId id) {
   }
   const auto chosen = choose_messages(box->ready);
   if (chosen.empty()) {
-    if (box->later) look_later(id, *box->later);
+    if (box->later) {
+      look_later(id, *box->later);
+    } else if (agent->claims && !agent->current_task) {
+      auto claimed = co_await claim_next(ground_, std::move(*agent));
+      if (!claimed) co_return fail(claimed.error());
+    }
     co_return Status();
   }
 
@@ -142,7 +190,7 @@ Async<Status> Supervisor::try_start(AgentId id) {
     if (message.task) {
       auto task = co_await run::load<reeve::Task>(store, *message.task);
       if (!task) co_return fail(task.error());
-      if (!is_ended(task->state)) request.task = task->id;
+      if (brings_task(message)) request.task = task->id;
       letter.task = std::move(*task);
     }
     if (message.run) last_run = message.run;
@@ -194,9 +242,11 @@ Async<Status> Supervisor::at_start(run::Draft& draft, const reeve::Run& run) {
   if (!run.task) co_return Status();
   auto task = co_await draft.get<reeve::Task>(*run.task);
   if (!task) co_return fail(task.error());
-  if (is_ended(task->state))
-    co_return fail(Errc::conflict, "task " + run.task->short_str() + " has just ended");
-  co_return co_await draft.add(fact::TaskStarted{*run.task, *run.agent, run.id});
+  if (is_ended(task->state) || task->agent != run.agent) {
+    co_return fail(Errc::conflict, "task " + run.task->short_str() + " is " +
+                                       std::string(enum_name(task->state)) + " since just now");
+  }
+  co_return co_await take_in_hand(draft, ground_.log.store(), *run.task, *run.agent, run.id);
 }
 
 Async<Status> Supervisor::at_end(run::Draft& draft, const reeve::Run& run, Ending ending,
@@ -207,14 +257,9 @@ Async<Status> Supervisor::at_end(run::Draft& draft, const reeve::Run& run, Endin
     end.messages = run.messages;
     for (const auto& message : run.messages)
       draft.write(store::QueueAck{inbox_queue(*run.agent), message.str()});
-    if (run.task && !run.reported && agent->completes == Completes::success) {
-      auto task = co_await draft.get<reeve::Task>(*run.task);
-      if (!task) co_return fail(task.error());
-      if (!is_ended(task->state)) {
-        auto done =
-            co_await draft.add(fact::TaskCompleted{*run.task, *run.agent, run.id, end.text});
-        if (!done) co_return done;
-      }
+    if (!run.reported && agent->completes == Completes::success) {
+      auto done = co_await complete_in_hand(draft, *run.agent, run.id, end.text);
+      if (!done) co_return done;
     }
   } else {
     if (auto given = co_await give_back(draft, run, ending, started, end); !given) co_return given;
@@ -258,7 +303,7 @@ Async<Status> Supervisor::give_back(run::Draft& draft, const reeve::Run& run, En
       returned.messages.push_back(id);
       returned.not_before = when;
       draft.write(store::QueueReturn{queue, id.str(), attempt, when});
-      task_waits = task_waits || message->task == run.task;
+      task_waits = task_waits || (brings_task(*message) && message->task == run.task);
       continue;
     }
     draft.write(store::QueueAck{queue, id.str()});
@@ -268,16 +313,20 @@ Async<Status> Supervisor::give_back(run::Draft& draft, const reeve::Run& run, En
                         (end.error.empty() ? "" : ": " + end.error);
     std::vector<Fact> facts{fact::MessageDeadLettered{*run.agent, run.id, id, reason},
                             fact::AgentNeedsAttention{*run.agent, "a message " + reason}};
-    if (message->task)
-      facts.emplace_back(fact::TaskFailed{*message->task, *run.agent, run.id, reason});
     if (auto added = co_await add_all(draft, std::move(facts)); !added) co_return added;
+    if (!brings_task(*message)) continue;
+    fact::TaskFailed failed{*message->task, *run.agent, run.id, reason};
+    auto ended = co_await end_task(draft, *message->task, std::move(failed));
+    if (!ended) co_return ended;
   }
   if (run.task && task_waits) {
     if (auto added = co_await draft.add(fact::TaskReturned{*run.task, *run.agent, run.id}); !added)
       co_return added;
   }
-  if (!returned.messages.empty()) co_return co_await draft.add(std::move(returned));
-  co_return Status();
+  if (!returned.messages.empty()) {
+    if (auto added = co_await draft.add(std::move(returned)); !added) co_return added;
+  }
+  co_return co_await give_back_begun(draft, ground_.log.store(), run);
 }
 
 }  // namespace reeve::town

@@ -19,7 +19,8 @@ namespace reeve::town {
 /// The life cycle of work (design, section 4): a round takes messages under a lease; success
 /// acknowledges them, failure gives them back with one attempt more, later, and after the last
 /// attempt they go to the dead letters; a cancel gives them back as they were. A task is done with
-/// the round that carried it, unless its agent reported or asked in it.
+/// the round that carried it, unless its agent reported or asked in it. A round that begins with
+/// another task puts aside the one that its agent had in hand.
 class Supervisor final : public run::Participant {
  public:
   struct Options {
@@ -44,6 +45,7 @@ class Supervisor final : public run::Participant {
  private:
   Async<> follow(log::Follower events);
   Async<> start_rounds();
+  Async<> wake_waiting();
   Async<> consider(AgentId agent);
   Async<Status> try_start(AgentId agent);
   Async<Status> acknowledge(AgentId agent, std::vector<MessageId> settled);
@@ -58,6 +60,14 @@ class Supervisor final : public run::Participant {
   run::Runs* runs_ = nullptr;
   bool holding_ = false;
   std::set<AgentId> wanted_;  // to be looked at
+  /// What may give work to agents that the events themselves do not name.
+  struct News {
+    std::set<TaskId> completed;
+    bool backlog = false;  // it grew
+    [[nodiscard]] bool any() const { return backlog || !completed.empty(); }
+  };
+  News news_;
+  std::unique_ptr<Env::Timer> news_later_;
   std::map<AgentId, std::unique_ptr<Env::Timer>> timers_;
   aio::Signal look_;
   aio::TaskGroup group_;

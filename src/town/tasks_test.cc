@@ -91,7 +91,7 @@ TEST_F(ServicesTest, TasksAreListedNewestFirstPageByPage) {
   for (int i = 0; i < 5; ++i) made.push_back(assign("ada", std::to_string(i)).value().id);
   ASSERT_TRUE(report(made[0], Report::fail, "no"));
   const auto list = [&](std::string state, std::uint64_t after, std::size_t limit) {
-    return world_.await(list_tasks(ground_, std::move(state), after, limit));
+    return world_.await(list_tasks(ground_, {.state = std::move(state)}, after, limit));
   };
   const auto first = list("", 0, 3).value();
   ASSERT_EQ(first.tasks.size(), 3U);

@@ -325,7 +325,7 @@ void CrashTest::collect() {
     for (const auto& view : views->agents) evidence_.agents.push_back(view.agent);
   }
   for (std::uint64_t after = 0;;) {
-    const auto page = client.tasks("", after, 500);
+    const auto page = client.tasks({.after = after, .limit = 500});
     if (!page) {
       failures.push_back("tasks: " + page.error().message());
       break;

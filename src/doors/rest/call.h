@@ -63,6 +63,13 @@ Async<net::Answer> get_agent_result(Call& call);
 Async<net::Answer> get_agent_wait(Call& call);
 Async<net::Answer> get_agent_output(Call& call);
 
+// backlog.cc
+Async<net::Answer> post_task(Call& call);
+Async<net::Answer> get_backlog(Call& call);
+Async<net::Answer> post_agent_backlog(Call& call);
+Async<net::Answer> post_backlog_claim(Call& call);
+Async<net::Answer> post_backlog_remove(Call& call);
+
 // messages.cc
 Async<net::Answer> get_inbox(Call& call);
 Async<net::Answer> post_message(Call& call);
@@ -92,6 +99,11 @@ Async<net::Answer> get_task_wait(Call& call);
 Async<net::Answer> post_complete(Call& call);
 Async<net::Answer> post_fail(Call& call);
 Async<net::Answer> post_progress(Call& call);
+Async<net::Answer> get_task_result(Call& call);
+Async<net::Answer> post_task_start(Call& call);
+Async<net::Answer> post_task_cancel(Call& call);
+Async<net::Answer> post_task_requeue(Call& call);
+Async<net::Answer> post_task_retry(Call& call);
 
 // webhooks.cc
 Async<net::Answer> get_webhooks(Call& call);
