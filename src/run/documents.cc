@@ -5,7 +5,14 @@ namespace reeve::run {
 std::string agent_mark(const AgentId& agent) { return "agent:" + agent.str(); }
 std::string thread_mark(const ThreadId& thread) { return "thread:" + thread.str(); }
 std::string run_mark(const RunId& run) { return "run:" + run.str(); }
+bool is_reason(const Message& message) {
+  if (starts_round(message.type)) return true;
+  return message.type == MessageType::informational && message.reply_to && message.correlation;
+}
 std::string work_mark(const AgentId& agent) { return "work:" + agent.str(); }
+std::string correlation_mark(std::string_view correlation) {
+  return "correlation:" + std::string(correlation);
+}
 std::string state_mark(std::string_view state) { return "state:" + std::string(state); }
 
 std::vector<std::string> DocOf<reeve::Agent>::marks(const reeve::Agent& agent) {
@@ -23,8 +30,12 @@ std::vector<std::string> DocOf<reeve::Task>::marks(const reeve::Task& task) {
 
 std::vector<std::string> DocOf<reeve::Message>::marks(const reeve::Message& message) {
   std::vector<std::string> marks{agent_mark(message.to)};
-  if (message.state == MessageState::queued && starts_round(message.type))
+  if (message.state == MessageState::queued && is_reason(message))
     marks.push_back(work_mark(message.to));
+  // A store takes no other as a mark; town/messages.h lets none in.
+  if (message.correlation && message.correlation->size() <= limits::kCorrelation &&
+      !message.correlation->contains('\n'))
+    marks.push_back(correlation_mark(*message.correlation));
   return marks;
 }
 

@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "run/testing.h"
 #include "town/agents.h"
+#include "town/inbox.h"
 #include "town/messages.h"
 #include "town/supervisor.h"
 #include "town/tasks.h"
