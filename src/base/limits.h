@@ -97,6 +97,8 @@ inline constexpr std::size_t kPrompt = 2 * kText + (1 << 20);
 inline constexpr std::size_t kRequestBody = 32 << 20;
 /// An agent's name, a town's name.
 inline constexpr std::size_t kName = 64;
+/// What joins a question and its answers: an id of whoever asks, and some room.
+inline constexpr std::size_t kCorrelation = 256;
 /// An HTTP request's line and headers: tokens and cookies are a few KB; this is what a stranger may
 /// make us keep before we know who it is.
 inline constexpr std::size_t kHttpHead = 32 << 10;

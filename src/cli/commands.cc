@@ -21,8 +21,19 @@ std::span<const Entry> commands() {
       Entry{"send", "Send a message to an agent or the supervisor",
             "  reeve send ada \"also update the changelog\"\n"
             "  reeve send ada --query \"which branch are you on?\"\n"
-            "  reeve send supervisor --info \"the build is green\"\n",
+            "  reeve send supervisor --info \"the build is green\"\n"
+            "  reeve send ada --now \"stop: the branch is frozen\"  # interrupts its round\n"
+            "  reeve send ada --type status_request  # the town answers, no round is needed\n",
             make_send},
+      Entry{"broadcast", "Send a message to every agent that takes work",
+            "  reeve broadcast --info \"main is frozen until noon\"\n", make_broadcast},
+      Entry{"ask", "Ask an agent or the supervisor, and wait for the answer",
+            "  reeve ask ada \"which branch are you on?\"\n"
+            "  reeve ask ada \"how far are you?\" --timeout 60  # exits 5 when that is not enough\n"
+            "  reeve ask --wait ID                   # goes on waiting\n",
+            make_ask},
+      Entry{"reply", "Answer a message that you were sent", "  reeve reply 3fa2 \"yes, on main\"\n",
+            make_reply},
       Entry{"emit", "Ask a model or an agent, and print the answer",
             "  reeve emit gpt \"one sentence about rivers\"     # [providers.gpt] of the settings\n"
             "  reeve emit ada \"which branch are you on?\"      # an agent, by its inbox\n"
@@ -41,7 +52,16 @@ std::span<const Entry> commands() {
       Entry{"result", "The result of the last task that an agent completed", "  reeve result ada\n",
             make_result},
       Entry{"inbox", "What waits for an agent, or for you",
-            "  reeve inbox          # the supervisor's: yours\n  reeve inbox ada\n", make_inbox},
+            "  reeve inbox          # the supervisor's: yours\n  reeve inbox ada --full\n"
+            "  reeve inbox --all    # every inbox in which something waits\n",
+            make_inbox},
+      Entry{"inbox show", "One message, whole", "  reeve inbox show 3fa2\n", make_inbox_show},
+      Entry{"inbox done", "Take out what you are done with",
+            "  reeve inbox done 3fa2 81c0\n  reeve inbox done --all\n"
+            "  reeve inbox done --all --agent ada  # its dead letters, and what cannot be read\n",
+            make_inbox_done},
+      Entry{"inbox retry", "Put a dead letter back into its inbox", "  reeve inbox retry 3fa2\n",
+            make_inbox_retry},
       Entry{"events", "What happened, and what happens",
             "  reeve events                          # the newest\n"
             "  reeve events --follow --scope agent:ada\n"

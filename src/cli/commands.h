@@ -39,7 +39,13 @@ std::unique_ptr<Command> make_backlog_assign_all();
 std::unique_ptr<Command> make_backlog_remove();
 
 std::unique_ptr<Command> make_send();
+std::unique_ptr<Command> make_broadcast();
+std::unique_ptr<Command> make_ask();
+std::unique_ptr<Command> make_reply();
 std::unique_ptr<Command> make_inbox();
+std::unique_ptr<Command> make_inbox_show();
+std::unique_ptr<Command> make_inbox_done();
+std::unique_ptr<Command> make_inbox_retry();
 
 std::unique_ptr<Command> make_events();
 std::unique_ptr<Command> make_replay();

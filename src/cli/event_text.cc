@@ -50,6 +50,8 @@ std::string gist(std::string_view kind, const json::value& payload) {
       {"MessageSent", "message.text"},
       {"MessageDeadLettered", "reason"},
       {"MessageWithdrawn", "reason"},
+      {"MessageQuarantined", "reason"},
+      {"MessageMoved", "reason"},
       {"SessionStarted", "session"},
       {"RunStarted", "run.permissions"},
       {"RunStopRequested", "reason"},

@@ -186,11 +186,21 @@ void print_backlog(Session& session, const std::vector<api::BacklogView>& tasks)
 }
 
 void print_messages(Session& session, const std::vector<Message>& messages) {
+  const auto now = std::chrono::floor<Duration>(std::chrono::system_clock::now());
   Table table;
   for (const auto& message : messages) {
+    std::string marks;
+    if (message.priority == Priority::urgent) {
+      marks = session.paint(Colour::red, "urgent");
+    } else if (message.priority != Priority::normal) {
+      marks = enum_name(message.priority);
+    }
+    if (message.delivery == Delivery::idle) marks += marks.empty() ? "when idle" : ", when idle";
     table.row(
-        {message.id.short_str(), std::string(enum_name(message.type)), "from " + message.from,
-         message.priority == Priority::urgent ? session.paint(Colour::red, "urgent") : "",
+        {message.id.short_str(),
+         std::string(message.kind ? one_line(*message.kind, 24)
+                                  : std::string(enum_name(message.type))),
+         "from " + message.from, age(now - message.created_at), std::move(marks),
          message.state == MessageState::taken ? session.paint(Colour::blue, "being read") : "",
          one_line(message.text, 72)});
   }

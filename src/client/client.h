@@ -124,6 +124,17 @@ class Client {
 
   Result<Message> send(const api::SendRequest& request, const std::string& key = {});
   Result<api::InboxView> inbox(const std::string& agent);
+  Result<api::BroadcastReply> broadcast(const api::SendRequest& request,
+                                        const std::string& key = {});
+  Result<api::MessageView> message(const std::string& reference);
+  /// timeout: there is no answer yet; the question stays asked.
+  Result<api::AnswerReply> wait_answer(const std::string& message,
+                                       std::optional<std::chrono::milliseconds> timeout);
+  Result<Message> reply(const std::string& message, const std::string& text);
+  Result<Message> retry_message(const std::string& message);
+  Result<api::DoneReply> done_with(const api::DoneRequest& request);
+  /// Whether it speaks for the round that this process runs in.
+  [[nodiscard]] bool in_round() const { return !settings_.round_token.empty(); }
 
   // --- The town: client_town.cc
 
@@ -196,7 +207,6 @@ class Client {
   Status stream(const std::function<net::ClientRequest()>& next_request,
                 const std::function<bool(const wire::SseMessage&)>& on_message);
   net::ClientOptions options(std::chrono::milliseconds timeout) const;
-  [[nodiscard]] bool in_round() const { return !settings_.round_token.empty(); }
   [[nodiscard]] bool may_start() const;
   Status revive();
 

@@ -9,7 +9,14 @@ namespace reeve::run {
 std::string agent_mark(const AgentId& agent) { return "agent:" + agent.str(); }
 std::string thread_mark(const ThreadId& thread) { return "thread:" + thread.str(); }
 std::string run_mark(const RunId& run) { return "run:" + run.str(); }
+bool is_reason(const Message& message) {
+  if (starts_round(message.type)) return true;
+  return message.type == MessageType::informational && message.reply_to && message.correlation;
+}
 std::string work_mark(const AgentId& agent) { return "work:" + agent.str(); }
+std::string correlation_mark(std::string_view correlation) {
+  return "correlation:" + std::string(correlation);
+}
 std::string state_mark(std::string_view state) { return "state:" + std::string(state); }
 std::string waiting_mark(const AgentId& agent) { return "waiting:" + agent.str(); }
 std::string urgent_mark(const AgentId& agent) { return "urgent:" + agent.str(); }
@@ -55,11 +62,15 @@ std::vector<std::string> DocOf<reeve::Message>::marks(const reeve::Message& mess
   if (message.type == MessageType::task_assign && message.task && !message.withdrawn &&
       message.state != MessageState::handled)
     marks.push_back(task_mark(*message.task));
+  // A store takes no other as a mark; town/messages.h lets none in.
+  if (message.correlation && message.correlation->size() <= limits::kCorrelation &&
+      !message.correlation->contains('\n'))
+    marks.push_back(correlation_mark(*message.correlation));
   if (message.state == MessageState::dead) marks.push_back(dead_mark(message.to));
   if (message.state != MessageState::queued) return marks;
   marks.push_back(waiting_mark(message.to));
   if (message.priority >= Priority::urgent) marks.push_back(urgent_mark(message.to));
-  if (starts_round(message.type)) marks.push_back(work_mark(message.to));
+  if (is_reason(message)) marks.push_back(work_mark(message.to));
   return marks;
 }
 

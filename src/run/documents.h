@@ -39,8 +39,13 @@ inline constexpr std::string_view kOpen =
 std::string agent_mark(const AgentId& agent);
 std::string thread_mark(const ThreadId& thread);
 std::string run_mark(const RunId& run);
+/// Whether it is a reason for a round by itself: by its type, or since it answers what its agent
+/// asked.
+bool is_reason(const Message& message);
 /// Of messages that wait for the agent and are a reason for a round.
 std::string work_mark(const AgentId& agent);
+/// Of messages that belong together: a question and its answers.
+std::string correlation_mark(std::string_view correlation);
 std::string state_mark(std::string_view state);
 /// Of messages that wait for the agent, of the urgent ones among them, and of its dead letters.
 /// Those that an earlier version wrote have none of these until they change.
@@ -69,6 +74,8 @@ store::DocKey key_of(const typename DocOf<D>::Key& id) {
 
 /// Kinds that begin with an underscore are bookkeeping: in a commit, but not folded from events.
 inline constexpr const char* kRoundKind = "_round";
+/// The last message that was to interrupt the agent (town/mailbox.h): its body is the id.
+inline constexpr const char* kInterruptKind = "_interrupt";
 /// The variables that an agent's CLI is given, {NAME: value}: kept out of documents and events,
 /// since keys are among them.
 inline constexpr const char* kEnvKind = "_agent_env";

@@ -1,7 +1,10 @@
 #pragma once
 
+#include <optional>
+#include <string>
 #include <utility>
 
+#include "base/digest.h"
 #include "run/draft.h"
 #include "town/ground.h"
 
@@ -43,6 +46,17 @@ Async<Result<T>> change(Ground ground, Caller caller, Decide decide) {
     if (!lost.is(Errc::conflict)) break;
   }
   co_return fail(lost);
+}
+
+/// The key of the `part`th commit, from 0, of a request that takes several: the first one's is the
+/// request's own. A part that is repeated answers what it did the first time, so whoever asks goes
+/// on with what no part has told of.
+inline std::optional<store::IdempotencyKey> part_key(
+    const std::optional<store::IdempotencyKey>& whole, std::size_t part) {
+  if (!whole || part == 0) return whole;
+  auto key = *whole;
+  key.key = sha256_hex(whole->key) + "#" + std::to_string(part);
+  return key;
 }
 
 /// Adds facts one after the other.

@@ -190,6 +190,67 @@ Async<Result<reeve::Task>> find_task(store::Store& store, std::string reference)
   co_return fail(Errc::not_found, "no task " + reference + " (reeve task list shows them)");
 }
 
+namespace {
+
+/// The ids of messages that begin with `digits`.
+Async<Result<std::vector<MessageId>>> messages_like(store::Store& store, std::string digits,
+                                                    std::optional<AgentId> mailbox) {
+  std::vector<MessageId> found;
+  const auto note = [&](const std::string& text) {
+    if (!text.starts_with(digits)) return;
+    const auto id = MessageId::parse(text);
+    if (id && std::ranges::find(found, *id) == found.end()) found.push_back(*id);
+  };
+  if (mailbox) {
+    for (const auto& queue : {inbox_queue(*mailbox), dead_queue(*mailbox)}) {
+      for (store::QueuePlace after;;) {
+        auto page = co_await store.items(queue, limits::kPage, after);
+        if (!page) co_return fail(page.error());
+        for (const auto& item : *page) note(item.item);
+        if (page->size() < limits::kPage) break;
+        after = page->back().place();
+      }
+    }
+  }
+  store::DocQuery query;
+  query.kind = run::DocOf<Message>::kKind;
+  if (mailbox) query.mark = run::agent_mark(*mailbox);
+  query.descending = true;
+  query.limit = limits::kPage;
+  auto docs = co_await store.list(std::move(query));
+  if (!docs) co_return fail(docs.error());
+  for (const auto& doc : *docs) note(doc.key.id);
+  co_return found;
+}
+
+}  // namespace
+
+Async<Result<Message>> find_message(store::Store& store, std::string reference,
+                                    std::optional<AgentId> mailbox) {
+  if (is_too_long(reference)) co_return fail(Errc::not_found, "no message has an id that long");
+  std::vector<MessageId> ids;
+  if (const auto id = MessageId::parse(reference)) {
+    ids.push_back(*id);
+  } else if (may_be_short_id(reference)) {
+    auto like = co_await messages_like(store, reference, mailbox);
+    if (!like) co_return fail(like.error());
+    ids = std::move(*like);
+  }
+  std::vector<Message> found;
+  for (const auto& id : ids) {
+    auto message = co_await run::load<Message>(store, id);
+    if (!message && message.error().is(Errc::not_found)) continue;
+    if (!message) co_return fail(message.error());
+    if (!mailbox || message->to == *mailbox) found.push_back(std::move(*message));
+  }
+  if (!found.empty()) co_return one_of(std::move(found), reference, "message");
+  std::string whose;
+  if (mailbox) whose = co_await display_name(store, mailbox->str());
+  co_return fail(Errc::not_found,
+                 "no message " + reference +
+                     (whose.empty() ? "" : " to " + whose + " (reeve inbox shows what waits)"));
+}
+
 Async<Result<Webhook>> find_webhook(store::Store& store, std::string reference) {
   auto webhooks = co_await run::load_all<Webhook>(store, std::string(run::kOpen));
   if (!webhooks) co_return fail(webhooks.error());

@@ -38,6 +38,12 @@ Async<Result<Agent>> find_agent(store::Store& store, std::string reference);
 /// Finds a task by id or by its first digits (four or more), among the newest thousand.
 Async<Result<reeve::Task>> find_task(store::Store& store, std::string reference);
 
+/// Finds a message by id or by its first digits (four or more): among those of `mailbox` (of the
+/// whole town, if absent) the ones that wait and the newest thousand. not_found: none, or it is not
+/// in that mailbox. corrupt: it cannot be read.
+Async<Result<Message>> find_message(store::Store& store, std::string reference,
+                                    std::optional<AgentId> mailbox);
+
 /// A webhook by its id or its first digits. not_found: none, or it has been removed.
 Async<Result<Webhook>> find_webhook(store::Store& store, std::string reference);
 /// A scope as people name it: "agent:ada" and "task:3fa2" too. Errors: find_agent(), find_task(),

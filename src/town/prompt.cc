@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/utf8.h"
+#include "town/mailbox.h"
 #include "town/task_steps.h"
 
 namespace reeve::town {
@@ -14,24 +16,52 @@ constexpr std::size_t kMostText = 4 << 20;
 
 bool carries_task(const Message& message) { return brings_task(message); }
 
-std::string_view heading(const Letter& letter) {
-  switch (letter.message.type) {
-    case MessageType::task: return "asks you to do this";
-    case MessageType::query: return "asks you";
-    case MessageType::confirmation: return "confirms";
-    case MessageType::status_request: return "asks for your status";
-    case MessageType::task_done:
-    case MessageType::task_failed: return "reports on a task that you gave";
-    default: return "writes";
+/// The sender, what they do, and whatever belongs to it.
+std::string heading(const Letter& letter) {
+  const auto& message = letter.message;
+  const auto says = [&](std::string_view what) { return fmt::format("{} {}", letter.from, what); };
+  switch (message.type) {
+    case MessageType::task: return says("asks you to do this");
+    case MessageType::query: return says("asks you");
+    case MessageType::confirmation:
+      return message.ack
+                 ? fmt::format("{} confirms ({})", letter.from, enum_name(message.ack->kind))
+                 : says("confirms");
+    case MessageType::task_done: return says("says that a task is done");
+    case MessageType::task_failed: return says("says that a task has failed");
+    case MessageType::status_response: return says("tells its status");
+    case MessageType::pong: return says("is there");
+    case MessageType::custom:
+      return fmt::format("{} sends you this ({})", letter.from, message.kind.value_or("custom"));
+    default: break;
   }
+  if (!letter.answers) return says("writes");
+  // A reminder: the agent wrote it.
+  constexpr std::size_t kReminder = 1000;
+  const auto asked = head_of(*letter.answers, kReminder);
+  return fmt::format("{} answers what you wrote (\"{}{}\")", letter.from, asked,
+                     asked.size() < letter.answers->size() ? "..." : "");
+}
+
+std::string_view urgency(Priority priority) {
+  switch (priority) {
+    case Priority::urgent: return "URGENT: ";
+    case Priority::high: return "Important: ";
+    case Priority::low: return "Not important: ";
+    case Priority::normal: break;
+  }
+  return "";
 }
 
 }  // namespace
 
 std::vector<Message> choose_messages(const std::vector<Message>& waiting) {
   // The first message that starts a round always comes along, however many wait before it.
-  const auto starter = std::ranges::find_if(
-      waiting, [](const Message& message) { return starts_round(message.type); });
+  const auto next = std::ranges::find_if(waiting, [](const Message& message) {
+    return run::is_reason(message) && !only_when_idle(message);
+  });
+  const auto starter =
+      next != waiting.end() ? next : std::ranges::find_if(waiting, &run::is_reason);
   if (starter == waiting.end()) return {};
   std::vector<Message> chosen;
   bool task = carries_task(*starter);
@@ -43,7 +73,7 @@ std::vector<Message> choose_messages(const std::vector<Message>& waiting) {
       chosen.push_back(*message);
       continue;
     }
-    if (full || (task && carries_task(*message))) continue;
+    if (full || only_when_idle(*message) || (task && carries_task(*message))) continue;
     full = count == kMostMessages || text + message->text.size() > kMostText;
     if (full) continue;
     task = task || carries_task(*message);
@@ -73,12 +103,10 @@ std::string write_prompt(const Briefing& briefing) {
     if (letter.message.type == MessageType::task_assign) continue;  // its text is the task's
     if (first) out += "\n# Messages\n";
     first = false;
-    out += fmt::format("\n{}{} {}:\n{}\n",
-                       letter.message.priority == Priority::urgent ? "URGENT: " : "", letter.from,
-                       heading(letter), letter.message.text);
-    if (letter.message.type == MessageType::query) {
-      out += fmt::format("(answer with: reeve send {} --info \"...\")\n", letter.from);
-    }
+    out += fmt::format("\n{}{}:\n{}\n", urgency(letter.message.priority), heading(letter),
+                       letter.message.text);
+    if (letter.message.type == MessageType::query)
+      out += fmt::format("(answer with: reeve reply {} \"...\")\n", letter.message.id.str());
   }
   out += "\n# How to report\n\nThe command `reeve` is on your PATH and knows who you are.\n";
   if (briefing.task) {
@@ -95,8 +123,9 @@ std::string write_prompt(const Briefing& briefing) {
     }
   }
   out +=
-      "- To another agent: reeve send NAME \"...\" (--query asks, --info tells); who is there: "
-      "reeve list\n"
+      "- To another agent: reeve send NAME \"...\" (--query asks, and the answer comes in a later "
+      "round; --info tells); reeve ask NAME \"...\" waits for the answer; who is there: reeve "
+      "list\n"
       "- To the people who run this town: reeve send supervisor --query \"...\"\n";
   return out;
 }

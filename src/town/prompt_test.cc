@@ -33,7 +33,7 @@ Briefing briefing() {
   return made;
 }
 Letter letter(MessageType type, std::string text, std::string from = "bob") {
-  return {message(type, std::move(text), 1), std::move(from), std::nullopt};
+  return {message(type, std::move(text), 1), std::move(from), std::nullopt, std::nullopt};
 }
 
 // --- choose_messages
@@ -80,6 +80,16 @@ TEST(ChooseMessages, ALargeOneGoesAlone) {
   EXPECT_EQ(ids(choose_messages(waiting)), ids({waiting[1]}));
 }
 
+TEST(ChooseMessages, OneForAnIdleMomentGoesWithoutOthersThatStartARound) {
+  auto idle = message(MessageType::task, "tidy up", 1);
+  idle.delivery = Delivery::idle;
+  auto second = message(MessageType::task, "water", 2);
+  second.delivery = Delivery::idle;
+  const auto task = message(MessageType::query, "which?", 3);
+  EXPECT_EQ(ids(choose_messages({idle, second, task, info(4)})), ids({task, info(4)}));
+  EXPECT_EQ(ids(choose_messages({info(4), idle, second})), ids({info(4), idle}));
+}
+
 // --- write_prompt
 // ---------------------------------------------------------------------------------
 
@@ -114,10 +124,26 @@ TEST(Prompt, NamesWhoWritesAndHowToAnswer) {
   given.letters[1].message.priority = Priority::urgent;
   const auto prompt = write_prompt(given);
   EXPECT_TRUE(prompt.contains("bob asks you:\nwhich branch?"));
-  EXPECT_TRUE(prompt.contains("reeve send bob"));
+  EXPECT_TRUE(prompt.contains("reeve reply " + given.letters[0].message.id.str()));
   EXPECT_TRUE(prompt.contains("URGENT: supervisor writes:\nlunch"));
   EXPECT_FALSE(prompt.contains("Your task"));
   EXPECT_FALSE(prompt.contains("reeve task complete"));
+}
+
+TEST(Prompt, SaysWhatEachLetterIs) {
+  auto given = briefing();
+  given.letters = {letter(MessageType::confirmation, "rejected: no"),
+                   letter(MessageType::custom, "v1.2"), letter(MessageType::informational, "red"),
+                   letter(MessageType::status_response, "state: idle")};
+  given.letters[0].message.ack = Ack{AckKind::rejected, "no"};
+  given.letters[1].message.kind = "deploy";
+  given.letters[1].message.priority = Priority::low;
+  given.letters[2].answers = "which colour?";
+  const auto prompt = write_prompt(given);
+  EXPECT_TRUE(prompt.contains("bob confirms (rejected):\nrejected: no"));
+  EXPECT_TRUE(prompt.contains("Not important: bob sends you this (deploy):\nv1.2"));
+  EXPECT_TRUE(prompt.contains("bob answers what you wrote (\"which colour?\"):\nred"));
+  EXPECT_TRUE(prompt.contains("bob tells its status:\nstate: idle"));
 }
 
 TEST(Prompt, TheTasksTextStandsInItOnce) {

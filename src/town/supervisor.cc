@@ -39,7 +39,7 @@ Async<Status> Supervisor::start(run::Runs& runs) {
   filter.kinds = {"MessageSent",   "MessagesReturned", "AgentStateChanged", "AgentSpawned",
                   "RunCompleted",  "RunFailed",        "RunCancelled",      "AgentStopRequested",
                   "TaskCompleted", "TaskFailed",       "TaskCancelled",     "TaskCreated",
-                  "TaskRequeued",  "AgentResumed",     "AgentRestarted"};
+                  "TaskRequeued",  "AgentResumed",     "AgentRestarted",    "MessageMoved"};
   log::Follower events(ground_.env, ground_.log, std::move(filter), "what gives agents work");
   auto agents = co_await all_agents(ground_.log.store());
   if (!agents) co_return fail(agents.error());
@@ -164,8 +164,15 @@ Async<Status> Supervisor::try_start(AgentId id) {
   if (!agent) co_return fail(agent.error());
   if (agent->state != AgentState::idle || agent->current_run || agent->stopping) co_return Status();
 
+  const auto seen = co_await interrupts_seen(store, id);
+  if (!seen) co_return fail(seen.error());
+  interrupts_seen_[id] = *seen;
   auto box = co_await open_mailbox(store, id, ground_.env.now(), agent->current_task);
   if (!box) co_return fail(box.error());
+  if (!box->unreadable.empty()) {
+    auto aside = co_await quarantine(ground_, id, std::move(box->unreadable));
+    if (!aside) co_return aside;
+  }
   if (!box->settled.empty()) {
     auto done = co_await acknowledge(id, std::move(box->settled));
     if (!done) co_return done;
@@ -186,7 +193,12 @@ Async<Status> Supervisor::try_start(AgentId id) {
   run::RunRequest request;
   std::optional<RunId> last_run;
   for (const auto& message : chosen) {
-    Letter letter{message, co_await display_name(store, message.from), {}};
+    Letter letter{message, co_await display_name(store, message.from), {}, {}};
+    if (message.reply_to) {
+      // What it answers, to remind the agent; without it the answer is as good as nothing.
+      auto answered = co_await run::load<Message>(store, *message.reply_to);
+      if (answered) letter.answers = std::move(answered->text);
+    }
     if (message.task) {
       auto task = co_await run::load<reeve::Task>(store, *message.task);
       if (!task) co_return fail(task.error());
@@ -235,6 +247,8 @@ Async<Status> Supervisor::acknowledge(AgentId agent, std::vector<MessageId> sett
 }
 
 Async<Status> Supervisor::at_start(run::Draft& draft, const reeve::Run& run) {
+  if (const auto seen = interrupts_seen_.extract(*run.agent); !seen.empty())
+    draft.require(no_interrupt_since(*run.agent, seen.mapped()));
   for (const auto& message : run.messages) {
     draft.require(store::QueueHolds{inbox_queue(*run.agent), message.str(), ""});
     draft.write(store::QueueTake{inbox_queue(*run.agent), message.str(), run.id.str()});

@@ -59,7 +59,6 @@ class Supervisor final : public run::Participant {
   Options options_;
   run::Runs* runs_ = nullptr;
   bool holding_ = false;
-  std::set<AgentId> wanted_;  // to be looked at
   /// What may give work to agents that the events themselves do not name.
   struct News {
     std::set<TaskId> completed;
@@ -68,6 +67,8 @@ class Supervisor final : public run::Participant {
   };
   News news_;
   std::unique_ptr<Env::Timer> news_later_;
+  std::set<AgentId> wanted_;                          // to be looked at
+  std::map<AgentId, std::uint64_t> interrupts_seen_;  // of agents that are about to begin a round
   std::map<AgentId, std::unique_ptr<Env::Timer>> timers_;
   aio::Signal look_;
   aio::TaskGroup group_;

@@ -13,6 +13,7 @@
 #include "town/agent_views.h"
 #include "town/agents.h"
 #include "town/control.h"
+#include "town/inbox.h"
 #include "town/messages.h"
 #include "town/supervisor.h"
 #include "town/tasks.h"

@@ -73,6 +73,12 @@ Async<net::Answer> post_backlog_remove(Call& call);
 // messages.cc
 Async<net::Answer> get_inbox(Call& call);
 Async<net::Answer> post_message(Call& call);
+Async<net::Answer> post_broadcast(Call& call);
+Async<net::Answer> post_messages_done(Call& call);
+Async<net::Answer> get_message(Call& call);
+Async<net::Answer> get_message_answer(Call& call);
+Async<net::Answer> post_message_reply(Call& call);
+Async<net::Answer> post_message_retry(Call& call);
 
 // retention.cc
 Async<net::Answer> get_retention(Call& call);
