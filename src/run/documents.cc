@@ -23,8 +23,9 @@ std::vector<std::string> DocOf<reeve::Task>::marks(const reeve::Task& task) {
 
 std::vector<std::string> DocOf<reeve::Message>::marks(const reeve::Message& message) {
   std::vector<std::string> marks{agent_mark(message.to)};
-  if (message.state == MessageState::queued && starts_round(message.type))
-    marks.push_back(work_mark(message.to));
+  const bool waits = message.state == MessageState::queued;
+  if (waits && starts_round(message.type)) marks.push_back(work_mark(message.to));
+  if (waits || message.state == MessageState::taken) marks.emplace_back(kOpen);
   return marks;
 }
 
