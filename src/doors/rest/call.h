@@ -59,6 +59,10 @@ Async<net::Answer> get_agent_output(Call& call);
 Async<net::Answer> get_inbox(Call& call);
 Async<net::Answer> post_message(Call& call);
 
+// recovery.cc
+Async<net::Answer> post_recover(Call& call);
+Async<net::Answer> post_reclaim(Call& call);
+
 // retention.cc
 Async<net::Answer> get_retention(Call& call);
 Async<net::Answer> post_sweep(Call& call);
