@@ -13,6 +13,7 @@
 #include "aio/real_env.h"
 #include "aio/run.h"
 #include "aio/task_group.h"
+#include "app/aside.h"
 #include "app/stop_mode.h"
 #include "base/logging.h"
 #include "doors/rest/routes.h"
@@ -27,8 +28,10 @@
 #include "store/sqlite/sqlite_store.h"
 #include "town/change.h"
 #include "town/desk.h"
+#include "town/place.h"
 #include "town/retention.h"
 #include "town/supervisor.h"
+#include "town/sweep.h"
 #include "town/webhooks.h"
 
 namespace reeve::app {
@@ -91,6 +94,7 @@ class Daemon {
                 .retention = options_.settings.retention,
                 .runs = options_.settings.runs},
         retention_(ground_, town::Retention::Options()),
+        sweeper_(ground_, town::Sweeper::Options()),
         supervisor_(ground_, loop.get_executor(), town::Supervisor::Options()),
         runs_(env, loop.get_executor(), log_, spawner_, supervisor_,
               runs_options(options_.folder, options_.settings)),
@@ -169,12 +173,23 @@ class Daemon {
     co_return Status();
   }
 
+  /// What the log is to know of the town's folder, before anything else.
+  Async<Status> settle_place() {
+    std::optional<fact::TownReset> reset;
+    const auto note = note_to_tell(options_.folder);
+    if (note) reset = fact::TownReset{note->former_log, note->kept_in};
+    auto moved = co_await town::tell_place(ground_, options_.folder.root(), std::move(reset));
+    if (!moved) co_return fail(moved.error());
+    if (note) forget_note(options_.folder, *note);
+    if (!*moved) co_return Status();
+    logging::info("the town was {} from {}", (*moved)->copied ? "copied" : "moved",
+                  (*moved)->from.string());
+    if (!(*moved)->copied) co_return Status();
+    co_return co_await town::part_from_original(ground_, options_.folder.rounds());
+  }
+
   Async<Status> serve() {
-    if (log_.head() == Position()) {
-      auto told =
-          co_await tell(fact::TownCreated{options_.settings.name, options_.folder.root().string()});
-      if (!told) co_return told;
-    }
+    if (auto placed = co_await settle_place(); !placed) co_return placed;
     auto found = co_await runs_.recover();
     if (!found) co_return fail(found.error().during("take up running rounds"));
     if (auto ended = co_await invocation_.recover(); !ended)
@@ -191,6 +206,7 @@ class Daemon {
     }
     serving_.spawn("server", server_.run());
     group_.spawn("retention", retention_.run());
+    group_.spawn("sweep", sweeper_.run());
     logging::info("serving {} (pid {}, {} rounds taken up)", options_.settings.name, ::getpid(),
                   *found);
     if (options_.ready) options_.ready();
@@ -234,6 +250,7 @@ class Daemon {
   proc::ShimSpawner spawner_;
   town::Ground ground_;
   town::Retention retention_;
+  town::Sweeper sweeper_;
   town::Supervisor supervisor_;
   run::Runs runs_;
   llm::Registry providers_;
@@ -267,6 +284,8 @@ Status run_daemon(DaemonOptions options) {
   auto providers = llm::make_registry(options.settings.providers, options.folder.dir(), env,
                                       loop.get_executor());
   if (!providers) return fail(providers.error().during(options.folder.settings().string()));
+  // A reset that was cut off is gone on with before anybody has the store open.
+  if (auto finished = finish_aside(options.folder); !finished) return fail(finished.error());
   store::SqliteOptions store_options;
   store_options.path = options.folder.database().string();
   store_options.durability = *durability;

@@ -12,6 +12,7 @@
 #include "app/agent_script.h"
 #include "app/doctor.h"
 #include "app/init.h"
+#include "app/reset.h"
 #include "app/serve.h"
 #include "cli/command.h"
 #include "proc/shim.h"
@@ -24,6 +25,10 @@ constexpr std::array kOwnCommands{
     reeve::cli::Entry{"serve", "Run the town's daemon here",
                       "  reeve serve      # other commands start it by themselves\n",
                       reeve::app::make_serve},
+    reeve::cli::Entry{"reset", "Begin the town anew; what was there is kept aside",
+                      "  reeve reset              # lists what would go\n"
+                      "  reeve reset --force      # ends all rounds; the settings stay\n",
+                      reeve::app::make_reset},
     reeve::cli::Entry{"doctor", "What is missing on this machine", "  reeve doctor\n",
                       reeve::app::make_doctor},
     reeve::cli::Entry{"agent-script", "Be an agent that does what a file says, without a model",

@@ -133,6 +133,15 @@ std::span<const Entry> commands() {
             "  reeve webhook enable 3fa2\n", make_webhook_enable},
       Entry{"webhook remove", "Remove a webhook, with all that waits for it",
             "  reeve webhook remove 3fa2\n", make_webhook_remove},
+      Entry{"recover", "Mend what belongs nowhere, and see who needs you",
+            "  reeve recover\n  reeve recover --dry-run    # only say what would be mended\n",
+            make_recover},
+      Entry{"reclaim", "What waits for agents that have ended, and where it goes",
+            "  reeve reclaim                         # lists it\n"
+            "  reeve reclaim --from ada --to bob     # all of it, in order\n"
+            "  reeve reclaim --to-backlog            # tasks, and work in free text\n"
+            "  reeve reclaim --orphan-tasks --cancel\n",
+            make_reclaim},
       Entry{"retention", "What the log keeps, and what would go",
             "  reeve retention                       # set it in .reeve/town.toml: [retention]\n"
             "  reeve retention --json\n",

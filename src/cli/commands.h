@@ -62,6 +62,9 @@ std::unique_ptr<Command> make_webhook_remove();
 std::unique_ptr<Command> make_webhook_test();
 std::unique_ptr<Command> make_webhook_dead();
 
+std::unique_ptr<Command> make_recover();
+std::unique_ptr<Command> make_reclaim();
+
 std::unique_ptr<Command> make_retention();
 std::unique_ptr<Command> make_retention_sweep();
 

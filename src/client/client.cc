@@ -77,6 +77,7 @@ bool Client::may_start() const { return settings_.may_start_daemon && !(lasting_
 Result<net::Response> Client::send_until_answered(net::ClientRequest request,
                                                   std::chrono::milliseconds timeout) {
   request.headers.emplace_back("Reeve-Api", kApi);
+  request.headers.emplace_back("Reeve-Root", escape(folder_.root().string()));
   if (in_round()) request.headers.emplace_back("Reeve-Token", settings_.round_token);
   if (request.method != "GET") request.headers.emplace_back("Content-Type", "application/json");
   // A daemon that is away is on its way back, or is started; a cut answer is asked for again. It
@@ -207,6 +208,7 @@ Status Client::stream(const std::function<net::ClientRequest()>& next_request,
     auto request = next_request();
     request.headers.emplace_back("Accept", "text/event-stream");
     request.headers.emplace_back("Reeve-Api", kApi);
+    request.headers.emplace_back("Reeve-Root", escape(folder_.root().string()));
     auto response = connection.stream(request, [&](const wire::SseMessage& message) {
       pause = 5ms;
       reached_ = true;  // already for what is asked while it is followed

@@ -13,6 +13,7 @@
 #include "event/event.h"
 #include "model/api.h"
 #include "model/emit.h"
+#include "model/recovery_api.h"
 #include "net/blocking_client.h"
 
 /// The typed client of a daemon's API: for commands, tests, and library users in another process.
@@ -157,6 +158,12 @@ class Client {
   /// start one again. unavailable: there is neither; timeout: it has not ended yet (a drain is
   /// waited for as long as it takes).
   Status stop(api::StopMode mode);
+
+  // --- Recovery: client_recovery.cc
+
+  Result<api::RecoveryReport> recover(bool dry_run);
+  /// Returns when all of it is moved.
+  Result<api::ReclaimReport> reclaim(const api::ReclaimRequest& request);
 
   // --- Runs that are asked for (emit): client_runs.cc
 

@@ -30,7 +30,7 @@ net::OutgoingRequest Link::request(std::string method, const std::string& target
   net::OutgoingRequest request;
   request.method = std::move(method);
   request.url = "http://town" + target;
-  request.headers = {{"Reeve-Api", kApi}};
+  request.headers = {{"Reeve-Api", kApi}, {"Reeve-Root", escape(folder_.root().string())}};
   if (!settings_.round_token.empty())
     request.headers.emplace_back("Reeve-Token", settings_.round_token);
   return request;

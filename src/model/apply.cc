@@ -46,7 +46,9 @@ void apply(std::optional<Agent>& agent, const Fact& fact, Time at) {
     agent->parked.reset();
   };
   std::visit(Overloaded{[&](const fact::AgentStateChanged& f) {
-                          if (is_me(f.agent)) become(f.to);
+                          if (!is_me(f.agent)) return;
+                          become(f.to);
+                          if (f.to == AgentState::idle) agent->current_run.reset();
                         },
                         [&](const fact::AgentStopRequested& f) {
                           if (is_me(f.agent)) agent->stopping = f.reason;
@@ -130,7 +132,8 @@ void apply(std::optional<Agent>& agent, const Fact& fact, Time at) {
                           ++agent->rounds_failed;
                           ++agent->failures_in_a_row;
                         },
-                        [&](const fact::RunCancelled& f) { ended(f); }, [](const auto&) {}},
+                        [&](const fact::RunCancelled& f) { ended(f); },
+                        [](const auto&) {}},
              fact);
 }
 

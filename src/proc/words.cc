@@ -22,7 +22,7 @@ std::unexpected<Error> shell_only(std::string_view what) {
   return fail(
       Errc::invalid_argument,
       fmt::format("the command has {}, and no shell runs it: quote that, or put the command "
-                  "into a script and give the script's name",
+                  "into a script and give the script's name, or write sh -c '...'",
                   what));
 }
 

@@ -67,6 +67,8 @@ std::vector<std::string> DocOf<reeve::Message>::marks(const reeve::Message& mess
       !message.correlation->contains('\n'))
     marks.push_back(correlation_mark(*message.correlation));
   if (message.state == MessageState::dead) marks.push_back(dead_mark(message.to));
+  if (message.state == MessageState::queued || message.state == MessageState::taken)
+    marks.emplace_back(kOpen);
   if (message.state != MessageState::queued) return marks;
   marks.push_back(waiting_mark(message.to));
   if (message.priority >= Priority::urgent) marks.push_back(urgent_mark(message.to));

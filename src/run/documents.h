@@ -35,7 +35,7 @@ REEVE_DOC(reeve::Webhook, WebhookId);
 
 /// A document's words to be listed by.
 inline constexpr std::string_view kOpen =
-    "open";  ///< agents, tasks, runs and webhooks that are not over
+    "open";  ///< agents, tasks, messages, runs and webhooks that are not over
 std::string agent_mark(const AgentId& agent);
 std::string thread_mark(const ThreadId& thread);
 std::string run_mark(const RunId& run);

@@ -39,7 +39,8 @@ Async<Status> Supervisor::start(run::Runs& runs) {
   filter.kinds = {"MessageSent",   "MessagesReturned", "AgentStateChanged", "AgentSpawned",
                   "RunCompleted",  "RunFailed",        "RunCancelled",      "AgentStopRequested",
                   "TaskCompleted", "TaskFailed",       "TaskCancelled",     "TaskCreated",
-                  "TaskRequeued",  "AgentResumed",     "AgentRestarted",    "MessageMoved"};
+                  "TaskRequeued",  "AgentResumed",     "AgentRestarted",    "MessageMoved",
+                  "OrphanMended"};
   log::Follower events(ground_.env, ground_.log, std::move(filter), "what gives agents work");
   auto agents = co_await all_agents(ground_.log.store());
   if (!agents) co_return fail(agents.error());

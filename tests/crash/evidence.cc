@@ -278,6 +278,26 @@ Finding tasks_explained(const Story& story) {
   return finding;
 }
 
+/// The invariant of work: an open task that has an agent is its current task, or a message in its
+/// inbox brings it; one without is in the backlog, which a sweep looks at (Evidence::orphans).
+Finding tasks_brought(const Evidence& evidence, const Story& story) {
+  Finding finding{"an open task is its agent's current one, or is brought to it", 0, {}};
+  std::set<std::pair<std::string, std::string>> brought;  // agent, task
+  for (const auto& [text, message] : story.messages) {
+    if (message.task && evidence.waiting.contains(message.id.str()))
+      brought.emplace(message.to.str(), message.task->str());
+  }
+  for (const auto& task : evidence.tasks) {
+    if (is_ended(task.state) || !task.agent) continue;
+    ++finding.count;
+    const auto agent = std::ranges::find(evidence.agents, *task.agent, &Agent::id);
+    const bool current = agent != evidence.agents.end() && agent->current_task == task.id;
+    if (!current && !brought.contains({task.agent->str(), task.id.str()}))
+      finding.offences.push_back(task.id.str() + " is " + std::string(enum_name(task.state)));
+  }
+  return finding;
+}
+
 Finding messages_kept(const Evidence& evidence, const Story& story) {
   Finding finding{"every message is handled, dead or waits: in one place", 0, {}};
   for (const auto& [text, message] : story.messages) {
@@ -353,6 +373,8 @@ std::vector<Finding> examine(const Evidence& evidence) {
       output(all, story),
       outlived(all, story),
       tasks_explained(story),
+      tasks_brought(all, story),
+      {"a sweep finds nothing that belongs nowhere", all.tasks.size(), all.orphans},
       messages_kept(all, story),
       folded(all, story)};
 }

@@ -80,6 +80,10 @@ Async<net::Answer> get_message_answer(Call& call);
 Async<net::Answer> post_message_reply(Call& call);
 Async<net::Answer> post_message_retry(Call& call);
 
+// recovery.cc
+Async<net::Answer> post_recover(Call& call);
+Async<net::Answer> post_reclaim(Call& call);
+
 // retention.cc
 Async<net::Answer> get_retention(Call& call);
 Async<net::Answer> post_sweep(Call& call);

@@ -18,7 +18,10 @@ namespace reeve::doors {
 namespace {
 
 Async<net::Answer> get_version(Call& call) {
-  json::object object{{"version", call.rest.version}, {"api", kApiVersion}, {"pid", ::getpid()}};
+  json::object object{{"version", call.rest.version},
+                      {"api", kApiVersion},
+                      {"pid", ::getpid()},
+                      {"root", call.rest.root.string()}};
   co_return net::json_response(200, write_json(object));
 }
 
@@ -141,6 +144,10 @@ constexpr std::array kTable{
     Entry{{"GET", "/v1/events", "Events: a page, or a stream of frames"}, get_events},
     Entry{{"GET", "/v1/snapshot", "The documents as they were before the oldest event"},
           get_snapshot},
+    Entry{{"POST", "/v1/recover", "Mend what belongs nowhere, and tell who needs somebody"},
+          post_recover},
+    Entry{{"POST", "/v1/reclaim", "List or move what waits for agents that have ended"},
+          post_reclaim},
     Entry{{"GET", "/v1/retention", "What the log keeps, and what would go"}, get_retention},
     Entry{{"POST", "/v1/retention/sweep", "Remove now what is over the limits"}, post_sweep},
     Entry{{"GET", "/v1/webhooks", "All webhooks"}, get_webhooks},
@@ -214,6 +221,23 @@ Async<Result<run::Caller>> identify(Rest& rest, const net::Request& request) {
   co_return caller;
 }
 
+/// A town's folder may be moved while its daemon runs: the socket goes along, and what the daemon
+/// does from then on would be done in the old place. `told`: the folder as the client knows it.
+Status check_root(const Rest& rest, std::string_view told) {
+  net::Request folder;
+  folder.target = "/" + std::string(told);
+  if (auto read = net::read_target(folder); !read) return fail(read.error().during("Reeve-Root"));
+  if (folder.segments.empty()) return {};
+  const std::filesystem::path root = folder.segments[0];
+  std::error_code error;
+  // By another name it is the same folder.
+  if (root == rest.root || std::filesystem::equivalent(root, rest.root, error)) return {};
+  return fail(Errc::conflict, "this town's daemon was started in " + rest.root.string() +
+                                  ", and its folder is " + root.string() +
+                                  " now: `reeve stop --daemon` there, then again (a running round "
+                                  "goes on, and the next daemon takes it up)");
+}
+
 }  // namespace
 
 Result<PageQuery> page_of(const net::Request& request) {
@@ -240,6 +264,9 @@ Async<net::Answer> answer(Rest& rest, net::Request request) {
         Errc::unsupported, "this daemon speaks version " + std::string(kApiVersion) +
                                " of the API, the command " + std::string(api) +
                                ": run `reeve stop --daemon` with the daemon's reeve, then again"));
+  }
+  if (const auto root = net::header(request.headers, "reeve-root"); !root.empty()) {
+    if (auto same = check_root(rest, root); !same) co_return net::problem_response(same.error());
   }
   const auto method = request.method == "HEAD" ? std::string("GET") : request.method;
   std::map<std::string, std::string> names;

@@ -1,0 +1,155 @@
+#include "app/reset.h"
+
+#include <algorithm>
+
+#include <chrono>
+#include <cstdlib>
+#include <ostream>
+#include <thread>
+
+#include "app/aside.h"
+#include "client/keeper_lock.h"
+#include "proc/rounds.h"
+#include "run/round_folders.h"
+#include "store/sqlite/lock_file.h"
+
+namespace reeve::app {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// How long a keeper takes to end behind its daemon, and some.
+constexpr auto kPatience = 10s;
+
+Time now() { return std::chrono::floor<Duration>(std::chrono::system_clock::now()); }
+
+/// Nobody can start a daemon while it is held.
+Result<client::KeeperLock> take_keeper_lock(const client::TownFolder& folder) {
+  for (const auto deadline = std::chrono::steady_clock::now() + kPatience;;) {
+    auto lock = client::KeeperLock::take(folder);
+    if (lock || !lock.error().is(Errc::conflict) || std::chrono::steady_clock::now() > deadline)
+      return lock;
+    std::this_thread::sleep_for(20ms);
+  }
+}
+
+/// Where no daemon can be started any more, rounds of an earlier one may be running still.
+Status check_rounds(const client::TownFolder& folder) {
+  for (const auto& run : run::rounds_on_disk(folder.rounds())) {
+    const auto state = proc::inspect(run::round_folder(folder.rounds(), run));
+    if (!state || state->phase != proc::RoundPhase::alive) continue;
+    return fail(Errc::conflict,
+                "round " + run.str() +
+                    " is running, and no daemon can be started "
+                    "to end it: see .reeve/daemon.log, or end process " +
+                    (state->claim ? std::to_string(state->claim->shim.pid) : std::string("?")));
+  }
+  return {};
+}
+
+class Reset final : public cli::Command {
+  void declare(cli::Options& options) override {
+    options.flag("--force", force_, "Do it; without it, what would go is listed");
+  }
+
+  Status run(cli::Session& session) override {
+    if (std::getenv("REEVE_TOKEN") != nullptr) {
+      return fail(Errc::denied,
+                  "a town is reset from outside of a round: ask the people who run it");
+    }
+    auto folder = session.folder();
+    if (!folder) return fail(folder.error());
+    // Of a town that is not the daemon's business to explain.
+    if (auto settings = client::read_settings(*folder); !settings) return fail(settings.error());
+    auto client = session.client();
+    if (!client) return fail(client.error());
+    const bool interrupted = is_pending(*folder);
+    const auto town = client->town();
+    if (!force_) return list(session, town);
+    if (interrupted && town) return tell(session, *town, last_kept(*folder));
+
+    auto kept = do_it(*folder, *client, town);
+    if (!kept) return fail(kept.error());
+    const auto anew = client->town();
+    if (!anew)
+      return fail(anew.error().during("the former town is kept in " + kept->string() +
+                                      ", but the new one does not start"));
+    return tell(session, *anew, kept->string());
+  }
+
+  static Status list(cli::Session& session, const Result<api::TownView>& town) {
+    if (!town) return fail(town.error());
+    const auto& tasks = town->tasks;
+    const auto all = tasks.pending + tasks.assigned + tasks.running + tasks.completed +
+                     tasks.failed + tasks.cancelled;
+    if (session.json) {
+      session.print(write_json({{"done", false},
+                                {"log", town->log},
+                                {"events", town->events},
+                                {"agents", town->agents.size()},
+                                {"tasks", all},
+                                {"running", tasks.running},
+                                {"supervisor_inbox", town->supervisor_inbox}}));
+    } else {
+      session.out << "would begin anew: " << town->name << " in " << town->root << "\n  "
+                  << town->agents.size() << " agents, " << all << " tasks (" << tasks.running
+                  << " running, " << tasks.pending + tasks.assigned << " waiting), "
+                  << town->supervisor_inbox << " messages for you, " << town->events
+                  << " events\n  the settings stay, and all of this is kept aside in .reeve/\n";
+    }
+    return fail(Errc::invalid_argument, "nothing was reset: `reeve reset --force` does it");
+  }
+
+  /// Answers where the former store is kept.
+  static Result<std::filesystem::path> do_it(const client::TownFolder& folder,
+                                             client::Client& client,
+                                             const Result<api::TownView>& town) {
+    if (!town) {
+      if (auto none = check_rounds(folder); !none) return fail(none.error());
+    }
+    auto stopped = client.stop(api::StopMode::stages);
+    if (!stopped && !stopped.error().is(Errc::unavailable)) {
+      return fail(
+          stopped.error().during("the daemon and its rounds must end first; nothing was reset"));
+    }
+    auto keeper = take_keeper_lock(folder);
+    if (!keeper) {
+      return fail(Errc::conflict,
+                  "somebody starts the town's daemon again and again: nothing was "
+                  "reset (" +
+                      keeper.error().message() + ")");
+    }
+    auto store = store::sqlite::LockFile::take(folder.database().string() + ".lock", now());
+    if (!store) return fail(store.error());
+    return set_aside(folder, town ? town->log : std::string(), now());
+  }
+
+  /// Where the store is that an interrupted reset had set aside.
+  static std::string last_kept(const client::TownFolder& folder) {
+    std::string last;
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(folder.dir(), error)) {
+      const auto name = entry.path().filename().string();
+      if (name.starts_with("before-reset-")) last = std::max(last, entry.path().string());
+    }
+    return last;
+  }
+
+  static Status tell(cli::Session& session, const api::TownView& town, const std::string& kept) {
+    if (session.json) {
+      session.print(write_json({{"done", true}, {"log", town.log}, {"kept_in", kept}}));
+    } else {
+      session.out << town.name << " begins anew; what was there is kept in " << kept
+                  << "\n(to go back: reeve stop, then move its files back into .reeve)\n";
+    }
+    return {};
+  }
+
+  bool force_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<cli::Command> make_reset() { return std::make_unique<Reset>(); }
+
+}  // namespace reeve::app
