@@ -29,6 +29,8 @@ class Spawn final : public Command {
     options.flag("--stop-on-silence", request_.limits.stop_on_silence,
                  "... and its round is stopped");
     options.seconds("--round-limit", round_, "Seconds that one round may take");
+    options.flag("--unchecked", request_.unchecked,
+                 "Also where its CLI is not installed or not logged in");
   }
 
   Status run(Session& session) override {
@@ -62,6 +64,7 @@ class Spawn final : public Command {
     session.out << "spawned " << session.paint(Colour::bold, agent->name) << " ("
                 << agent->id.short_str() << ", " << agent->cli
                 << ", may: " << enum_name(agent->permissions) << ")\n";
+    if (agent->note) session.out << "note: " << *agent->note << '\n';
     if (auto view = client->agent(agent->id.str()); view && view->permissions_note) {
       session.out << "note: " << *view->permissions_note << '\n';
     }

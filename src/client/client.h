@@ -53,7 +53,7 @@ class Client {
 
   Result<std::vector<api::AgentView>> agents();
   Result<api::AgentView> agent(const std::string& reference);
-  Result<Agent> spawn(const api::SpawnRequest& request);
+  Result<api::SpawnReply> spawn(const api::SpawnRequest& request);
   Result<Agent> kill(const std::string& agent, const std::string& reason);
   /// timeout: it has more to do still.
   Result<api::WaitReply> wait_agent(const std::string& agent,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "aio/real_env.h"
 #include "base/limits.h"
 #include "proc/preset.h"
 #include "town/change.h"
@@ -24,7 +25,10 @@ Result<std::vector<Fact>> decide_spawn(const Ground& ground, const api::SpawnReq
   agent.durability = request.durability.value_or(ground.runs);
   agent.completes = request.completes;
   for (const auto& [name, value] : request.env) agent.env.push_back(name);
-  agent.limits = request.limits;
+  auto limits = api::limits_over(ground.limits, request.limits);
+  if (!limits) return fail(limits.error());
+  agent.limits = *limits;
+  agent.claims = request.claims.value_or(ground.claims);
   agent.created_at = ground.env.now();
   agent.last_active_at = agent.created_at;
   if (proc::find_preset(agent.cli) == nullptr) {
@@ -34,10 +38,23 @@ Result<std::vector<Fact>> decide_spawn(const Ground& ground, const api::SpawnReq
   return std::vector<Fact>{fact::AgentSpawned{std::move(agent)}};
 }
 
-Async<Result<Agent>> spawn(Ground ground, Caller caller, api::SpawnRequest request) {
+namespace {
+
+Async<Result<std::optional<std::string>>> look_ahead(Ground ground, api::SpawnRequest request) {
+  if (!ground.preflight || request.unchecked) co_return std::nullopt;
+  auto work = [preflight = ground.preflight,
+               cli = request.cli.empty() ? ground.default_cli : request.cli, args = request.args,
+               variables = request.env] { return preflight(cli, args, variables); };
+  co_return co_await aio::blocking(ground.env, std::move(work));
+}
+
+}  // namespace
+
+Async<Result<api::SpawnReply>> spawn(Ground ground, Caller caller, api::SpawnRequest request) {
   const AgentId id(ground.env.uuid4());
   const auto taken = name_key(request.name);
-  const auto decide = [&](run::Draft& draft) -> Async<Result<Agent>> {
+  const auto ready = co_await look_ahead(ground, request);
+  const auto decide = [&](run::Draft& draft) -> Async<Result<api::SpawnReply>> {
     // Said here for a clear text; the precondition below is what decides.
     auto named = co_await ground.log.store().get(taken);
     if (named && *named) {
@@ -45,6 +62,7 @@ Async<Result<Agent>> spawn(Ground ground, Caller caller, api::SpawnRequest reque
     }
     auto facts = decide_spawn(ground, request, id);
     if (!facts) co_return fail(facts.error());
+    if (!ready) co_return fail(ready.error());
     if (auto added = co_await add_all(draft, std::move(*facts)); !added)
       co_return fail(added.error());
     draft.require(store::DocAbsent{taken});
@@ -52,9 +70,12 @@ Async<Result<Agent>> spawn(Ground ground, Caller caller, api::SpawnRequest reque
     if (!request.env.empty()) {
       draft.write(store::PutDoc{{run::kEnvKind, id.str()}, write_json_of(request.env), {}});
     }
-    co_return co_await draft.get<Agent>(id);
+    auto agent = co_await draft.get<Agent>(id);
+    if (!agent) co_return fail(agent.error());
+    api::SpawnReply reply{std::move(*agent), *ready};
+    co_return reply;
   };
-  co_return co_await change<Agent>(ground, std::move(caller), decide);
+  co_return co_await change<api::SpawnReply>(ground, std::move(caller), decide);
 }
 
 namespace {
