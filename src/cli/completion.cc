@@ -66,10 +66,10 @@ void add_commands(const Session& session, std::string_view family, std::vector<C
     const auto word = family.empty() ? first : second;
     if (word.empty() || (!family.empty() && first != family) || !seen.insert(word).second) continue;
     const bool whole = family.empty() ? find(session, first) != nullptr : true;
-    out.push_back({std::string(word), whole ? std::string(family.empty()
-                                                              ? find(session, first)->summary
-                                                              : entry->summary)
-                                            : std::string(first) + " ..."});
+    out.push_back(
+        {std::string(word),
+         whole ? std::string(family.empty() ? find(session, first)->summary : entry->summary)
+               : std::string(first) + " ..."});
   }
 }
 
@@ -102,7 +102,8 @@ class Values {
       const auto* key = line_.said.empty() ? nullptr : client::find_setting(line_.said.front());
       if (key == nullptr) return;
       for (const auto choice : key->choices) out_.push_back({std::string(choice), ""});
-      if (key->kind == client::SettingKind::flag) out_.insert(out_.end(), {{"true", ""}, {"false", ""}});
+      if (key->kind == client::SettingKind::flag)
+        out_.insert(out_.end(), {{"true", ""}, {"false", ""}});
     } else if (name == "CODE") {
       for (const auto& code : error_codes()) out_.push_back({std::string(code.name), ""});
     } else if (name == "COMMAND") {
@@ -119,9 +120,9 @@ class Values {
     const auto town = client::ask_running(*folder, kPatience);
     if (!town) return;
     for (const auto& view : town->agents) {
-      out_.push_back({before + view.agent.name, std::string(enum_name(view.agent.state)) +
-                                                    (view.agent.role ? ", " + *view.agent.role
-                                                                     : "")});
+      out_.push_back(
+          {before + view.agent.name, std::string(enum_name(view.agent.state)) +
+                                         (view.agent.role ? ", " + *view.agent.role : "")});
     }
   }
 
@@ -178,7 +179,8 @@ std::vector<Candidate> of_command(const Session& session, const Line& line,
     values.add(*before);
     return out;
   }
-  if (const auto equals = current.find('='); current.starts_with("--") && equals != std::string::npos) {
+  if (const auto equals = current.find('=');
+      current.starts_with("--") && equals != std::string::npos) {
     const auto* info = named(all, current.substr(0, equals));
     if (info == nullptr) return out;
     values.add(*info);
@@ -194,7 +196,8 @@ std::vector<Candidate> of_command(const Session& session, const Line& line,
   return out;
 }
 
-constexpr std::string_view kBash = R"(# Completion of reeve for bash: source <(reeve completion bash)
+constexpr std::string_view kBash =
+    R"(# Completion of reeve for bash: source <(reeve completion bash)
 _reeve() {
   local i word cur prefix
   local -a words=()

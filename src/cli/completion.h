@@ -16,8 +16,8 @@ struct Candidate {
 };
 
 /// What may stand at the place of the last of `words` (those behind `reeve`; it may be empty), from
-/// what it begins with. Names of agents are asked of the town that `words` or `session` name, if its
-/// daemon runs and answers at once; none is ever started.
+/// what it begins with. Names of agents are asked of the town that `words` or `session` name, if
+/// its daemon runs and answers at once; none is ever started.
 std::vector<Candidate> candidates(const Session& session, std::span<const std::string> words);
 
 /// The script that a shell reads: "bash", "zsh" or "fish".

@@ -39,8 +39,8 @@ class TownCompletion : public ::testing::Test {
   /// Runs a program with `input`; answers what it printed, and its exit code behind it.
   std::string run(const std::string& command, const std::string& input) {
     std::ofstream(dir_ / "input") << input;
-    const auto line = command + " < " + (dir_ / "input").string() + " > " +
-                      (dir_ / "output").string() + " 2>&1";
+    const auto line =
+        command + " < " + (dir_ / "input").string() + " > " + (dir_ / "output").string() + " 2>&1";
     const int status = std::system(line.c_str());
     std::ifstream file(dir_ / "output");
     std::string text{std::istreambuf_iterator<char>(file), {}};
@@ -100,7 +100,8 @@ TEST_F(TownCompletion, ChoicesAndKnownValues) {
   EXPECT_TRUE(offers({"spawn", "ada", "-c", "co"}, "codex"));
   EXPECT_TRUE(offers({"events", "--kind", "Task"}, "TaskCompleted"));
   EXPECT_TRUE(offers({"config", "agents."}, "agents.silence"));
-  EXPECT_EQ(offered({"config", "durability", ""}), (std::vector<std::string>{"disk", "os", "memory"}));
+  EXPECT_EQ(offered({"config", "durability", ""}),
+            (std::vector<std::string>{"disk", "os", "memory"}));
   EXPECT_EQ(offered({"completion", "z"}), std::vector<std::string>{"zsh"});
   EXPECT_TRUE(offers({"explain", "fen"}, "fenced"));
   EXPECT_TRUE(offered({"--town", ""}).empty());
@@ -158,7 +159,8 @@ TEST_F(TownCompletion, TheManualPageHasEveryCommandAndNoWarning) {
   EXPECT_TRUE(page.starts_with(".TH REEVE 1"));
   for (const auto* each : session_.entries) {
     auto name = std::string(each->name);
-    for (auto at = name.find('-'); at != std::string::npos; at = name.find('-', at + 2)) name.insert(at, "\\");
+    for (auto at = name.find('-'); at != std::string::npos; at = name.find('-', at + 2))
+      name.insert(at, "\\");
     EXPECT_EQ(page.contains(".SS \\fBreeve " + name + "\\fR"), !each->hidden) << name;
   }
   EXPECT_TRUE(std::ranges::all_of(page, [](unsigned char c) { return c < 0x80; }));

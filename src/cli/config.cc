@@ -81,11 +81,12 @@ class Config final : public Command {
     Table table;
     for (const auto& setting : *settings) {
       const bool unknown = setting.source == "unknown";
-      const auto from = setting.line ? "town.toml:" + std::to_string(*setting.line) : setting.source;
-      table.row({unknown ? session.paint(Colour::red, setting.key) : setting.key,
-                 setting.value.empty() ? session.paint(Colour::dim, "-")
-                                       : one_line(setting.value, 40),
-                 session.paint(Colour::dim, from), setting.help});
+      const auto from =
+          setting.line ? "town.toml:" + std::to_string(*setting.line) : setting.source;
+      table.row(
+          {unknown ? session.paint(Colour::red, setting.key) : setting.key,
+           setting.value.empty() ? session.paint(Colour::dim, "-") : one_line(setting.value, 40),
+           session.paint(Colour::dim, from), setting.help});
     }
     table.print(session.out);
     return {};

@@ -10,8 +10,8 @@ namespace {
 constexpr std::size_t kWidth = 100;
 
 /// Templates: {path} is a place in the payload as it stands, {@path} the name of the agent whose id
-/// stands there, {#path} the id's first digits, {"path} a text in quotes, {:path} ": " and the text,
-/// if there is one.
+/// stands there, {#path} the id's first digits, {"path} a text in quotes, {:path} ": " and the
+/// text, if there is one.
 const std::map<std::string_view, std::string_view>& templates() {
   static const std::map<std::string_view, std::string_view> kAll{
       {"TownCreated", "the town {name} was made in {root}"},

@@ -9,7 +9,8 @@ namespace reeve::cli {
 namespace {
 
 std::string told(std::string_view kind, std::string_view payload) {
-  return sentence(kind, parse_json(payload).value(), [](const std::string& id) { return "<" + id + ">"; });
+  return sentence(kind, parse_json(payload).value(),
+                  [](const std::string& id) { return "<" + id + ">"; });
 }
 
 TEST(TownHistory, EachFactIsTold) {
@@ -19,7 +20,8 @@ TEST(TownHistory, EachFactIsTold) {
 }
 
 TEST(TownHistory, ASentenceNamesWhoAndWhat) {
-  EXPECT_EQ(told("TaskStarted", R"({"agent":"a1","task":"3fa2b41c-0000"})"), "<a1> began task 3fa2");
+  EXPECT_EQ(told("TaskStarted", R"({"agent":"a1","task":"3fa2b41c-0000"})"),
+            "<a1> began task 3fa2");
   EXPECT_EQ(told("TaskDelegated", R"({"from":"a1","to":"b2","task":"3fa2b41c"})"),
             "<a1> gave task 3fa2 to <b2>");
   EXPECT_EQ(told("AgentStopped", R"({"agent":"a1","reason":""})"), "<a1> stopped");
@@ -33,7 +35,8 @@ TEST(TownHistory, ASentenceNamesWhoAndWhat) {
 
 TEST(TownHistory, WhatAStrangerWroteCannotSteerTheTerminal) {
   EXPECT_FALSE(told("TaskProgressed", R"({"task":"3fa2","text":"\u001b[2Jx"})").contains('\033'));
-  EXPECT_EQ(told("TaskProgressed", R"({"task":"3fa2","text":"{agent}"})"), "task 3fa2 goes on: {agent}");
+  EXPECT_EQ(told("TaskProgressed", R"({"task":"3fa2","text":"{agent}"})"),
+            "task 3fa2 goes on: {agent}");
 }
 
 TEST(TownHistory, AKindOfANewerVersionIsToldByItsName) {

@@ -106,7 +106,8 @@ class History final : public Command {
 
 /// What an agent has done, and what was done to it. A round is told once, when it is over.
 bool is_activity(std::string_view kind) {
-  if (kind == "TaskCreated" || kind == "MessagesReturned" || kind == "MessagesHandled") return false;
+  if (kind == "TaskCreated" || kind == "MessagesReturned" || kind == "MessagesHandled")
+    return false;
   return kind.starts_with("Agent") || kind.starts_with("Task") || kind.starts_with("Message") ||
          kind == "RunCompleted" || kind == "RunFailed" || kind == "RunCancelled" ||
          kind == "RunSilent" || kind == "ConductorEscalation";

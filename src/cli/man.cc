@@ -72,8 +72,7 @@ void print_command(std::ostream& out, const Entry& entry) {
   const auto command = entry.make();
   Options options(entry.name, entry.summary, entry.examples);
   command->declare(options);
-  out << ".SS " << usage_of(entry, options.declared()) << '\n'
-      << roff(entry.summary) << ".\n";
+  out << ".SS " << usage_of(entry, options.declared()) << '\n' << roff(entry.summary) << ".\n";
   std::string section;
   for (const auto& info : options.declared()) {
     if (info.section != section) {

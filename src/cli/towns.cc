@@ -41,7 +41,8 @@ class Towns final : public Command {
         session.print_json(*gone);
         return {};
       }
-      for (const auto& town : *gone) session.out << "forgot " << town.name << "  " << town.root << '\n';
+      for (const auto& town : *gone)
+        session.out << "forgot " << town.name << "  " << town.root << '\n';
       if (gone->empty()) session.err << "no town's folder is gone\n";
       return {};
     }
@@ -58,8 +59,8 @@ class Towns final : public Command {
     for (const auto& town : towns) {
       std::string agents;
       if (town.agents)
-        agents = std::to_string(*town.agents) + " agents, " + std::to_string(*town.working) +
-                 " working";
+        agents =
+            std::to_string(*town.agents) + " agents, " + std::to_string(*town.working) + " working";
       table.row({session.paint(Colour::bold, printable(town.name)),
                  session.paint(colour_of(town.state), state_text(town)), agents,
                  printable(town.root)});

@@ -19,9 +19,9 @@ Result<api::LimitsRequest> read_limits(const toml::table& table, std::optional<b
   for (const auto& read :
        {read_duration(table, "silence", limits.silence_ms),
         read_flag(table, "stop_on_silence", limits.stop_on_silence),
-        read_duration(table, "round_limit", limits.round_ms),
-        read_number(table, "rounds", rounds), read_number(table, "failures", failures),
-        read_number(table, "max_tokens", tokens), read_amount(table, "max_cost", limits.cost_usd),
+        read_duration(table, "round_limit", limits.round_ms), read_number(table, "rounds", rounds),
+        read_number(table, "failures", failures), read_number(table, "max_tokens", tokens),
+        read_amount(table, "max_cost", limits.cost_usd),
         read_duration(table, "idle", limits.idle_ms), read_flag(table, "claims", claims)}) {
     if (!read) return fail(read.error());
   }

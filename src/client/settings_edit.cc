@@ -66,28 +66,29 @@ Leaves leaves_of(const toml::table& table) {
 }
 
 std::unexpected<Error> by_hand(const std::string& path, std::string_view key, std::size_t line) {
-  return fail(Errc::unsupported,
-              std::string(key) + " stands in a place where only a person can change it: edit " +
-                  path + (line > 0 ? ":" + std::to_string(line) : ""));
+  return fail(Errc::unsupported, std::string(key) +
+                                     " stands in a place where only a person can change it: edit " +
+                                     path + (line > 0 ? ":" + std::to_string(line) : ""));
 }
 
 /// The end of the line of the last value that stands directly in the table; 0: there is none.
 std::size_t last_line(const toml::table& table) {
   std::size_t last = 0;
   for (const auto& [name, node] : table) {
-    const bool elsewhere = (node.is_table() && !node.as_table()->is_inline()) ||
-                           node.is_array_of_tables();
+    const bool elsewhere =
+        (node.is_table() && !node.as_table()->is_inline()) || node.is_array_of_tables();
     if (!elsewhere) last = std::max<std::size_t>(last, node.source().end.line);
   }
   return last;
 }
 
-/// Whether the table has a header of its own, [name]: one that is only implied by [name.inner] is
-/// said to be where that is.
+/// Whether the table has a header of its own, [name]: one that is only implied by [name.inner] or
+/// [[name.inner]] is said to be where that is.
 bool has_header(const toml::table& table, std::string_view text, const Places& places) {
   const auto begin = table.source().begin;
   const auto at = places.at(begin);
-  if (table.is_inline() || at >= text.size() || text[at] != '[') return false;
+  if (table.is_inline() || !text.substr(at).starts_with('[') || text.substr(at).starts_with("[["))
+    return false;
   return std::ranges::none_of(table, [&](const auto& member) {
     return member.second.is_table() && member.second.source().begin == begin;
   });
@@ -116,7 +117,8 @@ Result<std::string> insert(std::string_view text, const std::string& path, const
   if (node != nullptr && (!node->is_table() || node->as_table()->is_inline()))
     return by_hand(path, key, node->source().begin.line);
   if (node != nullptr && has_header(*node->as_table(), text, places)) {
-    const auto last = std::max<std::size_t>(last_line(*node->as_table()), node->source().begin.line);
+    const auto last =
+        std::max<std::size_t>(last_line(*node->as_table()), node->source().begin.line);
     return insert_line(text, places.line(last + 1), line);
   }
   return insert_line(text, text.size(),
@@ -140,9 +142,8 @@ Result<std::string> checked(std::string text, const std::string& path, std::stri
 }
 
 std::string quoted(std::string_view value) {
-  if (!value.contains('\'') && std::ranges::none_of(value, [](unsigned char c) {
-        return c < 0x20 || c == 0x7f;
-      }))
+  if (!value.contains('\'') &&
+      std::ranges::none_of(value, [](unsigned char c) { return c < 0x20 || c == 0x7f; }))
     return "'" + std::string(value) + "'";
   return write_json(json::value(value));  // a basic string is written as JSON's is
 }

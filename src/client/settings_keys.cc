@@ -17,12 +17,13 @@ constexpr std::array<std::string_view, 3> kKeeps{"disabled", "compacted", "full_
 using enum SettingKind;
 constexpr std::array kKeys{
     SettingKey{"name", text, "", "The town's name"},
-    SettingKey{"default_cli", text, "claude", "The CLI of agents that name none: a preset or a command"},
+    SettingKey{"default_cli", text, "claude",
+               "The CLI of agents that name none: a preset or a command"},
     SettingKey{"durability", choice, "disk",
                "What an acknowledged change survives: a power cut, a killed daemon, or nothing",
                kSurvives},
-    SettingKey{"runs.durability", choice, "compacted",
-               "What the log keeps of runs that do not say", kKeeps},
+    SettingKey{"runs.durability", choice, "compacted", "What the log keeps of runs that do not say",
+               kKeeps},
     SettingKey{"agents.silence", duration, "10m",
                "Without output for this long an event tells of a round"},
     SettingKey{"agents.stop_on_silence", flag, "false", "... and the round is stopped"},

@@ -37,8 +37,8 @@ Error no_such_setting(std::string_view key);
 /// A setting as it stands.
 struct SettingView {
   std::string key;
-  std::string value;                ///< as it would be written, without quotes
-  std::string source;               ///< "default", "town.toml", or "unknown": it stands there in vain
+  std::string value;   ///< as it would be written, without quotes
+  std::string source;  ///< "default", "town.toml", or "unknown": it stands there in vain
   std::optional<std::int64_t> line;  ///< in town.toml
   std::string help;
 };

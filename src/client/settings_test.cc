@@ -160,7 +160,8 @@ TEST(TownSettings, WhatIsWrongIsRefusedBeforeItIsWritten) {
 }
 
 TEST(TownSettings, AProvidersSettingsCanBeSet) {
-  const auto changed = with(with(kText, "providers.gpt.model", "small-1"), "providers.gpt.tries", "3");
+  const auto changed =
+      with(with(kText, "providers.gpt.model", "small-1"), "providers.gpt.tries", "3");
   EXPECT_EQ(parse_settings(changed, "t")->providers.at("gpt").at("model"), "small-1");
   EXPECT_EQ(parse_settings(changed, "t")->providers.at("gpt").at("tries"), 3);
 }
@@ -174,11 +175,11 @@ TEST(TownSettings, UnsetTakesTheLineAway) {
   // Without it nobody could read the rest.
   EXPECT_EQ(without_setting(kText, "town.toml", "name").error().code(), Errc::invalid_argument);
   EXPECT_EQ(without_setting(kText, "town.toml", "agents").error().code(), Errc::unsupported);
-  EXPECT_EQ(without_setting("name = 'oak'\nagents = { rounds = 1, failures = 2 }", "t",
-                            "agents.rounds")
-                .error()
-                .code(),
-            Errc::unsupported);
+  EXPECT_EQ(
+      without_setting("name = 'oak'\nagents = { rounds = 1, failures = 2 }", "t", "agents.rounds")
+          .error()
+          .code(),
+      Errc::unsupported);
 }
 
 TEST(TownSettings, W41_WhatNobodyReadsIsTold) {

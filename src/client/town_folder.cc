@@ -48,8 +48,7 @@ Result<TownSettings> parse_settings(std::string_view all, const std::string& pat
     if (node == nullptr) continue;
     const auto text = node->value_exact<std::string>();
     if (!text)
-      return fail(Errc::invalid_argument,
-                  path + ": " + key + ": expected a text in quotes");
+      return fail(Errc::invalid_argument, path + ": " + key + ": expected a text in quotes");
     *target = *text;
   }
   if (auto named = check_name(settings.name); !named)
@@ -59,9 +58,8 @@ Result<TownSettings> parse_settings(std::string_view all, const std::string& pat
     const auto text = runs != nullptr ? (*runs)["durability"].value<std::string>() : std::nullopt;
     const auto durability = text ? enum_from_name<Durability>(*text) : std::nullopt;
     if (runs == nullptr || (runs->contains("durability") && !durability)) {
-      return fail(
-          Errc::invalid_argument,
-          path + ": [runs] durability is disabled, compacted or full_fidelity, in quotes");
+      return fail(Errc::invalid_argument,
+                  path + ": [runs] durability is disabled, compacted or full_fidelity, in quotes");
     }
     if (durability) settings.runs = *durability;
   }

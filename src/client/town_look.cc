@@ -29,8 +29,8 @@ TownLook look(const KnownTown& town, std::chrono::milliseconds timeout) {
   seen.name = view->name;
   seen.state = TownState::running;
   seen.pid = view->pid;
-  seen.agents = std::ranges::count_if(
-      view->agents, [](const auto& each) { return !is_ended(each.agent.state); });
+  seen.agents = std::ranges::count_if(view->agents,
+                                      [](const auto& each) { return !is_ended(each.agent.state); });
   seen.working = std::ranges::count_if(view->agents, [](const auto& each) {
     return each.agent.state == AgentState::working || each.agent.current_run.has_value();
   });

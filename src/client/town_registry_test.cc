@@ -55,9 +55,11 @@ TEST_F(TownRegistry, TownsFormats) {
   ASSERT_EQ(::stat(file_.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
   EXPECT_TRUE(parse_json_as<json::value>(*[&] {
-    std::ifstream in(file_);
-    return std::make_optional(std::string(std::istreambuf_iterator<char>(in), {}));
-  }())->as_object().contains("towns"));
+                std::ifstream in(file_);
+                return std::make_optional(std::string(std::istreambuf_iterator<char>(in), {}));
+              }())
+                  ->as_object()
+                  .contains("towns"));
 }
 
 TEST_F(TownRegistry, ABrokenListIsToldAndBegunAnew) {
@@ -109,7 +111,8 @@ TEST_F(TownRegistry, ManyAtOnceLoseNothing) {
 
 TEST_F(TownRegistry, WithoutAHomeThereIsNone) {
   const auto* home = std::getenv("HOME");
-  const std::optional<std::string> before = home != nullptr ? std::optional<std::string>(home) : std::nullopt;
+  const std::optional<std::string> before =
+      home != nullptr ? std::optional<std::string>(home) : std::nullopt;
   ::setenv("XDG_STATE_HOME", "/state", 1);
   EXPECT_EQ(registry_path(), fs::path("/state/reeve/towns.json"));
   ::setenv("XDG_STATE_HOME", "relative", 1);

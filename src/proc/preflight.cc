@@ -48,10 +48,10 @@ bool any_there(std::span<const std::string_view> variables, std::span<const std:
 
 std::unexpected<Error> not_there(const Wanted& wanted, const Preset* preset,
                                  const std::string& program) {
-  const auto where = program.contains('/')
-                         ? fmt::format("there is no program {} (the town is in {})", program,
-                                       wanted.root.string())
-                         : fmt::format("there is no {} on the daemon's PATH", program);
+  const auto where =
+      program.contains('/')
+          ? fmt::format("there is no program {} (the town is in {})", program, wanted.root.string())
+          : fmt::format("there is no {} on the daemon's PATH", program);
   const auto what = preset != nullptr ? fmt::format("install it ({})", preset->install)
                                       : std::string("put an executable file there");
   return fail(Errc::unavailable,
@@ -100,15 +100,14 @@ Result<Ready> preflight(const Wanted& wanted) {
   ready.login = look_for_login(*preset->login, wanted.environment, wanted.root);
   // Arguments may name a key, a provider, or another place for settings.
   if (ready.login == Login::missing && !wanted.args.empty()) ready.login = Login::perhaps;
-  const auto words = fmt::format("as the user that the daemon runs as: {}",
-                                 preset->login->command);
+  const auto words = fmt::format("as the user that the daemon runs as: {}", preset->login->command);
   if (ready.login == Login::missing)
     return fail(Errc::unavailable,
                 fmt::format("{} is not logged in; log in, {}; or spawn with --unchecked",
                             preset->description, words));
   if (ready.login == Login::perhaps)
-    ready.note = fmt::format("no login of {} was seen; if its rounds fail, log in, {}", preset->description,
-                             words);
+    ready.note = fmt::format("no login of {} was seen; if its rounds fail, log in, {}",
+                             preset->description, words);
   return ready;
 }
 

@@ -43,8 +43,11 @@ TEST_F(TownSpawning, ARequestMayRefuseWhatTheTownWouldHaveItDo) {
 }
 
 TEST_F(TownSpawning, ALimitThatIsNoneIsRefused) {
-  for (const auto& limits : {api::LimitsRequest{.silence_ms = 0ms}, {.failures = 0}, {.rounds = -1},
-                             {.cost_usd = -0.5}, {.idle_ms = -1ms}}) {
+  for (const auto& limits : {api::LimitsRequest{.silence_ms = 0ms},
+                             {.failures = 0},
+                             {.rounds = -1},
+                             {.cost_usd = -0.5},
+                             {.idle_ms = -1ms}}) {
     api::SpawnRequest request;
     request.limits = limits;
     EXPECT_EQ(code_of(spawn_as(request)), Errc::invalid_argument);

@@ -98,10 +98,10 @@ void check_presets(const Surroundings& where, const std::vector<std::string>& us
                    Findings& findings) {
   std::vector<Program> programs;
   for (const auto& preset : proc::presets()) {
-    programs.push_back({&preset,
-                        proc::find_program(std::string(preset.program),
-                                           path_of(where.environment), where.root),
-                        {}});
+    programs.push_back(
+        {&preset,
+         proc::find_program(std::string(preset.program), path_of(where.environment), where.root),
+         {}});
   }
   {
     std::vector<std::jthread> asking;
@@ -118,8 +118,7 @@ void check_presets(const Surroundings& where, const std::vector<std::string>& us
   }
 }
 
-void check_agents(const Surroundings& where, const std::vector<Agent>& agents,
-                  Findings& findings) {
+void check_agents(const Surroundings& where, const std::vector<Agent>& agents, Findings& findings) {
   for (const auto& agent : agents) {
     if (is_ended(agent.state)) continue;
     if (::geteuid() == 0) {

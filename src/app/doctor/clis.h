@@ -28,8 +28,8 @@ int compare_versions(std::string_view a, std::string_view b);
 /// be there. Runs `PROGRAM --version` of those that are, all at a time.
 void check_presets(const Surroundings& where, const std::vector<std::string>& used,
                    Findings& findings);
-/// Each agent that may work still: whether its CLI can be started, is logged in, and will not refuse
-/// to run as root.
+/// Each agent that may work still: whether its CLI can be started, is logged in, and will not
+/// refuse to run as root.
 void check_agents(const Surroundings& where, const std::vector<Agent>& agents, Findings& findings);
 
 }  // namespace reeve::app

@@ -91,8 +91,10 @@ class Doctor final : public cli::Command {
       const bool same = town_->version == session.version;
       findings_.add("daemon", same ? Verdict::good : Verdict::note,
                     "pid " + std::to_string(town_->pid) + ", version " + town_->version +
-                        (same ? "" : ", this is " + session.version + ": reeve stop, then any "
-                                                                      "command"));
+                        (same ? ""
+                              : ", this is " + session.version +
+                                    ": reeve stop, then any "
+                                    "command"));
       for (const auto& view : town_->agents) {
         if (!is_ended(view.agent.state)) used_.push_back(view.agent.cli);
       }
@@ -112,8 +114,7 @@ class Doctor final : public cli::Command {
     const auto self = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
     const auto path = variables.find("PATH");
     where_.environment = proc::child_environment(
-        variables,
-        {{"PATH", self.string() + ":" + (path == variables.end() ? "" : path->second)}});
+        variables, {{"PATH", self.string() + ":" + (path == variables.end() ? "" : path->second)}});
   }
 
   void check_settings(const client::TownFolder& folder) {
@@ -132,8 +133,8 @@ class Doctor final : public cli::Command {
     for (const auto& setting : client::unknown_settings(*all)) {
       findings_.add("settings", Verdict::bad,
                     path + ":" + std::to_string(setting.line.value_or(0)) + ": nobody reads " +
-                        setting.key + ": " + setting.help +
-                        " (reeve config --unset " + setting.key + " removes it)");
+                        setting.key + ": " + setting.help + " (reeve config --unset " +
+                        setting.key + " removes it)");
     }
     for (const auto& setting : *all) {
       const auto* known = client::find_setting(setting.key);
@@ -195,8 +196,8 @@ class Doctor final : public cli::Command {
       } else {
         const auto& model = server->settings.model;
         findings_.add(subject, Verdict::good,
-            server->settings.base_url + (model.empty() ? "" : ", model " + model) +
-                (server->settings.key->empty() ? ", without a key" : ""));
+                      server->settings.base_url + (model.empty() ? "" : ", model " + model) +
+                          (server->settings.key->empty() ? ", without a key" : ""));
       }
     }
   }

@@ -98,13 +98,15 @@ void check_folder(const fs::path& dir, const fs::path& socket, Findings& finding
                  size_text(free) + " free" +
                      (free < kLittleSpace ? ": make room, or limit the log ([retention])" : ""));
     if (disk.f_files > 0 && disk.f_favail < 1000)
-      findings.add("disk", Verdict::bad, fmt::format("only {} files more fit on it", disk.f_favail));
+      findings.add("disk", Verdict::bad,
+                   fmt::format("only {} files more fit on it", disk.f_favail));
   }
   if (socket.string().size() >= sizeof(sockaddr_un::sun_path))
-    findings.add("socket", Verdict::note,
-                 fmt::format("its path has {} bytes: reeve reaches it, other programs that take at "
-                             "most {} (curl --unix-socket) do not; a shorter path to the town helps",
-                             socket.string().size(), sizeof(sockaddr_un::sun_path) - 1));
+    findings.add(
+        "socket", Verdict::note,
+        fmt::format("its path has {} bytes: reeve reaches it, other programs that take at "
+                    "most {} (curl --unix-socket) do not; a shorter path to the town helps",
+                    socket.string().size(), sizeof(sockaddr_un::sun_path) - 1));
 }
 
 void check_limits(Findings& findings) {
@@ -112,18 +114,17 @@ void check_limits(Findings& findings) {
   if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
     const bool few = limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < kFewFiles;
     findings.add("open files", few ? Verdict::note : Verdict::good,
-                 (limit.rlim_cur == RLIM_INFINITY ? "no limit"
-                                                  : std::to_string(limit.rlim_cur)) +
+                 (limit.rlim_cur == RLIM_INFINITY ? "no limit" : std::to_string(limit.rlim_cur)) +
                      (few ? fmt::format(" are few: ulimit -n {}", kFewFiles) : std::string()));
   }
   const auto most = group_value("pids.max");
   const auto now = group_value("pids.current");
   if (most && now) {
     const auto left = *most - std::min(*most, *now);
-    findings.add("processes", left < kFewProcesses ? Verdict::bad : Verdict::good,
-                 fmt::format("{} of {} in the control group are left{}", left, *most,
-                             left < kFewProcesses ? ": raise pids.max (docker run --pids-limit)"
-                                                  : ""));
+    findings.add(
+        "processes", left < kFewProcesses ? Verdict::bad : Verdict::good,
+        fmt::format("{} of {} in the control group are left{}", left, *most,
+                    left < kFewProcesses ? ": raise pids.max (docker run --pids-limit)" : ""));
   } else if (::getrlimit(RLIMIT_NPROC, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
              limit.rlim_cur < kFewProcesses) {
     findings.add("processes", Verdict::bad,
@@ -163,19 +164,21 @@ void check_git(const fs::path& root, std::string_view path, Findings& findings) 
     findings.add("repository", Verdict::good, at.string());
   else
     findings.add("repository", Verdict::note,
-                 root.string() + " is in no git repository: what agents change cannot be taken "
-                                 "back (git init)");
+                 root.string() +
+                     " is in no git repository: what agents change cannot be taken "
+                     "back (git init)");
   const auto git = proc::find_program("git", path, root);
   if (!git) {
     findings.add("git", Verdict::note,
                  "not found: agents that work with git need it (apt install git)");
     return;
   }
-  const auto said =
-      run_briefly({git->string(), "--version"}, {{"PATH", std::string(path)}}, std::chrono::seconds(5));
+  const auto said = run_briefly({git->string(), "--version"}, {{"PATH", std::string(path)}},
+                                std::chrono::seconds(5));
   const auto version = said ? version_in(*said) : std::string();
-  findings.add("git", version.empty() ? Verdict::note : Verdict::good,
-               git->string() + (version.empty() ? " does not answer --version" : ", version " + version));
+  findings.add(
+      "git", version.empty() ? Verdict::note : Verdict::good,
+      git->string() + (version.empty() ? " does not answer --version" : ", version " + version));
 }
 
 }  // namespace reeve::app
