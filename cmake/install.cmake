@@ -26,3 +26,20 @@ Libs: -L${libdir} -lreeve
 Cflags: -I${includedir}
 ]])
 install(FILES ${CMAKE_BINARY_DIR}/reeve.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+# The manual page and what shells complete with are said by the program itself.
+set(pages ${CMAKE_BINARY_DIR}/pages)
+file(MAKE_DIRECTORY ${pages})
+add_custom_command(
+  OUTPUT ${pages}/reeve.1 ${pages}/reeve.bash ${pages}/_reeve ${pages}/reeve.fish
+  COMMAND reeve man > ${pages}/reeve.1
+  COMMAND reeve completion bash > ${pages}/reeve.bash
+  COMMAND reeve completion zsh > ${pages}/_reeve
+  COMMAND reeve completion fish > ${pages}/reeve.fish
+  DEPENDS reeve
+  COMMENT "Writing the manual page and completions" VERBATIM)
+add_custom_target(reeve_pages ALL DEPENDS ${pages}/reeve.1)
+install(FILES ${pages}/reeve.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(FILES ${pages}/reeve.bash RENAME reeve DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+install(FILES ${pages}/_reeve DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+install(FILES ${pages}/reeve.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)

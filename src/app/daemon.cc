@@ -22,6 +22,7 @@
 #include "net/http_client.h"
 #include "net/server.h"
 #include "proc/environment.h"
+#include "proc/preflight.h"
 #include "proc/shim_spawner.h"
 #include "run/invocation.h"
 #include "run/runs.h"
@@ -58,6 +59,23 @@ run::Runs::Options runs_options(const client::TownFolder& folder,
   return options;
 }
 
+/// Looks at a CLI as the rounds of `options` will find it.
+town::Preflight preflight_as(run::Runs::Options options) {
+  return [known = std::make_shared<const run::Runs::Options>(std::move(options))](
+             const std::string& cli, const std::vector<std::string>& args,
+             const proc::Variables& variables) -> Result<std::optional<std::string>> {
+    auto additions = known->additions;
+    for (const auto& [name, value] : variables) additions[name] = value;
+    const auto ready =
+        proc::preflight({.cli = cli,
+                         .args = args,
+                         .environment = proc::child_environment(known->environment, additions),
+                         .root = known->root});
+    if (!ready) return fail(ready.error());
+    return ready->note;
+  };
+}
+
 /// What a webhook says in its answer is of no interest, but it must be read.
 constexpr std::size_t kWebhookAnswer = 1 << 20;
 
@@ -92,7 +110,10 @@ class Daemon {
                 .town = options_.settings.name,
                 .default_cli = options_.settings.default_cli,
                 .retention = options_.settings.retention,
-                .runs = options_.settings.runs},
+                .runs = options_.settings.runs,
+                .limits = options_.settings.limits,
+                .claims = options_.settings.claims,
+                .preflight = preflight_as(runs_options(options_.folder, options_.settings))},
         retention_(ground_, town::Retention::Options()),
         sweeper_(ground_, town::Sweeper::Options()),
         supervisor_(ground_, loop.get_executor(), town::Supervisor::Options()),

@@ -3,6 +3,7 @@
 #include <ostream>
 
 #include "client/town_folder.h"
+#include "client/town_registry.h"
 
 namespace reeve::app {
 namespace {
@@ -27,6 +28,11 @@ class Init final : public cli::Command {
     settings.default_cli = cli_;
     settings.durability = durability_;
     if (auto made = client::create_town(folder, settings); !made) return made;
+    if (const auto registry = client::registry_path()) {
+      if (auto known = client::remember_town(*registry, {settings.name, clean.string()}); !known)
+        session.err << "note: `reeve towns` will not know it yet: " << known.error().message()
+                    << '\n';
+    }
     if (session.json) {
       session.print(write_json({{"name", settings.name}, {"root", clean.string()}}));
     } else {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "app/agent_script.h"
-#include "app/doctor.h"
+#include "app/doctor/doctor.h"
 #include "app/init.h"
 #include "app/reset.h"
 #include "app/serve.h"

@@ -10,6 +10,7 @@
 #include "app/daemon.h"
 #include "app/keeper.h"
 #include "base/logging.h"
+#include "client/town_registry.h"
 #include "wire/problem.h"
 
 namespace reeve::app {
@@ -35,6 +36,11 @@ class Serve final : public cli::Command {
     auto settings = client::read_settings(*folder);
     if (!settings) return refuse(settings.error());
     DaemonOptions options{*folder, *settings, session.version, {}};
+    // Only so that `reeve towns` knows it: a town serves without.
+    if (const auto registry = client::registry_path()) {
+      static_cast<void>(
+          client::remember_town(*registry, {settings->name, folder->root().string()}));
+    }
     if (background_) {
       const auto child = ::fork();
       if (child < 0) return refuse(os_error(errno, "start the keeper"));

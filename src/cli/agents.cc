@@ -27,10 +27,8 @@ class Spawn final : public Command {
                    "It begins anew, with a copy of a session, or goes on with one");
     options.value("--session", request_.session,
                   "Of --mode: an agent, or the vendor's id; its parent's if absent");
-    options.flag("--claims", request_.claims,
+    options.flag("--claims", claims_,
                  "It takes what fits its role from the backlog while it has nothing to do");
-    options.flag("--unchecked", request_.unchecked,
-                 "Also where its CLI seems not to be ready for work");
     options.choice("--permissions", permissions_, {"ask", "edits", "bypass"},
                    "What it may do without asking");
     options.choice("--completes", completes_, {"success", "report"},
@@ -39,16 +37,18 @@ class Spawn final : public Command {
                    "What the log keeps of its runs; the town's [runs] durability if absent");
     options.seconds("--silence", silence_,
                     "Seconds without output after which an event tells of it");
-    options.flag("--stop-on-silence", request_.limits.stop_on_silence,
+    options.flag("--stop-on-silence", stop_on_silence_,
                  "... and its round is stopped");
     options.seconds("--round-limit", round_, "Seconds that one round may take");
     options.number("--rounds,--max-rounds", request_.limits.rounds, "Rounds that it may have");
     options.number("--max-tokens", request_.limits.tokens, "Tokens that it may use, in and out");
     options.amount("--max-cost", request_.limits.cost_usd,
                    "US dollars that it may cost, as far as its CLI tells");
-    options.number("--failures", failures_,
+    options.number("--failures", request_.limits.failures,
                    "Failed rounds in a row after which it needs a person (default 5)");
     options.seconds("--idle-limit", idle_, "Seconds without work after which it is stopped");
+    options.flag("--unchecked", request_.unchecked,
+                 "Also where its CLI is not installed or not logged in");
   }
 
   Status run(Session& session) override {
@@ -72,7 +72,8 @@ class Spawn final : public Command {
     if (silence_) request_.limits.silence_ms = ms(*silence_);
     if (round_) request_.limits.round_ms = ms(*round_);
     if (idle_) request_.limits.idle_ms = ms(*idle_);
-    if (failures_) request_.limits.failures = *failures_;
+    if (stop_on_silence_) request_.limits.stop_on_silence = true;
+    if (claims_) request_.claims = true;
     request_.mode = *enum_from_name<SpawnMode>(mode_);
     auto client = session.client();
     if (!client) return fail(client.error());
@@ -85,6 +86,7 @@ class Spawn final : public Command {
     session.out << "spawned " << session.paint(Colour::bold, agent->name) << " ("
                 << agent->id.short_str() << ", " << agent->cli
                 << ", may: " << enum_name(agent->permissions) << ")\n";
+    if (agent->note) session.out << "note: " << *agent->note << '\n';
     if (auto view = client->agent(agent->id.str()); view && view->permissions_note) {
       session.out << "note: " << *view->permissions_note << '\n';
     }
@@ -99,7 +101,8 @@ class Spawn final : public Command {
   std::optional<double> silence_;
   std::optional<double> round_;
   std::optional<double> idle_;
-  std::optional<std::int64_t> failures_;
+  bool claims_ = false;
+  bool stop_on_silence_ = false;
   std::string mode_ = "fresh";
 };
 

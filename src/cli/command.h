@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/json.h"
 #include "cli/options.h"
@@ -13,6 +14,8 @@
 #include "client/client.h"
 
 namespace reeve::cli {
+
+struct Entry;
 
 /// What a command works with.
 struct Session {
@@ -22,6 +25,8 @@ struct Session {
   bool json = false;
   std::string version;
   std::optional<std::string> town;  ///< --town DIR: where to look for the town, instead of here
+  /// All commands that there are, in the order of the help.
+  std::vector<const Entry*> entries = {};
 
   /// The town that this folder lies in.
   [[nodiscard]] Result<client::TownFolder> folder() const;

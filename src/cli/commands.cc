@@ -67,6 +67,13 @@ std::span<const Entry> commands() {
             "  reeve events --follow --scope agent:ada\n"
             "  reeve events --json --after CURSOR    # go on where you left off\n",
             make_events},
+      Entry{"history", "What happened, in sentences: the newest facts of the town, oldest first",
+            "  reeve history                         # the newest 30\n"
+            "  reeve history -n 100 --agent ada\n"
+            "  reeve history --scope task:3fa2 --json\n",
+            make_history},
+      Entry{"activity", "What an agent did: its rounds, tasks, messages, states",
+            "  reeve activity ada\n  reeve activity ada -n 50\n", make_activity},
       Entry{"replay", "The town as it was at any moment, folded from its log",
             "  reeve replay --until 10m              # as it was ten minutes ago\n"
             "  reeve replay --until CURSOR --json    # with every document of that moment\n"
@@ -171,6 +178,24 @@ std::span<const Entry> commands() {
             "  reeve stop --drain    # rounds finish first; another `reeve stop` waits no longer\n"
             "  reeve stop --daemon   # rounds go on without it\n",
             make_stop},
+      Entry{"towns", "The towns of this user, and which run",
+            "  reeve towns            # starts no daemon\n"
+            "  reeve towns --prune    # forget those whose folder is gone\n",
+            make_towns},
+      Entry{"config", "The town's settings: show, set, unset",
+            "  reeve config                          # all, and where each comes from\n"
+            "  reeve config default_cli              # one, bare\n"
+            "  reeve config agents.silence 5m        # in .reeve/town.toml; comments stay\n"
+            "  reeve config --unset agents.silence\n",
+            make_config},
+      Entry{"completion", "What a shell needs to complete commands, options and agents",
+            "  source <(reeve completion bash)       # in ~/.bashrc\n"
+            "  reeve completion zsh > ~/.zfunc/_reeve\n"
+            "  reeve completion fish | source\n",
+            make_completion},
+      Entry{"__complete", "What may stand next on a command line", "", make_complete, true},
+      Entry{"man", "The manual page of all commands, in roff", "  reeve man | man -l -\n",
+            make_man},
       Entry{"explain", "What an error's code means, and what to do",
             "  reeve explain             # all codes\n  reeve explain fenced\n", make_explain},
       Entry{"version", "This program's version, and the daemon's", "", make_version},

@@ -68,6 +68,15 @@ std::unique_ptr<Command> make_reclaim();
 std::unique_ptr<Command> make_retention();
 std::unique_ptr<Command> make_retention_sweep();
 
+std::unique_ptr<Command> make_history();
+std::unique_ptr<Command> make_activity();
+
+std::unique_ptr<Command> make_towns();
+std::unique_ptr<Command> make_config();
+std::unique_ptr<Command> make_completion();
+std::unique_ptr<Command> make_complete();
+std::unique_ptr<Command> make_man();
+
 std::unique_ptr<Command> make_stop();
 std::unique_ptr<Command> make_version();
 std::unique_ptr<Command> make_explain();

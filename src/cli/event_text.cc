@@ -100,15 +100,14 @@ std::string gist(std::string_view kind, const json::value& payload) {
   return text;
 }
 
-void EventLines::learn_names(client::Client& client) {
+void AgentNames::learn(client::Client& client) {
   names_[supervisor_id().str()] = kSupervisor;
   if (auto agents = client.agents()) {
     for (const auto& view : agents->agents) names_[view.agent.id.str()] = view.agent.name;
   }
 }
 
-/// An agent that is not known by then is called by its id's first digits.
-std::string EventLines::name_of(client::Client& client, const std::string& id) {
+std::string AgentNames::of(client::Client& client, const std::string& id) {
   if (id == kSupervisor) return id;
   auto& name = names_[id];
   if (name.empty()) {
@@ -127,14 +126,14 @@ std::string EventLines::line(const Session& session, client::Client& client,
   const auto time = text_at(*value, "time");
   std::string who;
   if (kind == "MessageSent") {
-    who = name_of(client, text_at(*value, "payload.message.from")) + ">" +
-          name_of(client, text_at(*value, "payload.message.to"));
+    who = names_.of(client, text_at(*value, "payload.message.from")) + ">" +
+          names_.of(client, text_at(*value, "payload.message.to"));
   } else if (const auto* scopes = value->as_object().if_contains("scopes");
              scopes != nullptr && scopes->is_array()) {
     for (const auto& scope : scopes->get_array()) {
       const auto id = std::string(scope.as_string());
       if (!id.starts_with("agent:")) continue;
-      who += (who.empty() ? "" : ",") + name_of(client, id.substr(6));
+      who += (who.empty() ? "" : ",") + names_.of(client, id.substr(6));
     }
   }
   auto padded = kind;

@@ -11,6 +11,11 @@ struct Options::State {
   std::string* text = nullptr;     ///< its target, where the command takes a text
   std::vector<std::string> words;  ///< ... as they came
   std::size_t positionals = 0;     ///< declared; with a text: those before it
+  std::vector<OptionInfo> declared;
+  std::string section;
+
+  OptionInfo& note(std::string_view name, std::string_view help, std::string value = "TEXT");
+  OptionInfo& note_positional(std::string_view name, std::string_view help, bool required);
 
   [[nodiscard]] bool takes_value(const std::string& option) const;
   [[nodiscard]] bool marks_text(std::vector<std::string>& args) const;
@@ -32,6 +37,28 @@ std::string seconds_or_why_not(const std::string& text) {
 }
 
 }  // namespace
+
+OptionInfo& Options::State::note(std::string_view name, std::string_view help, std::string value) {
+  auto& info = declared.emplace_back();
+  for (;;) {
+    const auto comma = name.find(',');
+    info.names.emplace_back(name.substr(0, comma));
+    if (comma == std::string_view::npos) break;
+    name.remove_prefix(comma + 1);
+  }
+  info.help = help;
+  info.value = std::move(value);
+  info.section = section;
+  info.positional = !name.starts_with('-');
+  return info;
+}
+
+OptionInfo& Options::State::note_positional(std::string_view name, std::string_view help,
+                                            bool required) {
+  auto& info = note(name, help);
+  info.required = required;
+  return info;
+}
 
 /// Of an option without "=": whether the next word is its value.
 bool Options::State::takes_value(const std::string& option) const {
@@ -69,10 +96,12 @@ Options::~Options() = default;
 
 void Options::positional(const char* name, std::string& target, const char* help, bool required) {
   ++state_->positionals;
+  state_->note_positional(name, help, required);
   state_->app.add_option(name, target, help)->required(required);
 }
 void Options::text(const char* name, std::string& target, const char* help, bool required) {
   state_->text = &target;
+  state_->note_positional(name, help, required).repeats = true;
   state_->app
       .add_option(name, state_->words,
                   std::string(help) +
@@ -83,21 +112,26 @@ void Options::text(const char* name, std::string& target, const char* help, bool
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 void Options::rest(const char* name, std::vector<std::string>& target, const char* help) {
+  state_->note_positional(name, help, false).repeats = true;
   state_->app.add_option(name, target, help)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 void Options::value(const char* name, std::string& target, const char* help) {
+  state_->note(name, help);
   state_->app.add_option(name, target, help);
 }
 void Options::value(const char* name, std::optional<std::string>& target, const char* help) {
+  state_->note(name, help);
   state_->app.add_option_function<std::string>(
       name, [&target](const std::string& value) { target = value; }, help);
 }
 void Options::values(const char* name, std::vector<std::string>& target, const char* help) {
+  state_->note(name, help).repeats = true;
   state_->app.add_option(name, target, help)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->allow_extra_args(false);
 }
 void Options::number(const char* name, std::uint64_t& target, const char* help) {
+  state_->note(name, help, "N");
   state_->app.add_option(name, target, help)->check(CLI::NonNegativeNumber)->capture_default_str();
 }
 void Options::number(const char* name, std::optional<std::int64_t>& target, const char* help) {
@@ -112,21 +146,31 @@ void Options::amount(const char* name, std::optional<double>& target, const char
       ->check(CLI::PositiveNumber);
 }
 void Options::seconds(const char* name, std::optional<double>& target, const char* help) {
+  state_->note(name, help, "SECONDS");
   state_->app.add_option_function<double>(
                  name, [&target](double value) { target = value; }, help)
       ->check(CLI::Validator(seconds_or_why_not, "SECONDS"));
 }
 void Options::flag(const char* name, bool& target, const char* help) {
+  state_->note(name, help, "");
   state_->app.add_flag(name, target, help);
+}
+void Options::flag(const char* name, std::optional<bool>& target, const char* help) {
+  state_->note(name, help, "");
+  state_->app.add_flag_callback(name, [&target] { target = true; }, help);
 }
 void Options::choice(const char* name, std::string& target, std::vector<std::string> choices,
                      const char* help) {
+  state_->note(name, help).choices = choices;
   state_->app.add_option(name, target, help)
       ->check(CLI::IsMember(std::move(choices)))
       ->capture_default_str();
 }
 
-void Options::section(const char* heading) { state_->app.option_defaults()->group(heading); }
+void Options::section(const char* heading) {
+  state_->section = heading;
+  state_->app.option_defaults()->group(heading);
+}
 
 Result<std::optional<std::string>> Options::parse(std::span<const std::string> args) {
   std::vector<std::string> line(args.begin(), args.end());
@@ -154,5 +198,6 @@ Result<std::optional<std::string>> Options::parse(std::span<const std::string> a
 }
 
 std::string Options::help() const { return state_->app.help(); }
+const std::vector<OptionInfo>& Options::declared() const { return state_->declared; }
 
 }  // namespace reeve::cli

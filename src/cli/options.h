@@ -12,6 +12,18 @@
 
 namespace reeve::cli {
 
+/// An option or a positional, as completions and the man page need it.
+struct OptionInfo {
+  std::vector<std::string> names;    ///< "-n", "--limit"; of a positional its one: "AGENT"
+  std::string help;                  ///< what it says
+  std::string value;                 ///< "TEXT", "N", "SECONDS"; empty: a flag
+  std::vector<std::string> choices;  ///< all that it may be; empty: anything
+  std::string section;               ///< the heading that it stands below; empty: none
+  bool positional = false;
+  bool required = false;
+  bool repeats = false;
+};
+
 /// What a command may be told on its command line. Targets outlive parse(). (CLI11 stands behind
 /// this; it is slow to compile, so its headers stay in options.cc.)
 class Options {
@@ -36,6 +48,7 @@ class Options {
   void amount(const char* name, std::optional<double>& target, const char* help);
   void seconds(const char* name, std::optional<double>& target, const char* help);
   void flag(const char* name, bool& target, const char* help);
+  void flag(const char* name, std::optional<bool>& target, const char* help);
   void choice(const char* name, std::string& target, std::vector<std::string> choices,
               const char* help);
   /// What is declared from here on stands below this heading in the help.
@@ -45,6 +58,8 @@ class Options {
   /// is wrong with `args`.
   Result<std::optional<std::string>> parse(std::span<const std::string> args);
   [[nodiscard]] std::string help() const;
+  /// All that was declared, in its order.
+  [[nodiscard]] const std::vector<OptionInfo>& declared() const;
 
  private:
   struct State;

@@ -131,7 +131,8 @@ int run_program(std::span<const std::string> args, std::span<const Entry> more, 
   auto words = args;
   auto front = read_front(words);
   if (!front) return refuse(front.error());
-  std::vector<const Entry*> entries;
+  auto& entries = session.entries;
+  entries.clear();
   for (const auto& entry : commands()) entries.push_back(&entry);
   for (const auto& entry : more) entries.push_back(&entry);
 

@@ -71,7 +71,7 @@ class Client {
 
   Result<api::AgentPage> agents(const AgentQuery& query = {});
   Result<api::AgentView> agent(const std::string& reference);
-  Result<Agent> spawn(const api::SpawnRequest& request);
+  Result<api::SpawnReply> spawn(const api::SpawnRequest& request);
   Result<Agent> kill(const std::string& agent, const std::string& reason);
   /// What became of each.
   Result<api::AgentOutcomes> kill_all(const std::string& reason);

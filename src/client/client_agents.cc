@@ -19,8 +19,8 @@ Result<api::AgentPage> Client::agents(const AgentQuery& query) {
 Result<api::AgentView> Client::agent(const std::string& reference) {
   return read<api::AgentView>(get("/v1/agents/" + escape(reference), kTimeout));
 }
-Result<Agent> Client::spawn(const api::SpawnRequest& request) {
-  return read<Agent>(post("/v1/agents", write_json_of(request)));
+Result<api::SpawnReply> Client::spawn(const api::SpawnRequest& request) {
+  return read<api::SpawnReply>(post("/v1/agents", write_json_of(request)));
 }
 Result<Agent> Client::kill(const std::string& agent, const std::string& reason) {
   return read<Agent>(

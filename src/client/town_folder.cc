@@ -10,7 +10,9 @@
 #include <sstream>
 
 #include "base/limits.h"
+#include "client/agent_settings.h"
 #include "client/retention_settings.h"
+#include "client/settings_file.h"
 #include "model/agent.h"
 
 namespace reeve::client {
@@ -26,41 +28,16 @@ Result<TownFolder> find_town(const fs::path& from) {
               "no town here or in any folder above " + from.string() + ": `reeve init` makes one");
 }
 
-namespace {
-
-/// Dates, which no setting is, become their text.
-json::value json_of(const toml::node& node) {
-  if (const auto* table = node.as_table()) {
-    json::object out;
-    for (const auto& [key, value] : *table) out[key.str()] = json_of(value);
-    return out;
-  }
-  if (const auto* array = node.as_array()) {
-    json::array out;
-    for (const auto& value : *array) out.push_back(json_of(value));
-    return out;
-  }
-  if (const auto text = node.value_exact<std::string>()) return json::value(*text);
-  if (const auto number = node.value_exact<std::int64_t>()) return json::value(*number);
-  if (const auto number = node.value_exact<double>()) return json::value(*number);
-  if (const auto flag = node.value_exact<bool>()) return json::value(*flag);
-  std::ostringstream text;
-  node.visit([&text](const auto& value) { text << value; });
-  return json::value(text.str());
+Result<TownSettings> read_settings(const TownFolder& folder) {
+  auto text = read_small_file(folder.settings());
+  if (!text) return fail(text.error());
+  return parse_settings(*text, folder.settings().string());
 }
 
-}  // namespace
-
-Result<TownSettings> read_settings(const TownFolder& folder) {
-  const auto path = folder.settings();
-  toml::table table;
-  try {
-    table = toml::parse_file(path.string());
-  } catch (const toml::parse_error& error) {
-    return fail(Errc::invalid_argument, path.string() + ":" +
-                                            std::to_string(error.source().begin.line) + ": " +
-                                            std::string(error.description()));
-  }
+Result<TownSettings> parse_settings(std::string_view all, const std::string& path) {
+  auto parsed = parse_toml(all, path);
+  if (!parsed) return fail(parsed.error());
+  const auto& table = *parsed;
   TownSettings settings;
   const std::array<std::pair<const char*, std::string*>, 3> keys{
       {{"name", &settings.name},
@@ -71,31 +48,31 @@ Result<TownSettings> read_settings(const TownFolder& folder) {
     if (node == nullptr) continue;
     const auto text = node->value_exact<std::string>();
     if (!text)
-      return fail(Errc::invalid_argument,
-                  path.string() + ": " + key + ": expected a text in quotes");
+      return fail(Errc::invalid_argument, path + ": " + key + ": expected a text in quotes");
     *target = *text;
   }
   if (auto named = check_name(settings.name); !named)
-    return fail(named.error().during(path.string() + ": name"));
+    return fail(named.error().during(path + ": name"));
   if (const auto* node = table.get("runs")) {
     const auto* runs = node->as_table();
     const auto text = runs != nullptr ? (*runs)["durability"].value<std::string>() : std::nullopt;
     const auto durability = text ? enum_from_name<Durability>(*text) : std::nullopt;
     if (runs == nullptr || (runs->contains("durability") && !durability)) {
-      return fail(
-          Errc::invalid_argument,
-          path.string() + ": [runs] durability is disabled, compacted or full_fidelity, in quotes");
+      return fail(Errc::invalid_argument,
+                  path + ": [runs] durability is disabled, compacted or full_fidelity, in quotes");
     }
     if (durability) settings.runs = *durability;
   }
   if (const auto* providers = table.get("providers")) {
     if (!providers->is_table())
-      return fail(Errc::invalid_argument, path.string() + ": providers: expected tables");
+      return fail(Errc::invalid_argument, path + ": providers: expected tables");
     settings.providers = json_of(*providers).get_object();
   }
   auto retention = read_retention(table);
-  if (!retention) return fail(retention.error().during(path.string()));
+  if (!retention) return fail(retention.error().during(path));
   settings.retention = std::move(*retention);
+  if (auto read = read_agents(table, settings.limits, settings.claims); !read)
+    return fail(read.error().during(path));
   return settings;
 }
 
@@ -116,16 +93,12 @@ Status create_town(const TownFolder& folder, const TownSettings& settings) {
   table.insert("name", settings.name);
   table.insert("default_cli", settings.default_cli);
   table.insert("durability", settings.durability);
-  const auto partial = dir / "town.toml.new";
-  std::ofstream file(partial, std::ios::trunc);
-  file << "# This town's settings; a running daemon reads them when it is started anew (reeve "
-          "stop).\n"
+  std::ostringstream text;
+  text << "# This town's settings; a running daemon reads them when it is started anew (reeve "
+          "stop).\n# All that can be set: reeve config, docs/configuration.md\n"
        << table << "\n# What is kept of the log, by default all of it: docs/retention.md\n"
        << "# [retention]\n# max_age = \"90d\"\n";
-  file.close();
-  if (!file) return fail(Errc::unavailable, "cannot write " + partial.string());
-  fs::rename(partial, folder.settings(), error);
-  if (error) return fail(os_error(error.value(), "write " + folder.settings().string()));
+  if (auto written = replace_file(folder.settings(), text.str()); !written) return written;
   // What is below is nobody's source code.
   std::ofstream(dir / ".gitignore") << "*\n";
   return {};

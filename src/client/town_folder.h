@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "event/normaliser.h"
+#include "model/agent.h"
 #include "model/retention.h"
 
 /// A town's folder: what lies where below its root. docs/formats/town_folder.md.
@@ -39,13 +40,17 @@ struct TownSettings {
   std::string durability = "disk";  ///< disk, os or memory
   /// What the log keeps of runs that do not say: [runs] durability.
   Durability runs = Durability::compacted;
+  AgentLimits limits;         ///< [agents], of those that do not say
+  bool claims = false;        ///< the same: they take from the backlog
   json::object providers;     ///< [providers.NAME], as it stands there: docs/providers.md
   RetentionPolicy retention;  ///< [retention]; create_town() does not write it
 };
 /// invalid_argument: not TOML, or a wrong type; the text names the line or the key. Unknown keys
-/// are passed over.
+/// are passed over; `reeve config` and `reeve doctor` tell of them (client/settings_keys.h).
 Result<TownSettings> read_settings(const TownFolder& folder);
-/// Makes the folder (0700) with its settings. conflict: there is a town already.
+/// The same of a file's text; `path` is for what is told.
+Result<TownSettings> parse_settings(std::string_view text, const std::string& path);
+/// Makes the folder (0700) with its settings (0600). conflict: there is a town already.
 Status create_town(const TownFolder& folder, const TownSettings& settings);
 
 /// A name for a town where none was given: the repository's and its branch's, or the folder's;

@@ -15,6 +15,25 @@
 /// What is asked of agents, and answered (docs/api.md).
 namespace reeve::api {
 
+/// What a new agent may use, where somebody says so (AgentLimits); the rest is as its town has it. 0
+/// lifts a limit that the town sets: of the round's time, rounds, tokens, cost, and of idleness.
+struct LimitsRequest {
+  std::optional<Duration> silence_ms;
+  std::optional<bool> stop_on_silence;
+  std::optional<Duration> round_ms;
+  std::optional<std::int64_t> rounds;
+  std::optional<std::int64_t> tokens;
+  std::optional<double> cost_usd;
+  std::optional<std::int64_t> failures;
+  std::optional<Duration> idle_ms;
+};
+BOOST_DESCRIBE_STRUCT(LimitsRequest, (),
+                      (silence_ms, stop_on_silence, round_ms, rounds, tokens, cost_usd, failures,
+                       idle_ms))
+/// The town's limits, with what the request says over them. invalid_argument: below 0, or no
+/// silence or failure at all.
+Result<AgentLimits> limits_over(AgentLimits town, const LimitsRequest& request);
+
 struct SpawnRequest {
   std::string name;
   std::optional<std::string> nickname;  ///< another name that it goes by
@@ -32,13 +51,19 @@ struct SpawnRequest {
   std::optional<Durability> durability;  ///< of its runs; empty: the town's default
   Completes completes = Completes::success;
   std::map<std::string, std::string> env;
-  bool claims = false;
-  bool unchecked = false;  ///< also where its CLI seems not to be ready for work
-  AgentLimits limits;
+  std::optional<bool> claims;  ///< absent: as the town has it
+  bool unchecked = false;      ///< also where its CLI seems not to be ready for work
+  LimitsRequest limits;
 };
 BOOST_DESCRIBE_STRUCT(SpawnRequest, (),
                       (name, nickname, parent, mode, session, cli, args, model, role, permissions,
                        durability, completes, env, claims, unchecked, limits))
+
+/// The agent that was spawned.
+struct SpawnReply : Agent {
+  std::optional<std::string> note;  ///< what seems to be missing for its work, where it is not sure
+};
+BOOST_DESCRIBE_STRUCT(SpawnReply, (Agent), (note))
 
 /// Why something is asked for; kept in the log.
 struct ReasonRequest {
@@ -128,6 +153,7 @@ BOOST_DESCRIBE_STRUCT(WaitReply, (), (state, result))
 
 namespace reeve {
 REEVE_JSON_DECLARE(api::SpawnRequest);
+REEVE_JSON_DECLARE(api::SpawnReply);
 REEVE_JSON_DECLARE(api::ReasonRequest);
 REEVE_JSON_DECLARE(api::AgentView);
 REEVE_JSON_DECLARE(api::AgentPage);

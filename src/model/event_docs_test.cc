@@ -162,5 +162,45 @@ TEST(EventDocs, EachAgentEventHasItsNamesElsewhere) {
   }
 }
 
+TEST(TownEvents, W15_EachOfTinytownsTypesHasItsFactOrComesLater) {
+  const std::set<std::string> types{"agent_state_changed",
+                                    "agent_spawned",
+                                    "agent_stopped",
+                                    "task_assigned",
+                                    "task_completed",
+                                    "task_failed",
+                                    "mission_state_changed",
+                                    "mission_work_promoted",
+                                    "mission_work_assigned",
+                                    "mission_work_completed",
+                                    "mission_work_blocked",
+                                    "mission_help_needed",
+                                    "mission_watch_triggered",
+                                    "mission_event",
+                                    "task_delegated",
+                                    "agent_interrupted",
+                                    "agent_resumed",
+                                    "agent_completed",
+                                    "agent_failed",
+                                    "reviewer_handoff",
+                                    "reviewer_approval",
+                                    "conductor_escalation"};
+  std::set<std::string> told;
+  for (const auto& row : rows_of("events.md")) {
+    if (row.size() != 3 || names_in(row[0]).size() != 1) continue;
+    const auto type = *names_in(row[0]).begin();
+    if (!types.contains(type)) continue;
+    told.insert(type);
+    EXPECT_NE(row[2], "") << type;
+    if (row[1] == "later: missions") {
+      EXPECT_TRUE(type.starts_with("mission_") || type.starts_with("reviewer_")) << type;
+      continue;
+    }
+    ASSERT_EQ(names_in(row[1]).size(), 1u) << type;
+    EXPECT_TRUE(is_fact_kind(*names_in(row[1]).begin())) << row[1];
+  }
+  EXPECT_EQ(told, types);
+}
+
 }  // namespace
 }  // namespace reeve

@@ -37,6 +37,21 @@ struct Plan {
   std::string permissions;  ///< a sentence: what this process may do. To be told as an event
 };
 
+/// How one can tell from files and variables alone that a CLI has been logged in.
+struct LoginSigns {
+  /// Any of these variables is a login; "*_API_KEY" stands for all that end so.
+  std::span<const std::string_view> variables;
+  /// Any of these files is one. "~/" is HOME; "$NAME/" is that variable, and if it is not set the
+  /// sign is passed over; anything else is below the town's root.
+  std::span<const std::string_view> files;
+  /// With any of these variables or files there may be a login that cannot be seen.
+  std::span<const std::string_view> perhaps_variables;
+  std::span<const std::string_view> perhaps_files;
+  /// Without any sign there is none: no keyring, no free models, no other place.
+  bool certain = false;
+  std::string_view command;  ///< what logs it in
+};
+
 struct Preset {
   std::string_view name;
   std::string_view description;
@@ -50,6 +65,8 @@ struct Preset {
   /// As root it refuses `bypass`, unless this variable is 1: the user's word that the machine is a
   /// sandbox. It is never set by us.
   std::string_view root_variable;
+  std::string_view minimum = {};  ///< the oldest version that was tried; "": none is named
+  const LoginSigns* login = nullptr;  ///< null: nothing is known of its login
 };
 
 std::span<const Preset> presets();

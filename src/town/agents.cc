@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "aio/real_env.h"
 #include "base/limits.h"
 #include "base/near_names.h"
 #include "proc/preset.h"
@@ -155,9 +156,11 @@ Result<std::vector<Fact>> decide_spawn(const Ground& ground, const api::SpawnReq
   agent.permissions = request.permissions;
   agent.durability = request.durability.value_or(ground.runs);
   agent.completes = request.completes;
-  agent.claims = request.claims;
   for (const auto& [name, value] : request.env) agent.env.push_back(name);
-  agent.limits = request.limits;
+  auto limits = api::limits_over(ground.limits, request.limits);
+  if (!limits) return fail(limits.error());
+  agent.limits = *limits;
+  agent.claims = request.claims.value_or(ground.claims);
   agent.created_at = ground.env.now();
   agent.last_active_at = agent.created_at;
   if (proc::find_preset(agent.cli) == nullptr) {
@@ -177,8 +180,21 @@ Result<std::vector<Fact>> decide_spawn(const Ground& ground, const api::SpawnReq
   return facts;
 }
 
-Async<Result<Agent>> spawn(Ground ground, Caller caller, api::SpawnRequest request) {
-  const auto decide = [&](run::Draft& draft) -> Async<Result<Agent>> {
+namespace {
+
+Async<Result<std::optional<std::string>>> look_ahead(Ground ground, api::SpawnRequest request) {
+  if (!ground.preflight || request.unchecked) co_return std::nullopt;
+  auto work = [preflight = ground.preflight,
+               cli = request.cli.empty() ? ground.default_cli : request.cli, args = request.args,
+               variables = request.env] { return preflight(cli, args, variables); };
+  co_return co_await aio::blocking(ground.env, std::move(work));
+}
+
+}  // namespace
+
+Async<Result<api::SpawnReply>> spawn(Ground ground, Caller caller, api::SpawnRequest request) {
+  const auto ready = co_await look_ahead(ground, request);
+  const auto decide = [&](run::Draft& draft) -> Async<Result<api::SpawnReply>> {
     // What is no name is said so before anybody is looked for by it.
     if (auto named = check_names(request); !named) co_return fail(named.error());
     std::vector<std::string> names{request.name};
@@ -193,6 +209,7 @@ Async<Result<Agent>> spawn(Ground ground, Caller caller, api::SpawnRequest reque
     const AgentId id(ground.env.uuid4());
     auto facts = decide_spawn(ground, request, id, *kin);
     if (!facts) co_return fail(facts.error());
+    if (!ready) co_return fail(ready.error());
     if (auto added = co_await add_all(draft, std::move(*facts)); !added)
       co_return fail(added.error());
     for (const auto& name : names) {
@@ -204,9 +221,11 @@ Async<Result<Agent>> spawn(Ground ground, Caller caller, api::SpawnRequest reque
     if (!request.env.empty()) {
       draft.write(store::PutDoc{{run::kEnvKind, id.str()}, write_json_of(request.env), {}});
     }
-    co_return co_await draft.get<Agent>(id);
+    auto agent = co_await draft.get<Agent>(id);
+    if (!agent) co_return fail(agent.error());
+    co_return api::SpawnReply{std::move(*agent), *ready};
   };
-  co_return co_await change<Agent>(ground, caller, decide);
+  co_return co_await change<api::SpawnReply>(ground, caller, decide);
 }
 
 }  // namespace reeve::town

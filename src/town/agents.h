@@ -21,7 +21,8 @@ struct Kin {
 /// invalid_argument: a name or limit, a CLI that cannot be split into words, a mode without a
 /// session. unsupported: the CLI cannot resume or fork one. conflict: the name or nickname is
 /// taken; the session is another CLI's, or of an agent that goes on with it. not_found: the parent.
-Async<Result<Agent>> spawn(Ground ground, Caller caller, api::SpawnRequest request);
+/// unavailable: Ground::preflight says that its CLI cannot work.
+Async<Result<api::SpawnReply>> spawn(Ground ground, Caller caller, api::SpawnRequest request);
 Result<std::vector<Fact>> decide_spawn(const Ground& ground, const api::SpawnRequest& request,
                                        AgentId id, const Kin& kin = {});
 

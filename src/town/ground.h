@@ -1,6 +1,10 @@
 #pragma once
 
+#include <functional>
+#include <map>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/env.h"
 #include "log/log.h"
@@ -18,6 +22,13 @@ namespace reeve::town {
 using aio::Async;
 using run::Caller;
 
+/// Whether a CLI is ready for work, with an agent's arguments and variables. Answers what may be
+/// missing; unavailable: what certainly is, and how to mend it. May block, so it is called where it
+/// may, and touches nothing of the town.
+using Preflight = std::function<Result<std::optional<std::string>>(
+    const std::string& cli, const std::vector<std::string>& args,
+    const std::map<std::string, std::string>& variables)>;
+
 /// What a service stands on. Everything in it outlives the services.
 struct Ground {
   Env& env;
@@ -26,6 +37,9 @@ struct Ground {
   std::string default_cli;  ///< for agents that name none
   RetentionPolicy retention = {};
   Durability runs = Durability::compacted;  ///< of agents that do not say
+  AgentLimits limits = {};                  ///< the same
+  bool claims = false;                      ///< the same
+  Preflight preflight = {};                 ///< of new agents; empty: none
 };
 
 }  // namespace reeve::town

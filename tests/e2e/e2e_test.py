@@ -102,7 +102,7 @@ class Work(Town):
         self.make_town()
         self.env["PATH"] = "/nonexistent"
         self.reeve("stop")
-        self.reeve("spawn", "ada", "--cli", "codex")
+        self.reeve("spawn", "ada", "--cli", "codex", "--unchecked")
         self.assign("ada", "paint")
         failed = self.until(self.follow(), "RunFailed")
         self.assertEqual(failed["payload"]["code"], "spawn_failed")
@@ -111,9 +111,9 @@ class Work(Town):
 
     def test_the_doctor_tells_what_root_is_refused(self):
         self.make_town()
-        self.reeve("spawn", "ada", "--cli", "claude", "--permissions", "bypass")
-        self.reeve("spawn", "bob", "--cli", "claude", "--permissions", "bypass", "--env", "IS_SANDBOX=1")
-        self.reeve("spawn", "cyd", "--cli", "claude")
+        self.reeve("spawn", "ada", "--cli", "claude", "--permissions", "bypass", "--unchecked")
+        self.reeve("spawn", "bob", "--cli", "claude", "--permissions", "bypass", "--env", "IS_SANDBOX=1", "--unchecked")
+        self.reeve("spawn", "cyd", "--cli", "claude", "--unchecked")
         findings = json.loads(self.run_reeve("--json", "doctor").stdout)
         told = {f["subject"]: f for f in findings if "IS_SANDBOX" in f["text"]}
         self.assertEqual(list(told), ["ada"] if os.getuid() == 0 else [])

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <toml++/toml.h>
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/json.h"
+
+/// Small files of settings: read whole, written whole.
+namespace reeve::client {
+
+/// not_found, denied, ...: as the system says. too_large: no settings of ours.
+Result<std::string> read_small_file(const std::filesystem::path& path);
+/// Writes beside it and puts that in its place, so that a reader sees all or nothing. A new file is
+/// 0600, another keeps its mode. The error leaves the old file as it was.
+Status replace_file(const std::filesystem::path& path, std::string_view text);
+
+/// Held, nobody else who asks for it changes files of the folder; waits for them.
+Result<Fd> lock_folder(const std::filesystem::path& folder);
+
+/// invalid_argument: no TOML; the text names `path` and the line.
+Result<toml::table> parse_toml(std::string_view text, const std::string& path);
+/// Dates, which no setting is, become their text.
+json::value json_of(const toml::node& node);
+
+}  // namespace reeve::client
