@@ -72,6 +72,7 @@ void apply(std::optional<Agent>& agent, const Fact& fact, Time at) {
                         [&](const fact::AgentResumed& f) {
                           if (!is_me(f.agent)) return;
                           if (agent->state == AgentState::paused) become(AgentState::idle);
+                          agent->last_active_at = at;
                           well_again();
                         },
                         [&](const fact::AgentParked& f) {
@@ -123,14 +124,17 @@ void apply(std::optional<Agent>& agent, const Fact& fact, Time at) {
                         [&](const fact::RunCompleted& f) {
                           if (!ended(f)) return;
                           ++agent->rounds_completed;
-                          well_again();
+                          agent->failures_in_a_row = 0;
+                          // What its own end stops it for stands, until a person restarts it.
+                          if (!is_ended(agent->state)) well_again();
                         },
                         [&](const fact::RunFailed& f) {
                           if (!ended(f)) return;
                           ++agent->rounds_failed;
                           ++agent->failures_in_a_row;
                         },
-                        [&](const fact::RunCancelled& f) { ended(f); }, [](const auto&) {}},
+                        [&](const fact::RunCancelled& f) { ended(f); },
+                        [](const auto&) {}},
              fact);
 }
 
