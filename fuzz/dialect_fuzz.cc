@@ -8,7 +8,9 @@
 
 #include "base/utf8.h"
 #include "proc/dialect/dialect.h"
+#include "proc/dialect/reset_time.h"
 #include "proc/preset.h"
+#include "proc/terminal_text.h"
 
 namespace {
 
@@ -51,5 +53,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   for (const auto name : dialect_names()) run(name, input);
   (void)split_words(input);
+  (void)reset_time_in(input, from_ms(1'795'300'000'000));
+  (void)without_escapes(input);
   return 0;
 }

@@ -74,6 +74,7 @@ void apply(std::optional<Agent>& agent, const Fact& fact, Time at) {
                         [&](const fact::AgentResumed& f) {
                           if (!is_me(f.agent)) return;
                           if (agent->state == AgentState::paused) become(AgentState::idle);
+                          agent->last_active_at = at;
                           well_again();
                         },
                         [&](const fact::AgentParked& f) {
@@ -125,7 +126,9 @@ void apply(std::optional<Agent>& agent, const Fact& fact, Time at) {
                         [&](const fact::RunCompleted& f) {
                           if (!ended(f)) return;
                           ++agent->rounds_completed;
-                          well_again();
+                          agent->failures_in_a_row = 0;
+                          // What its own end stops it for stands, until a person restarts it.
+                          if (!is_ended(agent->state)) well_again();
                         },
                         [&](const fact::RunFailed& f) {
                           if (!ended(f)) return;

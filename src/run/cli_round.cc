@@ -8,6 +8,9 @@
 #include "base/logging.h"
 #include "base/utf8.h"
 #include "event/normaliser.h"
+#include "proc/dialect/failure.h"
+#include "proc/dialect/reset_time.h"
+#include "proc/terminal_text.h"
 #include "run/ending.h"
 #include "run/redact.h"
 
@@ -17,8 +20,18 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kKeptText = 64 << 10;
+constexpr std::size_t kLastLines = 2 << 10;
+constexpr std::size_t kLastLine = 200;
 
 std::string origin_of(const Agent& agent) { return "agent:" + agent.name; }
+
+/// Why a CLI did not run: it cannot be run at all, or this machine is in trouble just now.
+std::string spawn_code(const proc::SpawnError& error) {
+  const auto code = std::string_view(error.code);
+  if (code == describe(Errc::unavailable).name || code == describe(Errc::storage_full).name)
+    return error.code;
+  return std::string(enum_name(proc::Failure::spawn_failed));
+}
 
 }  // namespace
 
@@ -138,6 +151,7 @@ Async<> CliRound::abandon(Error why) {
 Async<> CliRound::pump() {
   if (unreadable_) co_return co_await abandon(*unreadable_);
   for (;;) {
+    watch_budget();
     const auto phase = round_->state().phase;
     if (co_await read_some()) continue;
     if (fenced_) co_return;
@@ -152,7 +166,7 @@ Async<> CliRound::pump() {
   if (exit && exit->spawn_error) {
     RunFinished verdict;
     verdict.ending = Ending::error;
-    verdict.code = "spawn_failed";
+    verdict.code = spawn_code(*exit->spawn_error);
     verdict.message = exit->spawn_error->text;
     co_await settle(std::move(verdict), false, exit);
     co_return;
@@ -214,6 +228,14 @@ void CliRound::digest(const AgentEvent& event, std::uint64_t number) {
   if (const auto* usage = std::get_if<UsageRecorded>(&event)) {
     progress_.usage = progress_.usage + usage->usage;
     progress_.cost_usd += usage->cost_usd.value_or(0);
+  }
+  if (const auto* limited = std::get_if<RateLimited>(&event)) {
+    // A warning's is of a limit that is not reached.
+    if (limited->status == "rejected" || limited->status == "retrying") {
+      auto at = limited->resets_at;
+      if (!at) at = proc::reset_time_in(limited->message, runs_.env_.now());
+      if (at) progress_.retry_at = at;
+    }
   }
   // What cannot be captured is recorded in its place, and the round goes on.
   static_cast<void>(sink().emit(event, number));
@@ -324,13 +346,37 @@ Async<bool> CliRound::watch_silence() {
     }
   }
   progress_.silence_told = true;
-  const auto reason = "says nothing for " +
-                      std::to_string(std::chrono::floor<std::chrono::seconds>(silent).count()) +
-                      " s";
-  facts_.emplace_back(
-      fact::RunSilent{run_.id, agent_.id, std::chrono::floor<Duration>(silent), {}});
-  facts_.emplace_back(fact::AgentNeedsAttention{agent_.id, reason});
+  fact::RunSilent told{run_.id, agent_.id, std::chrono::floor<Duration>(silent),
+                       proc::last_lines(round_folder(runs_.options_.rounds, run_.id), kLastLines)};
+  redact(runs_.options_.redactor, told);
+  auto reason = "says nothing for " +
+                std::to_string(std::chrono::floor<std::chrono::seconds>(silent).count()) + " s";
+  const auto line = told.last_lines.substr(told.last_lines.rfind('\n') + 1);
+  if (!line.empty()) {
+    reason += "; its last line: ";
+    reason += head_of(line, kLastLine);
+  }
+  facts_.emplace_back(std::move(told));
+  facts_.emplace_back(fact::AgentNeedsAttention{agent_.id, std::move(reason)});
   co_return co_await flush();
+}
+
+void CliRound::watch_budget() {
+  if (over_budget_ || run_.stopping || !dialect_ || dialect_->ended() ||
+      proc::is_over(round_->state().phase))
+    return;
+  const auto& limits = agent_.limits;
+  const auto tokens = progress_.usage.input_tokens.value_or(0) +
+                      progress_.usage.output_tokens.value_or(0) + agent_.spent.tokens;
+  const auto cost = progress_.cost_usd + agent_.spent.cost_usd;
+  if (!(limits.tokens && tokens > *limits.tokens) && !(limits.cost_usd && cost > *limits.cost_usd))
+    return;
+  proc::StopRequest request;
+  request.reason = enum_name(proc::Failure::budget);
+  const auto asked = round_->stop(request);
+  over_budget_ = asked.has_value();  // else it is asked again with the next thing that it says
+  if (!asked)
+    logging::warn("run {}: cannot ask it to stop: {}", run_.id.str(), asked.error().message());
 }
 
 proc::ProcessEnd CliRound::how_it_ended() const {
@@ -342,9 +388,10 @@ proc::ProcessEnd CliRound::how_it_ended() const {
     end.signal = exit->signal;
     if (exit->stopped) {
       const auto& reason = exit->stopped->reason;
-      end.stopped = reason == "time_limit"                            ? "deadline"
-                    : reason == "output_limit" || reason == "silence" ? reason
-                                                                      : "cancelled";
+      end.stopped = reason == "time_limit" ? "deadline"
+                    : reason == "output_limit" || reason == "silence" || reason == "budget"
+                        ? reason
+                        : "cancelled";
     }
   }
   if (run_.stopping) end.stopped = "cancelled";
@@ -401,6 +448,7 @@ Async<Status> CliRound::try_settle(const RunFinished& verdict, bool started,
   end.session = run_.session;
   end.usage = progress_.usage;
   end.cost_usd = progress_.cost_usd;
+  if (end.code == enum_name(proc::Failure::rate_limited)) end.retry_at = progress_.retry_at;
   if (exit) {
     end.exit_status = exit->code;
     end.exit_signal = exit->signal;

@@ -23,11 +23,12 @@ struct RoundProgress {
   double cost_usd = 0;
   log::SinkState sink;
   bool silence_told = false;
-  bool resumes = false;  ///< the vendor's session of an earlier run goes on
+  bool resumes = false;          ///< the vendor's session of an earlier run goes on
+  std::optional<Time> retry_at;  ///< when its vendor takes requests again, where it said so
 };
 BOOST_DESCRIBE_STRUCT(RoundProgress, (),
                       (out, err, dialect, dialect_state, usage, cost_usd, sink, silence_told,
-                       resumes))
+                       resumes, retry_at))
 
 /// One CLI round: reads what its process says, commits it, and settles its end. Owned by Runs.
 class CliRound {
@@ -74,6 +75,8 @@ class CliRound {
   /// After an unknown outcome or a lost race: whether the store's progress is ours already.
   Async<bool> was_committed();
   Async<bool> watch_silence();
+  /// Ends a round that uses more than its agent has left (AgentLimits).
+  void watch_budget();
   Async<Status> try_settle(const RunFinished& verdict, bool started,
                            const std::optional<proc::Exit>& exit);
   [[nodiscard]] proc::ProcessEnd how_it_ended() const;
@@ -90,7 +93,8 @@ class CliRound {
   std::chrono::nanoseconds heard_{};  // when it last said something
   std::optional<Error> unreadable_;   // why it can only be ended
   bool fenced_ = false;
-  bool gave_up_ = false;  // on events: what is said instead has not been committed yet
+  bool over_budget_ = false;  // and asked to stop for it
+  bool gave_up_ = false;      // on events: what is said instead has not been committed yet
   bool out_ended_ = false;
   bool err_ended_ = false;
   aio::Signal noticed_;

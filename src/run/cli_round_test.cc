@@ -260,7 +260,7 @@ TEST_P(CliRoundTest, G7_AShimThatCannotBeStartedFails) {
   const auto ada = world_.agent("ada");
   const auto run = start(ada);
   ASSERT_TRUE(until_over());
-  EXPECT_EQ(world_.get<reeve::Run>(run).code, "spawn_failed");
+  EXPECT_EQ(world_.get<reeve::Run>(run).code, "storage_full");
   EXPECT_EQ(world_.get<reeve::Run>(run).error, "the disk is full");
 }
 
@@ -268,7 +268,7 @@ TEST_P(CliRoundTest, G7_ACommandThatIsNoneFails) {
   const auto ada = world_.agent("ada", "cat | wc");  // spawn refuses it; an older town may have it
   const auto run = start(ada);
   ASSERT_TRUE(until_over());
-  EXPECT_EQ(world_.get<reeve::Run>(run).code, "spawn_failed");
+  EXPECT_EQ(world_.get<reeve::Run>(run).code, "invalid_argument");
   EXPECT_EQ(world_.machine.started(), 0U);
 }
 

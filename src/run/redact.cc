@@ -3,6 +3,15 @@
 #include "run/ending.h"
 
 namespace reeve::run {
+namespace {
+
+/// What the redactor left of a text: nothing, if it took it out.
+std::string text_at(const json::object& payload, const char* name) {
+  const auto* value = payload.if_contains(name);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+}  // namespace
 
 ChatMessage redacted(const log::Redactor& redactor, ChatMessage message) {
   if (!redactor) return message;
@@ -23,13 +32,15 @@ void redact(const log::Redactor& redactor, Ending ending, fact::RunEnd& end) {
   if (!redactor) return;
   json::object payload{{"text", end.text}, {"error", end.error}};
   redactor(kind_of(terminal_fact(ending, {})), payload);
-  const auto text_at = [&](const char* name) {
-    const auto* value = payload.if_contains(name);
-    return value != nullptr && value->is_string() ? std::string(value->get_string())
-                                                  : std::string();
-  };
-  end.text = text_at("text");
-  end.error = text_at("error");
+  end.text = text_at(payload, "text");
+  end.error = text_at(payload, "error");
+}
+
+void redact(const log::Redactor& redactor, fact::RunSilent& silent) {
+  if (!redactor) return;
+  json::object payload{{"last_lines", silent.last_lines}};
+  redactor(kind_of(silent), payload);
+  silent.last_lines = text_at(payload, "last_lines");
 }
 
 }  // namespace reeve::run

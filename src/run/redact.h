@@ -12,5 +12,7 @@ namespace reeve::run {
 ChatMessage redacted(const log::Redactor& redactor, ChatMessage message);
 /// The end's `text` and `error`; the redactor is told the kind of the terminal fact.
 void redact(const log::Redactor& redactor, Ending ending, fact::RunEnd& end);
+/// The `last_lines` of what a silent run wrote.
+void redact(const log::Redactor& redactor, fact::RunSilent& silent);
 
 }  // namespace reeve::run

@@ -288,7 +288,7 @@ Async<Result<RunId>> Runs::begin(RunRequest request) {
   if (!begun) {
     RunFinished verdict;
     verdict.ending = Ending::error;
-    verdict.code = "spawn_failed";
+    verdict.code = describe(begun.error().code()).name;
     verdict.message = begun.error().message();
     co_await round->settle(std::move(verdict), false, std::nullopt);
     ended(run.id);

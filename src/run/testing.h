@@ -31,7 +31,7 @@ class SimEnv final : public Env {
  public:
   explicit SimEnv(boost::asio::io_context& loop) : real_(loop) {}
   [[nodiscard]] Time now() const override {
-    return from_ms(1'700'000'000'000) + std::chrono::floor<Duration>(uptime_);
+    return from_ms(1'700'000'000'000) + std::chrono::floor<Duration>(uptime_) + jumped_;
   }
   [[nodiscard]] std::chrono::nanoseconds uptime() const override { return uptime_; }
   void random(std::span<std::uint8_t> out) override { real_.random(out); }
@@ -56,6 +56,8 @@ class SimEnv final : public Env {
       then();
     }
   }
+  /// The clock is set; no time goes by.
+  void jump(Duration by) { jumped_ += by; }
   [[nodiscard]] std::size_t timers() const { return due_.size(); }
 
  private:
@@ -75,6 +77,7 @@ class SimEnv final : public Env {
 
   aio::RealEnv real_;
   std::chrono::nanoseconds uptime_{};
+  Duration jumped_{};
   Due due_;
 };
 

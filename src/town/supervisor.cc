@@ -1,6 +1,8 @@
 #include "town/supervisor.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <exception>
 
 #include "base/limits.h"
@@ -15,12 +17,18 @@
 #include "town/task_steps.h"
 
 namespace reeve::town {
+namespace {
 
-Duration backoff(const Supervisor::Options& options, int attempt) {
-  auto wait = options.first_backoff;
-  for (int i = 1; i < attempt && wait < options.last_backoff; ++i) wait *= 2;
-  return std::min(wait, options.last_backoff);
+/// How long a timer may run without a look at the clock, which may have jumped.
+constexpr Duration kLongestWait{60'000};
+
+std::uint64_t random_number(Env& env) {
+  std::array<std::uint8_t, sizeof(std::uint64_t)> bytes{};
+  env.random(bytes);
+  return std::bit_cast<std::uint64_t>(bytes);
 }
+
+}  // namespace
 
 Supervisor::Supervisor(Ground ground, aio::asio::any_io_executor executor, Options options)
     : ground_(std::move(ground)),
@@ -83,7 +91,7 @@ void Supervisor::look_soon(const AgentId& agent) {
 }
 
 void Supervisor::look_later(AgentId agent, Time when) {
-  const auto delay = std::max(when - ground_.env.now(), Duration(1));
+  const auto delay = std::clamp(when - ground_.env.now(), Duration(1), kLongestWait);
   timers_[agent] = ground_.env.after(delay, [this, agent] { look_soon(agent); });
 }
 
@@ -164,6 +172,7 @@ Async<Status> Supervisor::try_start(AgentId id) {
   auto agent = co_await run::load<Agent>(store, id);
   if (!agent) co_return fail(agent.error());
   if (agent->state != AgentState::idle || agent->current_run || agent->stopping) co_return Status();
+  if (!decide_used_up(*agent, agent->spent).empty()) co_return co_await stop_used_up(id);
 
   const auto seen = co_await interrupts_seen(store, id);
   if (!seen) co_return fail(seen.error());
@@ -179,14 +188,22 @@ Async<Status> Supervisor::try_start(AgentId id) {
     if (!done) co_return done;
   }
   const auto chosen = choose_messages(box->ready);
+  const bool parked = agent->parked && agent->parked->until > ground_.env.now();
+  if (parked && (!chosen.empty() || agent->claims)) {
+    look_later(id, agent->parked->until);
+    co_return Status();
+  }
   if (chosen.empty()) {
     if (box->later) {
       look_later(id, *box->later);
-    } else if (agent->claims && !agent->current_task) {
-      auto claimed = co_await claim_next(ground_, std::move(*agent));
-      if (!claimed) co_return fail(claimed.error());
+      co_return Status();
     }
-    co_return Status();
+    if (agent->claims && !agent->current_task) {
+      auto claimed = co_await claim_next(ground_, *agent);
+      if (!claimed) co_return fail(claimed.error());
+      if (*claimed) co_return Status();  // what it was sent begins its round
+    }
+    co_return co_await rest(std::move(*agent));
   }
 
   Briefing briefing;
@@ -229,6 +246,59 @@ Async<Status> Supervisor::try_start(AgentId id) {
   co_return Status();
 }
 
+/// It has nothing to do. For too long: it is stopped, unless its task waits for somebody's answer.
+Async<Status> Supervisor::rest(Agent agent) {
+  const auto until = idle_until(agent);
+  if (!until) co_return Status();
+  if (agent.current_task) {
+    auto task = co_await run::load<reeve::Task>(ground_.log.store(), *agent.current_task);
+    if (!task && !task.error().is(Errc::not_found)) co_return fail(task.error());
+    if (task && !is_ended(task->state) && task->agent == agent.id) co_return Status();
+  }
+  if (ground_.env.now() >= *until) co_return co_await stop_idle(agent.id);
+  look_later(agent.id, *until);
+  co_return Status();
+}
+
+Async<Status> Supervisor::stop_used_up(AgentId id) {
+  run::Draft draft(ground_.env, ground_.log.store(), run::Caller{.origin = "town"});
+  auto agent = co_await draft.get<Agent>(id);
+  if (!agent) co_return fail(agent.error());
+  if (agent->state != AgentState::idle || agent->current_run || agent->stopping)
+    co_return fail(Errc::conflict, agent->name + " has changed");
+  if (auto added = co_await add_all(draft, decide_used_up(*agent, agent->spent)); !added)
+    co_return added;
+  const auto committed = co_await draft.commit();
+  if (!committed) co_return fail(committed.error());
+  co_return Status();
+}
+
+Async<Status> Supervisor::stop_idle(AgentId id) {
+  auto& store = ground_.log.store();
+  run::Draft draft(ground_.env, store, run::Caller{.origin = "town"});
+  auto agent = co_await draft.get<Agent>(id);
+  if (!agent) co_return fail(agent.error());
+  auto facts = decide_idle(*agent, ground_.env.now());
+  if (facts.empty()) co_return fail(Errc::conflict, agent->name + " has changed");
+  if (auto added = co_await add_all(draft, std::move(facts)); !added) co_return added;
+  const auto committed = co_await draft.commit();
+  if (!committed) co_return fail(committed.error());
+  // Whoever sent it something until then was told that it takes mail.
+  auto work = co_await has_work(store, id);
+  if (!work) co_return fail(work.error());
+  if (!*work) co_return Status();
+  run::Draft again(ground_.env, store, run::Caller{.origin = "town"});
+  auto stopped = co_await again.get<Agent>(id);
+  if (!stopped) co_return fail(stopped.error());
+  if (stopped->state != AgentState::stopped) co_return Status();  // somebody was faster
+  auto added = co_await again.add(fact::AgentStateChanged{
+      id, stopped->state, AgentState::idle, "work came while it was being stopped for idleness"});
+  if (!added) co_return added;
+  const auto woken = co_await again.commit();
+  if (!woken && !woken.error().is(Errc::conflict)) co_return fail(woken.error());
+  co_return Status();
+}
+
 /// Messages of tasks that have ended while they waited would cost a round that has nothing to do.
 Async<Status> Supervisor::acknowledge(AgentId agent, std::vector<MessageId> settled) {
   if (settled.size() > limits::kPage) {
@@ -268,6 +338,8 @@ Async<Status> Supervisor::at_end(run::Draft& draft, const reeve::Run& run, Endin
                                  bool started, fact::RunEnd& end) {
   auto agent = co_await draft.get<Agent>(*run.agent);
   if (!agent) co_return fail(agent.error());
+  auto meant = consequence(options_, *agent, ending, started, end, draft.env().now(),
+                           random_number(draft.env()));
   if (ending == Ending::completed) {
     end.messages = run.messages;
     for (const auto& message : run.messages)
@@ -277,7 +349,7 @@ Async<Status> Supervisor::at_end(run::Draft& draft, const reeve::Run& run, Endin
       if (!done) co_return done;
     }
   } else {
-    if (auto given = co_await give_back(draft, run, ending, started, end); !given) co_return given;
+    if (auto given = co_await give_back(draft, run, meant.counted, end); !given) co_return given;
   }
   if (agent->stopping) {
     co_return co_await draft.add(fact::AgentStopped{*run.agent, agent->state, *agent->stopping});
@@ -287,16 +359,15 @@ Async<Status> Supervisor::at_end(run::Draft& draft, const reeve::Run& run, Endin
     if (!now) co_return fail(now.error());
     co_return co_await add_all(draft, decide_closed(*now));
   }
-  co_return Status();
+  co_return co_await add_all(draft, std::move(meant.facts));
 }
 
-/// The messages of a round that did not succeed. A round that never ran, or was cancelled, counts
-/// as no attempt, but for a CLI that cannot be started at all: that would go on for ever.
-Async<Status> Supervisor::give_back(run::Draft& draft, const reeve::Run& run, Ending ending,
-                                    bool started, fact::RunEnd& end) {
-  const bool counted = ending != Ending::cancelled && (started || end.code == "spawn_failed");
+/// The messages of a round that did not succeed.
+Async<Status> Supervisor::give_back(run::Draft& draft, const reeve::Run& run, bool counted,
+                                    fact::RunEnd& end) {
   const auto queue = inbox_queue(*run.agent);
   fact::MessagesReturned returned{*run.agent, run.id, {}, counted, {}};
+  const auto random = random_number(draft.env());  // one for all: they come back together
   bool task_waits = false;
   for (const auto& id : run.messages) {
     auto message = co_await draft.get<Message>(id);
@@ -314,7 +385,8 @@ Async<Status> Supervisor::give_back(run::Draft& draft, const reeve::Run& run, En
     }
     const int attempt = message->attempt + (counted ? 1 : 0);
     if (attempt < limits::kMessageAttempts) {
-      const auto when = counted ? draft.env().now() + backoff(options_, attempt) : Time();
+      const auto when =
+          counted ? draft.env().now() + with_jitter(backoff(options_, attempt), random) : Time();
       returned.messages.push_back(id);
       returned.not_before = when;
       draft.write(store::QueueReturn{queue, id.str(), attempt, when});

@@ -9,6 +9,7 @@
 #include "aio/task_group.h"
 #include "log/follower.h"
 #include "run/runs.h"
+#include "town/consequence.h"
 #include "town/ground.h"
 
 namespace reeve::town {
@@ -21,12 +22,12 @@ namespace reeve::town {
 /// attempt they go to the dead letters; a cancel gives them back as they were. A task is done with
 /// the round that carried it, unless its agent reported or asked in it. A round that begins with
 /// another task puts aside the one that its agent had in hand.
+/// attempt they go to the dead letters; a cancel gives them back as they were, and so does a
+/// failure that is not theirs (town/consequence.h). A task is done with the round that carried it,
+/// unless its agent reported or asked in it.
 class Supervisor final : public run::Participant {
  public:
-  struct Options {
-    Duration first_backoff{2'000};
-    Duration last_backoff{60'000};
-  };
+  using Options = Pauses;
 
   Supervisor(Ground ground, aio::asio::any_io_executor executor, Options options);
   ~Supervisor() override;
@@ -49,8 +50,12 @@ class Supervisor final : public run::Participant {
   Async<> consider(AgentId agent);
   Async<Status> try_start(AgentId agent);
   Async<Status> acknowledge(AgentId agent, std::vector<MessageId> settled);
-  Async<Status> give_back(run::Draft& draft, const reeve::Run& run, Ending ending, bool started,
+  Async<Status> give_back(run::Draft& draft, const reeve::Run& run, bool counted,
                           fact::RunEnd& end);
+  Async<Status> rest(Agent agent);
+  Async<Status> stop_used_up(AgentId agent);
+  Async<Status> stop_idle(AgentId agent);
+  /// At that time, or a minute from now if it is farther away: the clock may jump.
   void look_later(AgentId agent, Time when);
   void look_soon(const AgentId& agent);
 
@@ -73,9 +78,5 @@ class Supervisor final : public run::Participant {
   aio::Signal look_;
   aio::TaskGroup group_;
 };
-
-/// How long a message waits after its `attempt`th failure (from 1): doubled each time, up to a
-/// limit. Pure.
-Duration backoff(const Supervisor::Options& options, int attempt);
 
 }  // namespace reeve::town

@@ -131,6 +131,7 @@ bool CrashTest::prepare() {
     request.name = agents_[static_cast<std::size_t>(i)];
     request.cli = "bash " + (root_ / "agent.sh").string();
     request.durability = i % 2 == 0 ? Durability::compacted : Durability::full_fidelity;
+    request.limits.failures = 1'000'000;  // shims are killed as often as it comes
     request.env["CRASH_SIDE"] = side.string();
     request.env["CRASH_PEER"] = agents_[static_cast<std::size_t>((i + 1) % count)];
     if (auto spawned = client.spawn(request); !spawned) {

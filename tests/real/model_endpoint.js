@@ -14,10 +14,12 @@
 //   toolfail      runs one that fails, then answers
 //   edit          writes edit-out.txt with the CLI's tool for editing, then answers
 //   slow          a word every fifth of a second, for a minute
+//   brief         the same, for three seconds
 //   hang          never answers
 //   trunc         the connection breaks off in the middle of the answer
 //   e401 e403 e404 e429 e500 e529 ectx   an error of that status (ectx: the prompt is too long)
 //   e429once e500once ...                the first time only
+//   limit         a subscription's limit is reached (429), for the next twelve seconds; then it answers
 'use strict';
 const fs = require('node:fs');
 const http = require('node:http');
@@ -33,7 +35,9 @@ const log = (entry) => logFile && fs.appendFileSync(logFile, JSON.stringify(entr
 const kCommand = "sh -c 'echo made-by-tool > tool-out.txt && cat tool-out.txt'";
 const kFailingCommand = 'echo oops >&2; exit 3';
 const kSlowWords = 300;
+const kBriefWords = 15;
 const kSlowPause = 200;
+const kLimitSeconds = 12;
 
 let lastId = 0;
 const newId = (prefix) => `${prefix}_${(++lastId).toString(36).padStart(8, '0')}`;
@@ -132,8 +136,8 @@ function turn(asked, body) {
     return { text: `No such tool was offered, only: ${tools.map((each) => each.name).join(' ')}` };
   }
   if (asked.results > 0) return { text: 'The tool has answered. All done.' };
-  if (asked.scenario === 'slow')
-    return { text: Array.from({ length: kSlowWords }, (_, i) => `word${i} `).join(''), between: kSlowPause };
+  const words = { slow: kSlowWords, brief: kBriefWords }[asked.scenario];
+  if (words) return { text: Array.from({ length: words }, (_, i) => `word${i} `).join(''), between: kSlowPause };
   const text = `Hello from the scripted model, task ${asked.tasks} of this conversation.`;
   return asked.scenario === 'think' ? { thought: 'Let me think for a moment.', text } : { text };
 }
@@ -167,6 +171,31 @@ function refuse(response, dialect, name) {
         : { error: { message, type, param: null, code } },
     ),
   );
+}
+
+const limitOver = new Map(); // a dialect's, in seconds since 1970
+
+/// What a subscription is told that has used what it may: Anthropic says when it is renewed in its
+/// headers, OpenAI in the body. False: it may ask again.
+function limit(response, dialect) {
+  const now = Date.now() / 1000;
+  if (!limitOver.has(dialect)) limitOver.set(dialect, Math.ceil(now) + kLimitSeconds);
+  const reset = limitOver.get(dialect);
+  if (now >= reset) return false;
+  log({ limited: dialect, reset });
+  const headers = { 'content-type': 'application/json', 'request-id': newId('req'), 'retry-after': String(Math.ceil(reset - now)) };
+  let error = { type: 'usage_limit_reached', message: 'The usage limit has been reached', plan_type: 'plus', resets_at: reset };
+  if (dialect === 'anthropic') {
+    headers['anthropic-ratelimit-unified-status'] = 'rejected';
+    headers['anthropic-ratelimit-unified-representative-claim'] = 'five_hour';
+    headers['anthropic-ratelimit-unified-reset'] = String(reset);
+    headers['anthropic-ratelimit-unified-5h-status'] = 'rejected';
+    headers['anthropic-ratelimit-unified-5h-reset'] = String(reset);
+    error = { type: 'rate_limit_error', message: 'This request would exceed your account\'s rate limit.' };
+  }
+  response.writeHead(429, headers);
+  response.end(JSON.stringify(dialect === 'anthropic' ? { type: 'error', error, request_id: headers['request-id'] } : { error }));
+  return true;
 }
 
 // --- how it is told --------------------------------------------------------------------------
@@ -321,6 +350,7 @@ async function serve(request, response, bytes) {
     failedOnce.add(key);
   }
   if (kErrors[error]) return refuse(response, dialect, error);
+  if (asked.scenario === 'limit' && limit(response, dialect)) return undefined;
   const said = turn(asked, body);
   return dialect === 'anthropic' ? tellAnthropic(response, body, asked, said) : tellResponses(response, body, asked, said);
 }

@@ -139,6 +139,11 @@ spawn_claude() { # NAME PERMISSIONS
     --env "ANTHROPIC_BASE_URL=$endpoint" --env ANTHROPIC_API_KEY=sk-ant-scripted \
     --env CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1 --env CLAUDE_CODE_MAX_RETRIES=1 >/dev/null
 }
+spawn_claude_on_a_plan() { # NAME: with a subscription's token in place of a key
+  reeve spawn "$1" --cli claude --permissions edits \
+    --env "ANTHROPIC_BASE_URL=$endpoint" --env CLAUDE_CODE_OAUTH_TOKEN=sk-ant-oat01-scripted \
+    --env CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1 --env CLAUDE_CODE_MAX_RETRIES=1 >/dev/null
+}
 spawn_codex() { # NAME PERMISSIONS
   reeve spawn "$1" --cli codex --permissions "$2" \
     --env "CODEX_HOME=$work/home/.codex" --env SCRIPTED_KEY=scripted \
@@ -261,6 +266,69 @@ is_killed() { # CLI AGENT
   : >"$work/endpoint.log"
 }
 
+is_interrupted_and_goes_on() { # CLI AGENT
+  local id run session
+  id=$(assign "$2" slow)
+  within 60 grep -q '"scenario":"slow"' "$work/endpoint.log" || true
+  run=$(events "task:$id" RunStarted 'v[0]["run"]["id"]') || true
+  within 20 has_session "$id" || true
+  reeve interrupt "$2" >/dev/null
+  within 30 no_processes_of "$run" || true
+  check "$1: interrupt ends the round with all its processes" '' "$(processes_of "$run")"
+  within 30 cancelled_once "$id" || true
+  check "$1: ... as a cancelled one" 1 "$(events "task:$id" RunCancelled 'len(v)')"
+  check "$1: ... and the agent is paused" paused "$(state_of "$2")"
+  session=$(events "task:$id" RunCancelled 'v[0]["session"]') || true
+  # What it was at comes back, and after it a word that lets the model end.
+  reeve send "$2" 'And now: [[ok]]' >/dev/null
+  reeve resume "$2" >/dev/null
+  wait_for "$id" || true
+  check "$1: resume finishes the task" completed "$(task "$id" state)"
+  check "$1: ... in the same session of the vendor" "$session" "$(events "task:$id" RunCompleted 'v[-1]["session"]')"
+  # [[slow]] before the interrupt, [[slow]] and [[ok]] after it.
+  check "$1: ... which knows what went before" 'Hello from the scripted model, task 3 *' "$(task "$id" result)"
+  : >"$work/endpoint.log"
+}
+has_session() { [ "$(events "task:$1" SessionStarted 'len(v)')" -gt 0 ]; }
+cancelled_once() { [ "$(events "task:$1" RunCancelled 'len(v)')" -gt 0 ]; }
+no_processes_of() { [ -z "$(processes_of "$1")" ]; }
+state_of() { reeve status --json | json "[a['agent']['state'] for a in v['agents'] if a['agent']['name'] == '$1'][0]"; }
+
+is_closed() { # CLI AGENT
+  local id
+  id=$(assign "$2" brief)
+  within 60 grep -q '"scenario":"brief"' "$work/endpoint.log" || true
+  reeve close "$2" >/dev/null
+  check "$1: close takes no more work" refused "$(reeve assign "$2" more >/dev/null 2>&1 && echo taken || echo refused)"
+  wait_for "$id" || true
+  check "$1: ... and lets the round finish" 'completed word0 *' "$(task "$id" state) $(task "$id" result)"
+  within 20 is_stopped "$2" || true
+  check "$1: ... and stops then" stopped "$(state_of "$2")"
+  : >"$work/endpoint.log"
+}
+is_stopped() { [ "$(state_of "$1")" = stopped ]; }
+
+waits_for_the_reset() { # CLI AGENT
+  local id told
+  id=$(assign "$2" limit)
+  within 60 parked_once "$2" || true
+  told=$(grep -om1 '"reset":[0-9]*' "$work/endpoint.log" | cut -d: -f2) || true
+  check "$1: a limit with a reset is a failed run" rate_limited "$(events "task:$id" RunFailed 'v[0]["code"]')"
+  # Codex tells the minute only: it is waited for until that is over.
+  check "$1: ... that knows when it is over" True \
+    "$(events "task:$id" RunFailed "0 <= $(seconds 'v[0]["retry_at"]') - ${told:-0} <= 60")"
+  check "$1: ... and parks the agent until then" True \
+    "$(events "agent:$2" AgentParked "0 <= $(seconds 'v[0]["until"]') - ${told:-0} <= 71")"
+  check "$1: ... whose task has no failed attempt" 0 \
+    "$(reeve inbox "$2" --json | json '" ".join(str(m["attempt"]) for m in v["messages"])')"
+  reeve wait --task "$id" --timeout 120 >/dev/null || true
+  check "$1: it goes on by itself then" 'completed Hello *' "$(task "$id" state) $(task "$id" result)"
+  check "$1: ... and asked no sooner" 1 "$(events "task:$id" RunFailed 'len(v)')"
+}
+parked_once() { [ "$(events "agent:$1" AgentParked 'len(v)')" -gt 0 ]; }
+# The expression for the seconds since 1970 of a time as events have it.
+seconds() { printf '__import__("datetime").datetime.fromisoformat(%s.replace("Z", "+00:00")).timestamp()' "$1"; }
+
 shopt -s extglob
 install_clis
 start
@@ -275,6 +343,9 @@ spawn_claude cleo edits && fails claude cleo e401 authentication_failed
 spawn_claude dora edits && fails claude dora e429 rate_limited
 tells_of_the_limit claude dora
 is_killed claude ada
+spawn_claude_on_a_plan eve && waits_for_the_reset claude eve
+spawn_claude fay edits && is_interrupted_and_goes_on claude fay
+is_closed claude fay
 
 spawn_codex kay edits
 spawn_codex lea bypass
@@ -284,6 +355,9 @@ stays_in_the_sandbox codex kay
 spawn_codex mia edits && fails codex mia e401 authentication_failed
 spawn_codex nora edits && fails codex nora trunc '@(server_error|error|lost_result)'
 is_killed codex kay
+spawn_codex olga edits && waits_for_the_reset codex olga
+spawn_codex pam edits && is_interrupted_and_goes_on codex pam
+is_closed codex pam
 
 check 'status shows what each may do' 'bypass edits' \
   "$(reeve status --json | json '" ".join(sorted({a["agent"]["permissions"] for a in v["agents"]}))')"

@@ -41,6 +41,9 @@ class Dialect {
   /// and the exit does not contradict it, else a Failure's name is its code. Called once, last.
   virtual RunFinished finish(const ProcessEnd& exit, std::vector<AgentEvent>& out) = 0;
 
+  /// The CLI has said how it went; only its exit is missing.
+  [[nodiscard]] virtual bool ended() const { return false; }
+
   /// Everything that later lines depend on, so that another process can go on from the same byte:
   /// after restore(save()) it behaves alike. A few KB (limits::kAnswer bounds it).
   [[nodiscard]] virtual json::object save() const = 0;

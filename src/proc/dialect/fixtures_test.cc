@@ -106,6 +106,7 @@ const std::map<std::string, std::string> kVerdicts{
     {"claude-err401", "error authentication_failed"},  // subtype success, is_error true
     {"claude-err429", "error rate_limited"},
     {"claude-err429once", "completed"},
+    {"claude-err429reset", "error rate_limited"},  // a subscription's limit, with its reset
     {"claude-err500", "error server_error"},
     {"claude-err529", "error server_error"},
     {"claude-errctx", "error context_too_long"},
@@ -139,6 +140,7 @@ const std::map<std::string, std::string> kVerdicts{
     {"codex-err401", "error authentication_failed"},
     {"codex-err429", "error rate_limited"},
     {"codex-err429once", "completed"},
+    {"codex-err429reset", "error rate_limited"},  // "try again at 11:40 PM"
     {"codex-err500", "error server_error"},
     {"codex-errctx", "error context_too_long"},
     {"codex-mcp-http-call", "completed"},

@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 #include "proc/dialect/classify.h"
 #include "proc/dialect/fields.h"
+#include "proc/terminal_text.h"
 
 namespace reeve::proc {
 namespace {
@@ -71,20 +72,6 @@ std::optional<json::object> parse_line(std::string_view line) {
   return std::move(value->get_object());
 }
 
-std::string without_colours(std::string_view line) {
-  std::string out;
-  out.reserve(line.size());
-  for (std::size_t at = 0; at < line.size(); ++at) {
-    if (line[at] == '\x1b' && at + 1 < line.size() && line[at + 1] == '[') {
-      at += 2;
-      while (at < line.size() && (line[at] < '@' || line[at] > '~')) ++at;
-      continue;
-    }
-    if (static_cast<unsigned char>(line[at]) >= 0x20 || line[at] == '\t') out += line[at];
-  }
-  return out;
-}
-
 /// An event that the log would refuse for its size keeps its place with less text.
 void fit(AgentEvent& event) {
   constexpr std::size_t kLess = 1 << 20;
@@ -107,7 +94,7 @@ void fit(AgentEvent& event) {
 void Dialect::resumes(const Usage& /*before*/) {}
 
 Notice stderr_notice(std::string_view line) {
-  const auto text = to_utf8(without_colours(line));
+  const auto text = to_utf8(without_escapes(line));
   return {.level = "warning",
           .topic = "stderr",
           .text = std::string(head_of(text, limits::kRawLine)),

@@ -71,6 +71,7 @@ class StreamDialect : public Dialect {
   [[nodiscard]] json::object save() const final;
   Status restore(const json::object& state) final;
   void resumes(const Usage& before) final { seen_.before = before; }
+  [[nodiscard]] bool ended() const final { return seen_.verdict.has_value(); }
 
  protected:
   explicit StreamDialect(std::string_view name) : name_(name) {}
