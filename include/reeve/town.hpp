@@ -6,12 +6,15 @@
 #include <memory>
 #include <string>
 
+#include "reeve/agents.hpp"
 #include "reeve/control.hpp"
 #include "reeve/event.hpp"
 #include "reeve/listener.hpp"
+#include "reeve/messages.hpp"
 #include "reeve/provider.hpp"
 #include "reeve/run.hpp"
 #include "reeve/session.hpp"
+#include "reeve/tasks.hpp"
 #include "reeve/tool.hpp"
 
 namespace reeve {
@@ -82,6 +85,13 @@ REEVE_INLINE namespace v1 {
     Result<Run> emit(const Configure& configure, const std::string& session = {});
     /// A run that goes on, or is over. Its events come from its beginning. not_found.
     Result<Run> find_run(const std::string& id);
+
+    // --- Agents and their work
+    // ------------------------------------------------------------------------
+
+    [[nodiscard]] Agents agents();
+    [[nodiscard]] Tasks tasks();
+    [[nodiscard]] Messages messages();
 
     // --- Following
     // ----------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -69,6 +70,10 @@ class Host {
   virtual Async<Status> put_data(ThreadId session, std::string key, std::string json) = 0;
   virtual Async<Result<std::optional<std::string>>> get_data(ThreadId session, std::string key) = 0;
   virtual Async<Status> remove_data(ThreadId session, std::string key) = 0;
+
+  /// A request of the API (docs/api.md); the answer's body. Errors: what the town says; timeout.
+  virtual Async<Result<std::string>> ask(std::string method, std::string target, std::string body,
+                                         std::optional<std::chrono::milliseconds> timeout) = 0;
 
   /// Null: the town is not in this process, and cannot call what is.
   [[nodiscard]] virtual llm::Registry* providers() = 0;

@@ -259,6 +259,12 @@ class RemoteHost final : public Host {
     co_return Status();
   }
 
+  Async<Result<std::string>> ask(std::string method, std::string target, std::string body,
+                                 std::optional<std::chrono::milliseconds> timeout) override {
+    if (method == "GET") co_return co_await link_->get(std::move(target), timeout);
+    co_return co_await link_->change(std::move(method), std::move(target), std::move(body));
+  }
+
   /// The runs go on in the daemon.
   Async<> close() override {
     group_.cancel();

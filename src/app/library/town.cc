@@ -159,6 +159,10 @@ Result<std::string> Town::cursor() {
       engine_->call<std::string>([engine = engine_.get()] { return library::end_of_log(engine); }));
 }
 
+Agents Town::agents() { return Agents(engine_); }
+Tasks Town::tasks() { return Tasks(engine_); }
+Messages Town::messages() { return Messages(engine_); }
+
 Session Town::session(std::string id) { return engine_->session(std::move(id)); }
 Control& Town::shared() { return engine_->shared(); }
 
