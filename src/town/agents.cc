@@ -23,6 +23,7 @@ Result<std::vector<Fact>> decide_spawn(const Ground& ground, const api::SpawnReq
   agent.permissions = request.permissions;
   agent.durability = request.durability.value_or(ground.runs);
   agent.completes = request.completes;
+  agent.claims = request.claims;
   for (const auto& [name, value] : request.env) agent.env.push_back(name);
   agent.limits = request.limits;
   agent.created_at = ground.env.now();
