@@ -156,6 +156,7 @@ Result<std::vector<Fact>> decide_spawn(const Ground& ground, const api::SpawnReq
   agent.permissions = request.permissions;
   agent.durability = request.durability.value_or(ground.runs);
   agent.completes = request.completes;
+  agent.claims = request.claims;
   for (const auto& [name, value] : request.env) agent.env.push_back(name);
   auto limits = api::limits_over(ground.limits, request.limits);
   if (!limits) return fail(limits.error());

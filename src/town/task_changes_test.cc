@@ -119,7 +119,8 @@ TEST_F(TownTasks, TerminalSet) {
 // --- Limits
 
 TEST_F(TownTasks, WhatCannotBeATagOrIsTooMuch) {
-  for (const std::string tag : {"", " ", "a\nb", std::string(limits::kName + 1, 'x').c_str()})
+  const std::string long_one(limits::kName + 1, 'x');
+  for (const auto& tag : {std::string(), std::string(" "), std::string("a\nb"), long_one})
     EXPECT_EQ(code_of(add("paint", {tag})), Errc::invalid_argument) << tag;
   std::vector<std::string> tags;
   for (std::size_t i = 0; i < limits::kTaskTags; ++i) tags.push_back("t" + std::to_string(i));

@@ -46,7 +46,7 @@ inline Async<Result<std::vector<std::string>>> misplaced_in(store::Store& store)
     }
     if (!is_ended(task.state) && bringers.size() > 1)
       wrong.push_back("task " + task.id.short_str() + " is brought twice");
-    const bool waits = std::ranges::contains(*backlog, task.id.str(), &store::QueueItem::item);
+    const bool waits = std::ranges::count(*backlog, task.id.str(), &store::QueueItem::item) > 0;
     if (auto why = misplaced(task, agent ? &*agent : nullptr, bringers, waits))
       wrong.push_back(*why);
     // The marks that wake and list them.
@@ -56,8 +56,8 @@ inline Async<Result<std::vector<std::string>>> misplaced_in(store::Store& store)
     auto marked = co_await store.list(query);
     if (!marked) co_return fail(marked.error());
     for (const auto& bringer : bringers) {
-      if (!std::ranges::contains(*marked, bringer.id.str(),
-                                 [](const store::Doc& doc) { return doc.key.id; }))
+      const auto is_it = [&](const store::Doc& doc) { return doc.key.id == bringer.id.str(); };
+      if (std::ranges::none_of(*marked, is_it))
         wrong.push_back("message " + bringer.id.str() + " has no mark of its task");
     }
   }

@@ -66,7 +66,7 @@ class TownWalk : public DaemonTest {
         keep(world_.await(add_task(ground_, caller, request())));
         return "add";
       }
-      keep(world_.await(assign(ground_, caller, some_agent(), request())));
+      keep(world_.await(town::assign(ground_, caller, some_agent(), request())));
       return "assign";
     }
     const auto task = some_task().str();
@@ -103,8 +103,14 @@ class TownWalk : public DaemonTest {
       world_.quiet();
     }
   }
+  /// Looks until nothing was committed while it looked.
   void expect_placed(const std::string& after) {
-    const auto wrong = world_.await(misplaced_in(world_.store));
+    auto head = world_.store.log().head;
+    auto wrong = world_.await(misplaced_in(world_.store));
+    while (wrong && (world_.store.in_flight > 0 || head < world_.store.log().head)) {
+      head = world_.store.log().head;
+      wrong = world_.await(misplaced_in(world_.store));
+    }
     ASSERT_TRUE(wrong) << wrong.error().message();
     for (const auto& one : *wrong) ADD_FAILURE() << after << ": " << one;
   }
