@@ -8,7 +8,7 @@
 namespace reeve::library {
 namespace {
 
-api::SpawnRequest inner(const v1::AgentSpec& spec) {
+api::SpawnRequest request_of(const v1::AgentSpec& spec) {
   api::SpawnRequest request;
   request.name = spec.name;
   request.cli = spec.cli;
@@ -19,17 +19,17 @@ api::SpawnRequest inner(const v1::AgentSpec& spec) {
   request.parent = spec.parent;
   request.permissions = inner(spec.permissions);
   request.completes = spec.completes_by_report ? Completes::report : Completes::success;
-  request.claims = spec.claims;
+  if (spec.claims) request.claims = true;
   request.env = spec.env;
   request.unchecked = spec.unchecked;
   const auto& limits = spec.limits;
-  if (limits.silence) request.limits.silence_ms = *limits.silence;
-  request.limits.stop_on_silence = limits.stop_on_silence;
+  request.limits.silence_ms = limits.silence;
+  if (limits.stop_on_silence) request.limits.stop_on_silence = true;
   request.limits.round_ms = limits.round;
   request.limits.rounds = limits.rounds;
   request.limits.tokens = limits.tokens;
   request.limits.cost_usd = limits.cost_usd;
-  if (limits.failures) request.limits.failures = *limits.failures;
+  request.limits.failures = limits.failures;
   request.limits.idle_ms = limits.idle;
   return request;
 }
@@ -57,7 +57,7 @@ Result<AgentInfo> Agents::ask(const std::string& agent, const char* what,
 
 Result<AgentInfo> Agents::spawn(const AgentSpec& spec) {
   return library::agent_of(
-      ask_for<Agent>(*engine_, "POST", "/v1/agents", write_json_of(library::inner(spec))));
+      ask_for<Agent>(*engine_, "POST", "/v1/agents", write_json_of(library::request_of(spec))));
 }
 
 Result<AgentInfo> Agents::get(const std::string& agent) {

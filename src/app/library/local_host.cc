@@ -183,6 +183,12 @@ class LocalHost final : public Host {
     return run::remove_session_data(*store_, session, std::move(key));
   }
 
+  Async<Result<std::string>> ask(std::string, std::string, std::string,
+                                 std::optional<std::chrono::milliseconds>) override {
+    co_return fail(Errc::unsupported,
+                   "agents and their work live in a town that a daemon serves: Town::connect()");
+  }
+
   Async<> close() override { return invocation_.close(); }
   Async<> close_store() override { return store_->close(); }
 

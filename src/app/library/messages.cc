@@ -7,7 +7,7 @@
 namespace reeve::library {
 namespace {
 
-Result<api::SendRequest> inner(const v1::Letter& letter) {
+Result<api::SendRequest> request_of(const v1::Letter& letter) {
   api::SendRequest request;
   const auto type = enum_from_name<MessageType>(letter.type);
   if (!type) {
@@ -39,7 +39,7 @@ using library::ask_for;
 using library::target_of;
 
 Result<LetterInfo> Messages::send(const Letter& letter) {
-  const auto request = library::inner(letter);
+  const auto request = library::request_of(letter);
   if (!request) return library::face(request.error());
   return library::letter_of(
       ask_for<reeve::Message>(*engine_, "POST", "/v1/messages", write_json_of(*request)));

@@ -1,14 +1,17 @@
 #include "reeve/tasks.hpp"
 
+#include <algorithm>
+
 #include "app/library/work.h"
 #include "app/library/work_face.h"
+#include "base/limits.h"
 #include "model/agent_api.h"
 #include "model/task_api.h"
 
 namespace reeve::library {
 namespace {
 
-api::AssignRequest inner(const v1::TaskSpec& spec) {
+api::AssignRequest request_of(const v1::TaskSpec& spec) {
   api::AssignRequest request;
   request.text = spec.text;
   request.tags = spec.tags;
@@ -41,12 +44,12 @@ Result<TaskInfo> Tasks::ask(const std::string& task, const char* what, const std
 
 Result<TaskInfo> Tasks::assign(const std::string& agent, const TaskSpec& spec) {
   return library::task_of(ask_for<reeve::Task>(*engine_, "POST", target_of("agents", agent, "tasks"),
-                                               write_json_of(library::inner(spec))));
+                                               write_json_of(library::request_of(spec))));
 }
 
 Result<TaskInfo> Tasks::create(const TaskSpec& spec) {
   return library::task_of(ask_for<reeve::Task>(*engine_, "POST", "/v1/tasks",
-                                               write_json_of(library::inner(spec))));
+                                               write_json_of(library::request_of(spec))));
 }
 
 Result<TaskInfo> Tasks::claim(const std::string& task, const std::string& agent) {
