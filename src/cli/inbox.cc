@@ -1,4 +1,4 @@
-#include <algorithm>
+#include <map>
 #include <ostream>
 
 #include "cli/commands.h"
@@ -55,8 +55,12 @@ class Inbox final : public Command {
     if (all_) session.out << session.paint(Colour::bold, view.agent) << '\n';
     if (view.messages.empty()) session.err << view.agent << "'s inbox is empty\n";
     // A person reads what came last at the end; an agent's is in the order in which it is served.
-    if (view.agent == kSupervisor)
-      std::ranges::stable_sort(view.messages, {}, &Message::created_at);
+    if (view.agent == kSupervisor) {
+      std::multimap<Time, Message> by_time;
+      for (auto& message : view.messages) by_time.emplace(message.created_at, std::move(message));
+      view.messages.clear();
+      for (auto& [time, message] : by_time) view.messages.push_back(std::move(message));
+    }
     letters(session, view.messages, view.more);
     if (!view.dead.empty()) {
       session.out << session.paint(Colour::red, "\ndead letters") << '\n';

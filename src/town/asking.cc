@@ -8,11 +8,6 @@
 namespace reeve::town {
 namespace {
 
-bool asks(MessageType type) {
-  return type == MessageType::query || type == MessageType::ping ||
-         type == MessageType::status_request;
-}
-
 /// Whether it answers the question: it says so, or it comes back with its correlation.
 bool replies_to(const Message& message, const Message& question) {
   if (message.reply_to) return *message.reply_to == question.id;
@@ -70,6 +65,11 @@ Async<Result<Asked>> look(store::Store& store, MessageId id) {
 }
 
 }  // namespace
+
+bool asks(MessageType type) {
+  return type == MessageType::query || type == MessageType::ping ||
+         type == MessageType::status_request;
+}
 
 Result<std::optional<api::AnswerReply>> answer_of(const Asked& asked) {
   const auto& question = asked.question;

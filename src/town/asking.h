@@ -9,6 +9,9 @@
 /// Questions that are waited for.
 namespace reeve::town {
 
+/// Whether an answer to it may be waited for.
+bool asks(MessageType type);
+
 /// Returns when a question has its answer: the message that replies to it, or, if the round that
 /// read it ended without one, that round's last words. Woken by events. Cancellable; the question
 /// stays asked then, and can be waited for again by its id.

@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "base/near_names.h"
+#include "town/asking.h"
 #include "town/change.h"
 #include "town/control.h"
 #include "town/directory.h"
@@ -224,8 +225,7 @@ Message message_of(const api::SendRequest& request, const Caller& caller, const 
   message.delivery = request.delivery;
   message.kind = request.kind;
   message.correlation = request.correlation;
-  if (request.type == MessageType::query && !message.correlation)
-    message.correlation = envelope.id.str();
+  if (asks(request.type) && !message.correlation) message.correlation = envelope.id.str();
   if (request.type == MessageType::confirmation) message.ack = read_ack(request.text);
   message.reply_to = envelope.answers;
   message.created_at = now;

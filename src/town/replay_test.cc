@@ -6,6 +6,7 @@
 #include "model/town_at.h"
 #include "run/testing.h"
 #include "town/agents.h"
+#include "town/inbox.h"
 #include "town/messages.h"
 #include "town/retention.h"
 #include "town/supervisor.h"
