@@ -126,19 +126,19 @@ bool CrashTest::prepare() {
   const int count = pick(random_, 4, 6);
   for (int i = 0; i < count; ++i) agents_.push_back("a" + std::to_string(i));
   auto client = connect(*place_, true);
+  api::SpawnRequest request;
+  request.cli = "bash " + (root_ / "agent.sh").string();
+  request.env["CRASH_SIDE"] = side.string();
   for (int i = 0; i < count; ++i) {
-    api::SpawnRequest request;
     request.name = agents_[static_cast<std::size_t>(i)];
-    request.cli = "bash " + (root_ / "agent.sh").string();
     request.durability = i % 2 == 0 ? Durability::compacted : Durability::full_fidelity;
-    request.env["CRASH_SIDE"] = side.string();
     request.env["CRASH_PEER"] = agents_[static_cast<std::size_t>((i + 1) % count)];
     if (auto spawned = client.spawn(request); !spawned) {
       fmt::print("cannot spawn {}: {}\n", request.name, spawned.error().message());
       return false;
     }
   }
-  load_ = std::make_unique<Load>(*place_, agents_);
+  load_ = std::make_unique<Load>(*place_, agents_, request);
   return true;
 }
 
@@ -152,6 +152,7 @@ int CrashTest::run() {
   for (int i = 0; i < 4; ++i) {
     threads_.emplace_back([this, i, seed = random_()] { load_->write(seed, i, /*starts=*/i < 2); });
   }
+  threads_.emplace_back([this, seed = random_()] { load_->retire(seed); });
   torture();
   load_->stop_writing();
   threads_.clear();
@@ -308,8 +309,15 @@ void CrashTest::collect() {
     query.after = page->cursor;
     if (page->events.empty()) break;
   }
-  auto mailboxes = agents_;
-  mailboxes.emplace_back(kSupervisor);
+  std::vector<std::string> mailboxes{std::string(kSupervisor)};
+  const auto views = client.agents();
+  if (!views) failures.push_back("agents: " + views.error().message());
+  if (views) {
+    for (const auto& view : *views) {
+      mailboxes.push_back(view.agent.name);
+      evidence_.agents.push_back(view.agent);
+    }
+  }
   for (const auto& name : mailboxes) {
     const auto inbox = client.inbox(name);
     if (!inbox) {
@@ -317,12 +325,11 @@ void CrashTest::collect() {
       continue;
     }
     if (inbox->more + inbox->more_dead > 0) failures.push_back("inbox: not all of it is shown");
-    for (const auto& message : inbox->messages) evidence_.waiting.insert(message.id.str());
+    for (const auto& message : inbox->messages) {
+      evidence_.waiting.insert(message.id.str());
+      if (message.task) evidence_.brought.emplace(message.to.str(), message.task->str());
+    }
     for (const auto& message : inbox->dead) evidence_.dead.insert(message.id.str());
-  }
-  const auto views = client.agents();
-  if (views) {
-    for (const auto& view : *views) evidence_.agents.push_back(view.agent);
   }
   for (std::uint64_t after = 0;;) {
     const auto page = client.tasks("", after, 500);
