@@ -9,7 +9,6 @@
 
 #include "model/recovery_api.h"
 #include "town/ground.h"
-#include "town/supervisor.h"
 
 /// Finds what belongs nowhere in a town, and mends it.
 ///
@@ -45,8 +44,9 @@ struct Sighting {
 struct SweepRules {
   /// What changed more recently is left alone.
   Duration grace{60'000};
-  /// No message pauses for longer, but where the clock was set back.
-  Duration longest_pause = 2 * Supervisor::Options().last_backoff;
+  /// No message pauses for longer, but where the clock was set back: the longest back-off is a
+  /// minute.
+  Duration longest_pause{120'000};
   bool dry_run = false;
 };
 

@@ -257,6 +257,7 @@ TEST_F(TownRecovery, AClockThatWasSetBackHoldsNoMessageUp) {
   const auto ada = spawn("ada").value();
   ASSERT_TRUE(send("ada", "hello", MessageType::query));
   const auto letter = inbox("ada").messages.at(0).id;
+  ASSERT_GT(SweepRules().longest_pause, Supervisor::Options().last_backoff);
   const auto soon = world_.env.now() + Supervisor::Options().last_backoff;
   make({}, {store::QueueReturn{inbox_queue(ada.id), letter.str(), 1, soon}});
   EXPECT_TRUE(swept().orphans.empty()) << "an ordinary pause";

@@ -126,10 +126,11 @@ bool CrashTest::prepare() {
   const int count = pick(random_, 4, 6);
   for (int i = 0; i < count; ++i) agents_.push_back("a" + std::to_string(i));
   auto client = connect(*place_, true);
+  api::SpawnRequest request;
+  request.cli = "bash " + (root_ / "agent.sh").string();
+  request.env["CRASH_SIDE"] = side.string();
   for (int i = 0; i < count; ++i) {
-    api::SpawnRequest request;
     request.name = agents_[static_cast<std::size_t>(i)];
-    request.cli = "bash " + (root_ / "agent.sh").string();
     request.durability = i % 2 == 0 ? Durability::compacted : Durability::full_fidelity;
     request.limits.failures = 1'000'000;  // shims are killed as often as it comes
     request.env["CRASH_SIDE"] = side.string();
@@ -139,7 +140,7 @@ bool CrashTest::prepare() {
       return false;
     }
   }
-  load_ = std::make_unique<Load>(*place_, agents_);
+  load_ = std::make_unique<Load>(*place_, agents_, request);
   return true;
 }
 
@@ -153,6 +154,7 @@ int CrashTest::run() {
   for (int i = 0; i < 4; ++i) {
     threads_.emplace_back([this, i, seed = random_()] { load_->write(seed, i, /*starts=*/i < 2); });
   }
+  threads_.emplace_back([this, seed = random_()] { load_->retire(seed); });
   torture();
   load_->stop_writing();
   threads_.clear();
@@ -309,8 +311,15 @@ void CrashTest::collect() {
     query.after = page->cursor;
     if (page->events.empty()) break;
   }
-  auto mailboxes = agents_;
-  mailboxes.emplace_back(kSupervisor);
+  std::vector<std::string> mailboxes{std::string(kSupervisor)};
+  const auto views = client.agents({.limit = 500});
+  if (!views) failures.push_back("agents: " + views.error().message());
+  if (views) {
+    for (const auto& view : views->agents) {
+      mailboxes.push_back(view.agent.name);
+      evidence_.agents.push_back(view.agent);
+    }
+  }
   for (const auto& name : mailboxes) {
     const auto inbox = client.inbox(name);
     if (!inbox) {
@@ -318,12 +327,11 @@ void CrashTest::collect() {
       continue;
     }
     if (inbox->more + inbox->more_dead > 0) failures.push_back("inbox: not all of it is shown");
-    for (const auto& message : inbox->messages) evidence_.waiting.insert(message.id.str());
+    for (const auto& message : inbox->messages) {
+      evidence_.waiting.insert(message.id.str());
+      if (message.task) evidence_.brought.emplace(message.to.str(), message.task->str());
+    }
     for (const auto& message : inbox->dead) evidence_.dead.insert(message.id.str());
-  }
-  const auto views = client.agents({.limit = 500});
-  if (views) {
-    for (const auto& view : views->agents) evidence_.agents.push_back(view.agent);
   }
   for (std::uint64_t after = 0;;) {
     const auto page = client.tasks({.after = after, .limit = 500});

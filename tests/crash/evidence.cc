@@ -27,6 +27,7 @@ struct Story {
   std::map<std::string, int> message_ids;
   std::map<std::string, int> handled;
   std::map<std::string, int> dead;
+  std::set<std::string> stopped;  ///< runs that somebody asked to end
   std::map<std::string, std::optional<Agent>> agents;
   std::map<std::string, std::optional<Task>> task_docs;
   std::set<std::string> reported;  ///< tasks whose agent said something of them
@@ -55,6 +56,10 @@ void tell(Story& story, const Fact& told) {
                      ++story.message_ids[it.message.id.str()];
                    },
                    [&](const fact::MessageDeadLettered& it) { ++story.dead[it.message.str()]; },
+                   [&](const fact::MessagesHandled& it) {
+                     for (const auto& message : it.messages) ++story.handled[message.str()];
+                   },
+                   [&](const fact::RunStopRequested& it) { story.stopped.insert(it.run.str()); },
                    [&](const fact::RunStarted& it) {
                      auto& run = story.runs[it.run.id.str()];
                      run.agent = it.run.agent ? it.run.agent->str() : "";
@@ -210,7 +215,7 @@ Finding told_truly(const Evidence& evidence, const Story& story) {
     ++finding.count;
     const auto found = evidence.traces.find(id);
     const auto trace = found == evidence.traces.end() ? RoundTrace() : found->second;
-    const bool killed = evidence.shims_killed.contains(id);
+    const bool killed = evidence.shims_killed.contains(id) || story.stopped.contains(id);
     const auto& end = run.ends.front();
     const auto wrong = [&](const std::string& why) {
       finding.offences.push_back(id + " is " + end + " (" + run.code + "), but " + why);
@@ -221,7 +226,7 @@ Finding told_truly(const Evidence& evidence, const Story& story) {
       if (end == "RunCompleted") wrong("did not end by itself");
       if (trace.begun > 0 && !killed) wrong("nobody killed it");
     } else if (trace.ends.front() == "fail") {
-      if (end != "RunFailed") wrong("it failed");
+      if (end != "RunFailed" && !killed) wrong("it failed");
     } else if (end != "RunCompleted" && !killed) {
       wrong("it succeeded");
     }
@@ -237,7 +242,7 @@ Finding output(const Evidence& evidence, const Story& story) {
     ++finding.count;
     const auto& answers = run->second.answers;
     const auto all = lines_of(trace.lines, trace.lines);
-    if (evidence.shims_killed.contains(id)) {
+    if (evidence.shims_killed.contains(id) || story.stopped.contains(id)) {
       if (answers.size() > 1 || (answers.size() == 1 && !all.starts_with(answers.front())))
         finding.offences.push_back(id + " (killed) has other lines than it wrote");
     } else if (answers.size() != 1 || answers.front() != all) {
@@ -251,7 +256,7 @@ Finding output(const Evidence& evidence, const Story& story) {
 Finding outlived(const Evidence& evidence, const Story& story) {
   Finding finding{"G12 rounds that outlived a daemon ended by themselves", 0, {}};
   for (const auto& [id, times] : evidence.daemons_outlived) {
-    if (evidence.shims_killed.contains(id)) continue;
+    if (evidence.shims_killed.contains(id) || story.stopped.contains(id)) continue;
     const auto trace = evidence.traces.find(id);
     const bool ended = trace != evidence.traces.end() && trace->second.ends.size() == 1;
     if (ended) {
@@ -280,19 +285,14 @@ Finding tasks_explained(const Story& story) {
 
 /// The invariant of work: an open task that has an agent is its current task, or a message in its
 /// inbox brings it; one without is in the backlog, which a sweep looks at (Evidence::orphans).
-Finding tasks_brought(const Evidence& evidence, const Story& story) {
+Finding tasks_brought(const Evidence& evidence) {
   Finding finding{"an open task is its agent's current one, or is brought to it", 0, {}};
-  std::set<std::pair<std::string, std::string>> brought;  // agent, task
-  for (const auto& [text, message] : story.messages) {
-    if (message.task && evidence.waiting.contains(message.id.str()))
-      brought.emplace(message.to.str(), message.task->str());
-  }
   for (const auto& task : evidence.tasks) {
     if (is_ended(task.state) || !task.agent) continue;
     ++finding.count;
     const auto agent = std::ranges::find(evidence.agents, *task.agent, &Agent::id);
     const bool current = agent != evidence.agents.end() && agent->current_task == task.id;
-    if (!current && !brought.contains({task.agent->str(), task.id.str()}))
+    if (!current && !evidence.brought.contains({task.agent->str(), task.id.str()}))
       finding.offences.push_back(task.id.str() + " is " + std::string(enum_name(task.state)));
   }
   return finding;
@@ -373,7 +373,7 @@ std::vector<Finding> examine(const Evidence& evidence) {
       output(all, story),
       outlived(all, story),
       tasks_explained(story),
-      tasks_brought(all, story),
+      tasks_brought(all),
       {"a sweep finds nothing that belongs nowhere", all.tasks.size(), all.orphans},
       messages_kept(all, story),
       folded(all, story)};

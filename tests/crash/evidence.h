@@ -42,6 +42,7 @@ struct Evidence {
   std::set<std::string> dead;                   ///< in the dead letters
   std::vector<Agent> agents;                    ///< as the town shows them at the end
   std::vector<Task> tasks;
+  std::set<std::pair<std::string, std::string>> brought;  ///< agent, and a task in its inbox
   std::vector<std::string> orphans;  ///< what `reeve recover --dry-run` found at the end
 };
 

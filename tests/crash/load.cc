@@ -88,6 +88,66 @@ void Load::write(std::uint64_t seed, int number, bool starts) {
   }
 }
 
+bool Load::insist(const std::string& what, const std::function<Status()>& ask) {
+  Status answer;
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  for (;;) {
+    answer = ask();
+    if (answer) return true;
+    if (std::chrono::steady_clock::now() > deadline) break;
+    std::this_thread::sleep_for(10ms);
+  }
+  const std::scoped_lock guard(mutex_);
+  unacknowledged_.push_back(what + ": " + answer.error().message());
+  return false;
+}
+
+void Load::retire(std::uint64_t seed) {
+  Random random(seed);
+  auto client = connect(place_, false);
+  for (int count = 1; writing_; ++count) {
+    auto like = like_;
+    like.name = "t" + std::to_string(count);
+    const auto spawn = [&]() -> Status {
+      const auto spawned = client.spawn(like);
+      // A conflict: an earlier attempt, whose answer was lost, has done it.
+      if (!spawned && !spawned.error().is(Errc::conflict)) return fail(spawned.error());
+      return {};
+    };
+    if (!insist("spawn " + like.name, spawn)) continue;
+    for (int i = pick(random, 1, 3); i > 0; --i) {
+      const auto text = "task for " + like.name + ", number " + std::to_string(i);
+      const auto assign = [&]() -> Status {
+        const auto task = client.assign(like.name, {.text = text},
+                                        "crash-" + like.name + "-" + std::to_string(i));
+        if (!task) return fail(task.error());
+        const std::scoped_lock guard(mutex_);
+        acknowledged_.push_back({true, task->id.str(), text});
+        return {};
+      };
+      insist(text, assign);
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(pick(random, 0, 300)));
+    const auto kill = [&]() -> Status {
+      const auto killed = client.kill(like.name, "retired");
+      if (!killed) return fail(killed.error());
+      if (killed->state != AgentState::stopped) return fail(Errc::timeout, "it has a round still");
+      return {};
+    };
+    insist("kill " + like.name, kill);
+    api::ReclaimRequest request;
+    request.from = like.name;
+    request.to =
+        agents_[static_cast<std::size_t>(pick(random, 0, static_cast<int>(agents_.size()) - 1))];
+    const auto reclaim = [&]() -> Status {
+      const auto reclaimed = client.reclaim(request);
+      if (!reclaimed) return fail(reclaimed.error());
+      return {};
+    };
+    insist("reclaim " + like.name, reclaim);
+  }
+}
+
 /// The same key: the first answer again; with another body a conflict.
 void Load::repeat(client::Client& client, const Request& request, Random& random) {
   auto again = request;

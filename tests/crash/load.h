@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <random>
@@ -31,11 +32,16 @@ client::Client connect(const Place& place, bool starts);
 /// What writers and killer share.
 class Load {
  public:
-  Load(Place place, std::vector<std::string> agents) : place_(place), agents_(std::move(agents)) {}
+  /// `like`: how an agent is spawned.
+  Load(Place place, std::vector<std::string> agents, api::SpawnRequest like)
+      : place_(place), agents_(std::move(agents)), like_(std::move(like)) {}
 
   /// Writes until told to stop. Those that start daemons do so whenever one is missing; the others
   /// repeat a request, under its own key, until somebody has brought the daemon back.
   void write(std::uint64_t seed, int number, bool starts);
+  /// Spawns an agent, gives it tasks, kills it, and has what waits for it reclaimed by another:
+  /// again and again until told to stop.
+  void retire(std::uint64_t seed);
   /// Follows from the first event on, from its last cursor whenever it breaks off; ends with the
   /// first event at or behind follow_until().
   void follow(std::uint64_t seed);
@@ -64,11 +70,14 @@ class Load {
   };
   Request invent(Random& random, int number, int count, bool keyed);
   Result<std::string> ask(client::Client& client, const Request& request);
+  /// Asks until it is answered as it should be; else it is noted as unacknowledged.
+  bool insist(const std::string& what, const std::function<Status()>& ask);
   void repeat(client::Client& client, const Request& request, Random& random);
   bool see(const std::string& data);
 
   Place place_;
   std::vector<std::string> agents_;
+  api::SpawnRequest like_;
   std::atomic<bool> writing_ = true;
   std::atomic<bool> doomed_ = false;
   std::atomic<std::uint64_t> until_ = ~0ULL;

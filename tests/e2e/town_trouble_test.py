@@ -224,6 +224,19 @@ class TownReset(Town):
         self.assertEqual(self.kinds(), ["TownCreated", "TownReset", "DaemonStarted"])
         self.assertEqual(self.json("list"), [])
 
+    def test_a_store_that_cannot_be_opened_is_set_aside_too(self):
+        self.make_town()
+        self.spawn("ada")
+        self.reeve("stop")
+        database = self.root / ".reeve" / "town.db"
+        database.write_bytes(b"this is no database" * 1000)
+        self.assertNotEqual(self.run_reeve("list").returncode, 0)
+        self.assertNotEqual(self.run_reeve("reset").returncode, 0)
+        kept = self.json("reset", "--force")["kept_in"]
+        with open(os.path.join(kept, "town.db"), "rb") as file:
+            self.assertTrue(file.read().startswith(b"this is no database"))
+        self.assertEqual(self.json("list"), [])
+
     def test_an_agent_cannot_reset(self):
         self.make_town()
         self.agent.write_text("#!/bin/sh\nreeve reset --force 2>&1; echo $?\n")
