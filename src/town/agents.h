@@ -10,8 +10,8 @@
 /// Agents: spawned, shown, stopped.
 namespace reeve::town {
 
-/// invalid_argument: the name, a limit, or a CLI that cannot be split into words. conflict: the name
-/// is taken. unavailable: Ground::preflight says that its CLI cannot work.
+/// invalid_argument: the name, a limit, or a CLI that cannot be split into words. conflict: the
+/// name is taken. unavailable: Ground::preflight says that its CLI cannot work.
 Async<Result<api::SpawnReply>> spawn(Ground ground, Caller caller, api::SpawnRequest request);
 Result<std::vector<Fact>> decide_spawn(const Ground& ground, const api::SpawnRequest& request,
                                        AgentId id);
