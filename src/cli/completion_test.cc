@@ -92,6 +92,38 @@ TEST_F(TownCompletion, EveryOptionOfEveryCommand) {
   }
 }
 
+TEST_F(TownCompletion, WhatIsDeclaredIsKnownWhole) {
+  std::string text;
+  std::optional<std::string> maybe;
+  std::vector<std::string> many;
+  std::uint64_t number = 0;
+  std::optional<double> seconds;
+  bool flag = false;
+  Options options("probe", "Probes", "");
+  options.positional("WHO", text, "Whose");
+  options.value("-m,--maybe", maybe, "If so");
+  options.values("--many", many, "Again");
+  options.number("-n,--limit", number, "How many");
+  options.seconds("--timeout", seconds, "How long");
+  options.flag("--really", flag, "Do");
+  options.section("Rare");
+  options.choice("--how", text, {"so", "thus"}, "Manner");
+  options.text("TEXT", text, "Words", false);
+  const auto all = options.declared();
+  ASSERT_EQ(all.size(), 8u);
+  EXPECT_TRUE(all[0].positional && all[0].required && all[0].names[0] == "WHO");
+  EXPECT_EQ(all[1].names, (std::vector<std::string>{"-m", "--maybe"}));
+  EXPECT_EQ(all[1].value, "TEXT");
+  EXPECT_TRUE(all[2].repeats);
+  EXPECT_EQ(all[3].value, "N");
+  EXPECT_EQ(all[4].value, "SECONDS");
+  EXPECT_EQ(all[5].value, "");
+  EXPECT_EQ(all[5].help, "Do");
+  EXPECT_EQ(all[6].choices, (std::vector<std::string>{"so", "thus"}));
+  EXPECT_EQ(all[6].section, "Rare");
+  EXPECT_TRUE(all[7].positional && all[7].repeats && !all[7].required);
+}
+
 TEST_F(TownCompletion, ChoicesAndKnownValues) {
   EXPECT_EQ(offered({"spawn", "ada", "--permissions", ""}),
             (std::vector<std::string>{"ask", "edits", "bypass"}));

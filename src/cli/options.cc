@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <map>
+#include <utility>
 
 namespace reeve::cli {
 
@@ -11,12 +13,10 @@ struct Options::State {
   std::string* text = nullptr;     ///< its target, where the command takes a text
   std::vector<std::string> words;  ///< ... as they came
   std::size_t positionals = 0;     ///< declared; with a text: those before it
-  std::vector<OptionInfo> declared;
-  std::string section;
+  std::map<const CLI::Option*, std::vector<std::string>> choices;
+  std::vector<OptionInfo> declared;  ///< made when it is asked for
 
-  OptionInfo& note(std::string_view name, std::string_view help, std::string value = "TEXT");
-  OptionInfo& note_positional(std::string_view name, std::string_view help, bool required);
-
+  [[nodiscard]] OptionInfo info_of(const CLI::Option& option) const;
   [[nodiscard]] bool takes_value(const std::string& option) const;
   [[nodiscard]] bool marks_text(std::vector<std::string>& args) const;
 };
@@ -38,25 +38,26 @@ std::string seconds_or_why_not(const std::string& text) {
 
 }  // namespace
 
-OptionInfo& Options::State::note(std::string_view name, std::string_view help, std::string value) {
-  auto& info = declared.emplace_back();
-  for (;;) {
-    const auto comma = name.find(',');
-    info.names.emplace_back(name.substr(0, comma));
-    if (comma == std::string_view::npos) break;
-    name.remove_prefix(comma + 1);
-  }
-  info.help = help;
-  info.value = std::move(value);
-  info.section = section;
-  info.positional = !name.starts_with('-');
-  return info;
-}
-
-OptionInfo& Options::State::note_positional(std::string_view name, std::string_view help,
-                                            bool required) {
-  auto& info = note(name, help);
-  info.required = required;
+/// As it is known to CLI11, so that nothing that is declared can be missing.
+OptionInfo Options::State::info_of(const CLI::Option& option) const {
+  OptionInfo info;
+  info.positional = option.get_positional();
+  if (info.positional) info.names.push_back(option.get_name(true));
+  for (const auto& name : option.get_snames()) info.names.push_back("-" + name);
+  for (const auto& name : option.get_lnames()) info.names.push_back("--" + name);
+  info.help = option.get_description();
+  info.required = option.get_required();
+  info.repeats = option.get_multi_option_policy() == CLI::MultiOptionPolicy::TakeAll;
+  if (option.get_group() != "Options") info.section = option.get_group();
+  if (const auto known = choices.find(&option); known != choices.end())
+    info.choices = known->second;
+  if (option.get_items_expected_max() == 0) return info;
+  // "UINT:NONNEGATIVE" and the like.
+  const auto type = option.get_type_name();
+  info.value = type.substr(0, type.find_first_of(": ["));
+  if (info.value == "UINT" || info.value == "INT") info.value = "N";
+  if (type.contains("SECONDS")) info.value = "SECONDS";
+  if (info.value == "FLOAT") info.value = "NUMBER";
   return info;
 }
 
@@ -96,12 +97,10 @@ Options::~Options() = default;
 
 void Options::positional(const char* name, std::string& target, const char* help, bool required) {
   ++state_->positionals;
-  state_->note_positional(name, help, required);
   state_->app.add_option(name, target, help)->required(required);
 }
 void Options::text(const char* name, std::string& target, const char* help, bool required) {
   state_->text = &target;
-  state_->note_positional(name, help, required).repeats = true;
   state_->app
       .add_option(name, state_->words,
                   std::string(help) +
@@ -112,26 +111,21 @@ void Options::text(const char* name, std::string& target, const char* help, bool
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 void Options::rest(const char* name, std::vector<std::string>& target, const char* help) {
-  state_->note_positional(name, help, false).repeats = true;
   state_->app.add_option(name, target, help)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 void Options::value(const char* name, std::string& target, const char* help) {
-  state_->note(name, help);
   state_->app.add_option(name, target, help);
 }
 void Options::value(const char* name, std::optional<std::string>& target, const char* help) {
-  state_->note(name, help);
   state_->app.add_option_function<std::string>(
       name, [&target](const std::string& value) { target = value; }, help);
 }
 void Options::values(const char* name, std::vector<std::string>& target, const char* help) {
-  state_->note(name, help).repeats = true;
   state_->app.add_option(name, target, help)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->allow_extra_args(false);
 }
 void Options::number(const char* name, std::uint64_t& target, const char* help) {
-  state_->note(name, help, "N");
   state_->app.add_option(name, target, help)->check(CLI::NonNegativeNumber)->capture_default_str();
 }
 void Options::number(const char* name, std::optional<std::int64_t>& target, const char* help) {
@@ -146,31 +140,24 @@ void Options::amount(const char* name, std::optional<double>& target, const char
       ->check(CLI::PositiveNumber);
 }
 void Options::seconds(const char* name, std::optional<double>& target, const char* help) {
-  state_->note(name, help, "SECONDS");
   state_->app.add_option_function<double>(
                  name, [&target](double value) { target = value; }, help)
       ->check(CLI::Validator(seconds_or_why_not, "SECONDS"));
 }
 void Options::flag(const char* name, bool& target, const char* help) {
-  state_->note(name, help, "");
   state_->app.add_flag(name, target, help);
 }
 void Options::flag(const char* name, std::optional<bool>& target, const char* help) {
-  state_->note(name, help, "");
   state_->app.add_flag_callback(name, [&target] { target = true; }, help);
 }
 void Options::choice(const char* name, std::string& target, std::vector<std::string> choices,
                      const char* help) {
-  state_->note(name, help).choices = choices;
-  state_->app.add_option(name, target, help)
-      ->check(CLI::IsMember(std::move(choices)))
-      ->capture_default_str();
+  auto* option = state_->app.add_option(name, target, help);
+  state_->choices[option] = choices;
+  option->check(CLI::IsMember(std::move(choices)))->capture_default_str();
 }
 
-void Options::section(const char* heading) {
-  state_->section = heading;
-  state_->app.option_defaults()->group(heading);
-}
+void Options::section(const char* heading) { state_->app.option_defaults()->group(heading); }
 
 Result<std::optional<std::string>> Options::parse(std::span<const std::string> args) {
   std::vector<std::string> line(args.begin(), args.end());
@@ -198,6 +185,13 @@ Result<std::optional<std::string>> Options::parse(std::span<const std::string> a
 }
 
 std::string Options::help() const { return state_->app.help(); }
-const std::vector<OptionInfo>& Options::declared() const { return state_->declared; }
+
+const std::vector<OptionInfo>& Options::declared() const {
+  state_->declared.clear();
+  for (const auto* option : std::as_const(state_->app).get_options()) {
+    if (option != state_->app.get_help_ptr()) state_->declared.push_back(state_->info_of(*option));
+  }
+  return state_->declared;
+}
 
 }  // namespace reeve::cli

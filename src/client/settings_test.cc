@@ -196,6 +196,19 @@ TEST(TownSettings, W41_WhatNobodyReadsIsTold) {
   EXPECT_EQ(without_setting("name = 'oak'\ncolour = 1\n", "t", "colour").value(), "name = 'oak'\n");
 }
 
+TEST(TownSettings, EachIsOnThePageOfTheConfiguration) {
+  const auto page = read_small_file(REEVE_DOCS "/configuration.md");
+  ASSERT_TRUE(page) << page.error().message();
+  for (const auto& key : setting_keys()) {
+    const auto row = "\n| `" + std::string(key.key) + "` | ";
+    EXPECT_TRUE(page->contains(row)) << key.key;
+    if (key.key == "name") continue;
+    const auto standard =
+        key.standard.empty() ? std::string("none") : "`" + std::string(key.standard) + "`";
+    EXPECT_TRUE(page->contains(row + standard + " | ")) << key.key << " " << standard;
+  }
+}
+
 TEST(TownSettings, WhatMayBeSecretIsNotShown) {
   const auto all = views(kText);
   EXPECT_EQ(all.at("providers.gpt.headers.Authorization").value, "(set)");

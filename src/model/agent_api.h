@@ -15,8 +15,8 @@
 /// What is asked of agents, and answered (docs/api.md).
 namespace reeve::api {
 
-/// What a new agent may use, where somebody says so (AgentLimits); the rest is as its town has it. 0
-/// lifts a limit that the town sets: of the round's time, rounds, tokens, cost, and of idleness.
+/// What a new agent may use, where somebody says so (AgentLimits); the rest is as its town has it.
+/// 0 lifts a limit that the town sets: of the round's time, rounds, tokens, cost, and of idleness.
 struct LimitsRequest {
   std::optional<Duration> silence_ms;
   std::optional<bool> stop_on_silence;

@@ -17,25 +17,29 @@ inline constexpr std::array<Names, 7> kClaudeVariables{
 inline constexpr std::array<Names, 2> kClaudeFiles{"~/.claude/.credentials.json",
                                                    "$CLAUDE_CONFIG_DIR/.credentials.json"};
 /// Where an apiKeyHelper, or variables, may be set.
-inline constexpr std::array<Names, 7> kClaudePerhaps{
-    "~/.claude.json",        "~/.claude/settings.json",     "$CLAUDE_CONFIG_DIR/settings.json",
-    ".claude/settings.json", ".claude/settings.local.json", "$CLAUDE_CONFIG_DIR/.claude.json",
-    "/etc/claude-code/managed-settings.json"};
+inline constexpr std::array<Names, 7> kClaudePerhaps{"~/.claude.json",
+                                                     "~/.claude/settings.json",
+                                                     "$CLAUDE_CONFIG_DIR/settings.json",
+                                                     ".claude/settings.json",
+                                                     ".claude/settings.local.json",
+                                                     "$CLAUDE_CONFIG_DIR/.claude.json",
+                                                     "/etc/claude-code/managed-settings.json"};
 inline constexpr LoginSigns kClaude{.variables = kClaudeVariables,
                                     .files = kClaudeFiles,
                                     .perhaps_variables = {},
                                     .perhaps_files = kClaudePerhaps,
                                     .certain = true,
-                                    .command = "claude, and /login in it (or set "
-                                               "ANTHROPIC_API_KEY)"};
+                                    .command =
+                                        "claude, and /login in it (or set "
+                                        "ANTHROPIC_API_KEY)"};
 
 inline constexpr std::array<Names, 1> kCodexVariables{"CODEX_API_KEY"};
 inline constexpr std::array<Names, 2> kCodexFiles{"~/.codex/auth.json", "$CODEX_HOME/auth.json"};
 inline constexpr std::array<Names, 1> kCodexPerhapsVariables{"OPENAI_API_KEY"};
 /// Another provider, or a keyring, may be set there.
 inline constexpr std::array<Names, 4> kCodexPerhaps{"~/.codex/config.toml",
-                                                    "$CODEX_HOME/config.toml",
-                                                    ".codex/config.toml", "/etc/codex/config.toml"};
+                                                    "$CODEX_HOME/config.toml", ".codex/config.toml",
+                                                    "/etc/codex/config.toml"};
 inline constexpr LoginSigns kCodex{.variables = kCodexVariables,
                                    .files = kCodexFiles,
                                    .perhaps_variables = kCodexPerhapsVariables,
@@ -55,21 +59,22 @@ inline constexpr LoginSigns kGemini{.variables = kGeminiVariables,
                                     .perhaps_variables = {},
                                     .perhaps_files = kGeminiPerhaps,
                                     .certain = true,
-                                    .command = "gemini, and choose a login there (or set "
-                                               "GEMINI_API_KEY)"};
+                                    .command =
+                                        "gemini, and choose a login there (or set "
+                                        "GEMINI_API_KEY)"};
 
 inline constexpr std::array<Names, 1> kAnyKey{"*_API_KEY"};
 inline constexpr std::array<Names, 1> kQwenFiles{"~/.qwen/oauth_creds.json"};
-inline constexpr std::array<Names, 6> kQwenPerhaps{"~/.qwen/settings.json", "~/.qwen/.env",
-                                                   "~/.env",                ".qwen/settings.json",
-                                                   ".qwen/.env",            ".env"};
+inline constexpr std::array<Names, 6> kQwenPerhaps{
+    "~/.qwen/settings.json", "~/.qwen/.env", "~/.env", ".qwen/settings.json", ".qwen/.env", ".env"};
 inline constexpr LoginSigns kQwen{.variables = kAnyKey,
                                   .files = kQwenFiles,
                                   .perhaps_variables = {},
                                   .perhaps_files = kQwenPerhaps,
                                   .certain = true,
-                                  .command = "qwen, and choose a login there (or set "
-                                             "OPENAI_API_KEY)"};
+                                  .command =
+                                      "qwen, and choose a login there (or set "
+                                      "OPENAI_API_KEY)"};
 
 /// It has models that want no login.
 inline constexpr std::array<Names, 2> kOpencodeFiles{"~/.local/share/opencode/auth.json",
@@ -81,8 +86,7 @@ inline constexpr LoginSigns kOpencode{.variables = kAnyKey,
                                       .certain = false,
                                       .command = "opencode auth login"};
 
-inline constexpr std::array<Names, 2> kPiFiles{"~/.pi/agent/auth.json",
-                                               "~/.pi/agent/models.json"};
+inline constexpr std::array<Names, 2> kPiFiles{"~/.pi/agent/auth.json", "~/.pi/agent/models.json"};
 inline constexpr LoginSigns kPi{.variables = kAnyKey,
                                 .files = kPiFiles,
                                 .perhaps_variables = {},
@@ -96,11 +100,11 @@ inline constexpr LoginSigns kAider{.variables = kAnyKey,
                                    .perhaps_variables = {},
                                    .perhaps_files = {},
                                    .certain = false,
-                                   .command = "set the key of a provider, such as "
-                                              "ANTHROPIC_API_KEY"};
+                                   .command =
+                                       "set the key of a provider, such as "
+                                       "ANTHROPIC_API_KEY"};
 
-inline constexpr std::array<Names, 2> kAuggieVariables{"AUGMENT_SESSION_AUTH",
-                                                       "AUGMENT_API_TOKEN"};
+inline constexpr std::array<Names, 2> kAuggieVariables{"AUGMENT_SESSION_AUTH", "AUGMENT_API_TOKEN"};
 inline constexpr std::array<Names, 1> kAuggieFiles{"~/.augment/session.json"};
 inline constexpr LoginSigns kAuggie{.variables = kAuggieVariables,
                                     .files = kAuggieFiles,

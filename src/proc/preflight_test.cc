@@ -53,11 +53,11 @@ TEST_F(PreflightTest, WhatIsNotInstalledIsRefusedWithTheWayToGetIt) {
 
 TEST_F(PreflightTest, ACommandIsFoundAsARoundWillFindIt) {
   program("town/lint.sh");
-  EXPECT_EQ(look("./lint.sh --fix")->program, dir_ / "town" / "./lint.sh");
+  EXPECT_EQ(look("./lint.sh --fix").value().program, dir_ / "town" / "./lint.sh");
   program("bin/tool");
-  EXPECT_EQ(look("tool {prompt_file}")->program, dir_ / "bin/tool");
-  EXPECT_EQ(look("'" + (dir_ / "bin/tool").string() + "' x")->program, dir_ / "bin/tool");
-  EXPECT_FALSE(look("tool")->note);
+  EXPECT_EQ(look("tool {prompt_file}").value().program, dir_ / "bin/tool");
+  EXPECT_EQ(look("'" + (dir_ / "bin/tool").string() + "' x").value().program, dir_ / "bin/tool");
+  EXPECT_FALSE(look("tool").value().note);
   // There, but nothing that can be started.
   file("bin/text");
   fs::create_directory(dir_ / "bin" / "folder");
@@ -77,30 +77,30 @@ TEST_F(PreflightTest, ALoginIsSeenInVariablesAndFiles) {
   environment_["ANTHROPIC_API_KEY"] = "";
   EXPECT_TRUE(refusal("claude").contains("not logged in"));
   environment_["ANTHROPIC_API_KEY"] = "x";
-  EXPECT_EQ(look("claude")->login, Login::found);
-  EXPECT_FALSE(look("claude")->note);
+  EXPECT_EQ(look("claude").value().login, Login::found);
+  EXPECT_FALSE(look("claude").value().note);
   environment_.erase("ANTHROPIC_API_KEY");
   file("home/.claude/.credentials.json");
-  EXPECT_EQ(look("claude")->login, Login::found);
+  EXPECT_EQ(look("claude").value().login, Login::found);
   fs::remove(dir_ / "home/.claude/.credentials.json");
   file("elsewhere/.credentials.json");
   EXPECT_FALSE(look("claude"));
   environment_["CLAUDE_CONFIG_DIR"] = (dir_ / "elsewhere").string();
-  EXPECT_EQ(look("claude")->login, Login::found);
+  EXPECT_EQ(look("claude").value().login, Login::found);
 }
 
 TEST_F(PreflightTest, WhatIsNotCertainIsANote) {
   program("bin/claude");
   file("town/.claude/settings.json");  // may name a helper that has the key
-  EXPECT_EQ(look("claude")->login, Login::perhaps);
-  EXPECT_TRUE(look("claude")->note->contains("no login of Claude Code was seen"));
+  EXPECT_EQ(look("claude").value().login, Login::perhaps);
+  EXPECT_TRUE(look("claude").value().note.value().contains("no login of Claude Code was seen"));
   program("bin/codex");
   EXPECT_FALSE(look("codex"));
-  EXPECT_EQ(look("codex", {"-c", "model_provider=mine"})->login, Login::perhaps);
+  EXPECT_EQ(look("codex", {"-c", "model_provider=mine"}).value().login, Login::perhaps);
   program("bin/opencode");  // has models that want no login
-  EXPECT_EQ(look("opencode")->login, Login::perhaps);
+  EXPECT_EQ(look("opencode").value().login, Login::perhaps);
   environment_["GROQ_API_KEY"] = "x";
-  EXPECT_EQ(look("opencode")->login, Login::found);
+  EXPECT_EQ(look("opencode").value().login, Login::found);
 }
 
 TEST_F(PreflightTest, EveryPresetHasSigns) {

@@ -65,7 +65,7 @@ struct Preset {
   /// As root it refuses `bypass`, unless this variable is 1: the user's word that the machine is a
   /// sandbox. It is never set by us.
   std::string_view root_variable;
-  std::string_view minimum = {};  ///< the oldest version that was tried; "": none is named
+  std::string_view minimum = {};      ///< the oldest version that was tried; "": none is named
   const LoginSigns* login = nullptr;  ///< null: nothing is known of its login
 };
 
