@@ -116,6 +116,9 @@ Async<Result<Kin>> look_up_kin(Ground ground, Caller caller, api::SpawnRequest r
     }
     co_return kin;
   }
+  // Of what can never be, nobody's session is looked for.
+  if (auto can = check_mode(request.mode, cli_of(ground, request)); !can)
+    co_return fail(can.error());
   auto whose = parent;
   if (request.session) {
     auto found = co_await find_agent(store, *request.session);
