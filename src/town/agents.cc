@@ -28,20 +28,6 @@ Status check_names(const api::SpawnRequest& request) {
   return {};
 }
 
-Status check_limits(const AgentLimits& limits) {
-  const auto refuse = [](const char* what) {
-    return fail(Errc::invalid_argument, std::string("the limit of ") + what +
-                                            " must be more than zero (leave it out for none)");
-  };
-  if (limits.rounds && *limits.rounds <= 0) return refuse("rounds");
-  if (limits.tokens && *limits.tokens <= 0) return refuse("tokens");
-  if (limits.cost_usd && *limits.cost_usd <= 0) return refuse("cost");
-  if (limits.failures <= 0) return refuse("failures");
-  if (limits.round_ms && *limits.round_ms <= Duration::zero()) return refuse("a round's time");
-  if (limits.idle_ms && *limits.idle_ms <= Duration::zero()) return refuse("idle time");
-  return {};
-}
-
 /// The presets that have the ability, for a sentence.
 std::string presets_that(bool proc::Preset::* can) {
   std::string names;
@@ -117,6 +103,9 @@ Async<Result<Kin>> look_up_kin(Ground ground, Caller caller, api::SpawnRequest r
     }
     co_return kin;
   }
+  // Of what can never be, nobody's session is looked for.
+  if (auto can = check_mode(request.mode, cli_of(ground, request)); !can)
+    co_return fail(can.error());
   auto whose = parent;
   if (request.session) {
     auto found = co_await find_agent(store, *request.session);
@@ -142,7 +131,6 @@ Async<Result<Kin>> look_up_kin(Ground ground, Caller caller, api::SpawnRequest r
 Result<std::vector<Fact>> decide_spawn(const Ground& ground, const api::SpawnRequest& request,
                                        AgentId id, const Kin& kin) {
   if (auto named = check_names(request); !named) return fail(named.error());
-  if (auto limited = check_limits(request.limits); !limited) return fail(limited.error());
   Agent agent;
   agent.id = id;
   agent.name = request.name;
@@ -156,7 +144,6 @@ Result<std::vector<Fact>> decide_spawn(const Ground& ground, const api::SpawnReq
   agent.permissions = request.permissions;
   agent.durability = request.durability.value_or(ground.runs);
   agent.completes = request.completes;
-  agent.claims = request.claims;
   for (const auto& [name, value] : request.env) agent.env.push_back(name);
   auto limits = api::limits_over(ground.limits, request.limits);
   if (!limits) return fail(limits.error());

@@ -176,7 +176,7 @@ TEST_F(TownAgents, LookupByShortIdNicknameAndDisplayLabel) {
   request.role = "reviewer";
   const auto ada = spawn_as(request).value();
   const auto bob = spawn("bob").value();
-  for (const std::string reference :
+  for (const std::string& reference :
        {std::string("ada"), std::string("countess"), std::string("Countess [reviewer]"),
         std::string("COUNTESS [REVIEWER]"), ada.id.str(), ada.id.str().substr(0, 12)})
     EXPECT_EQ(find(reference).value().id, ada.id) << reference;

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "aio/task_group.h"
+#include "town/change.h"
 #include "town/directory.h"
 #include "town/pruning.h"
 #include "town/testing.h"
@@ -273,16 +274,22 @@ Async<> play(World& world, AgentId id, int what) {
 Async<> write_at_random(Ground ground, World& world, AgentId id, unsigned seed) {
   std::mt19937 random(seed);
   const auto name = id.str();
-  for (int step = 0; step < 40; ++step) {
-    switch (random() % 8) {
-      case 0: static_cast<void>(co_await interrupt(ground, Caller{}, name, "")); break;
-      case 1: static_cast<void>(co_await resume(ground, Caller{}, name, "")); break;
-      case 2: static_cast<void>(co_await kill(ground, Caller{}, name, "")); break;
-      case 3: static_cast<void>(co_await close(ground, Caller{}, name, "")); break;
-      case 4:
-      case 5: static_cast<void>(co_await restart(ground, Caller{}, name, {})); break;
-      case 6: co_await play(world, id, 0); break;
-      default: co_await play(world, id, 1); break;
+  for (int step = 0; step < 60; ++step) {
+    const auto what = random() % 16;
+    if (what < 2) {
+      static_cast<void>(co_await interrupt(ground, Caller{}, name, ""));
+    } else if (what < 4) {
+      static_cast<void>(co_await resume(ground, Caller{}, name, ""));
+    } else if (what < 5) {
+      static_cast<void>(co_await kill(ground, Caller{}, name, ""));
+    } else if (what < 6) {
+      static_cast<void>(co_await close(ground, Caller{}, name, ""));
+    } else if (what < 9) {
+      static_cast<void>(co_await restart(ground, Caller{}, name, {}));
+    } else if (what < 13) {
+      co_await play(world, id, 0);
+    } else {
+      co_await play(world, id, 1);
     }
   }
 }

@@ -7,6 +7,7 @@
 #include "run/runs.h"
 #include "run/testing.h"
 #include "town/agents.h"
+#include "town/control.h"
 #include "town/messages.h"
 #include "town/supervisor.h"
 

@@ -68,7 +68,7 @@ TEST_F(TownPruning, APrunedAgentIsOutOfTheTownAndItsNamesAreFree) {
   EXPECT_EQ(code_of(world_.await(restart(ground_, Caller{}, ada.id.str(), {}))), Errc::not_found);
   EXPECT_EQ(code_of(kill(ada.id.str())), Errc::not_found);
   EXPECT_EQ(code_of(prune(ada.id.str())), Errc::not_found);
-  EXPECT_NE(code_of(assign(ada.id.str(), "paint")), std::nullopt);
+  EXPECT_FALSE(assign(ada.id.str(), "paint"));
   EXPECT_EQ(code_of(world_.await(wait_agent(ground_, ada.id.str()))), Errc::conflict);
 }
 

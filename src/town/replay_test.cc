@@ -5,7 +5,9 @@
 
 #include "model/town_at.h"
 #include "run/testing.h"
+#include "town/agent_views.h"
 #include "town/agents.h"
+#include "town/control.h"
 #include "town/inbox.h"
 #include "town/messages.h"
 #include "town/retention.h"
