@@ -117,7 +117,7 @@ class TownRounds(Town):
     def test_a_cli_that_is_not_there_waits_for_a_person(self):
         self.make_town()
         missing = self.base / "missing.sh"
-        self.reeve("spawn", "ada", "--cli", str(missing))
+        self.reeve("spawn", "ada", "--cli", str(missing), "--unchecked")
         task = self.assign("ada", "paint")
         self.until(self.follow(), "AgentFailed")
         agent = self.json("list")[0]["agent"]

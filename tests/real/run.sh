@@ -256,7 +256,7 @@ tells_of_the_limit() { # CLI AGENT
 is_killed() { # CLI AGENT
   local id run
   id=$(assign "$2" slow)
-  within 60 grep -q '"scenario":"slow"' "$work/endpoint.log" || true
+  within 60 grep -qs '"scenario":"slow"' "$work/endpoint.log" || true
   run=$(events "task:$id" RunStarted 'v[0]["run"]["id"]') || true
   check "$1: its processes carry the run" '/proc/*' "$(processes_of "$run" | head -1)"
   reeve kill "$2" >/dev/null
@@ -269,7 +269,7 @@ is_killed() { # CLI AGENT
 is_interrupted_and_goes_on() { # CLI AGENT
   local id run session
   id=$(assign "$2" slow)
-  within 60 grep -q '"scenario":"slow"' "$work/endpoint.log" || true
+  within 60 grep -qs '"scenario":"slow"' "$work/endpoint.log" || true
   run=$(events "task:$id" RunStarted 'v[0]["run"]["id"]') || true
   within 20 has_session "$id" || true
   reeve interrupt "$2" >/dev/null
@@ -297,7 +297,7 @@ state_of() { reeve status --json | json "[a['agent']['state'] for a in v['agents
 is_closed() { # CLI AGENT
   local id
   id=$(assign "$2" brief)
-  within 60 grep -q '"scenario":"brief"' "$work/endpoint.log" || true
+  within 60 grep -qs '"scenario":"brief"' "$work/endpoint.log" || true
   reeve close "$2" >/dev/null
   check "$1: close takes no more work" refused "$(reeve assign "$2" more >/dev/null 2>&1 && echo taken || echo refused)"
   wait_for "$id" || true
@@ -312,7 +312,7 @@ waits_for_the_reset() { # CLI AGENT
   local id told
   id=$(assign "$2" limit)
   within 60 parked_once "$2" || true
-  told=$(grep -om1 '"reset":[0-9]*' "$work/endpoint.log" | cut -d: -f2) || true
+  told=$(grep -som1 '"reset":[0-9]*' "$work/endpoint.log" | cut -d: -f2) || true
   check "$1: a limit with a reset is a failed run" rate_limited "$(events "task:$id" RunFailed 'v[0]["code"]')"
   # Codex tells the minute only: it is waited for until that is over.
   check "$1: ... that knows when it is over" True \
