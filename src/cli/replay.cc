@@ -132,7 +132,7 @@ class Printer {
     if (docs.empty()) return;
     std::ranges::sort(docs, std::greater(), [](const Task* task) { return task->created_at; });
     std::vector<api::TaskView> rows;
-    for (const auto* task : docs) rows.push_back({*task, name_of(task->agent)});
+    for (const auto* task : docs) rows.push_back({.task = *task, .agent = name_of(task->agent)});
     heading("tasks", rows);
     print_tasks(session_, rows);
   }
