@@ -21,11 +21,11 @@ TEST_F(TownMessagesDoor, AQuestionIsSentShownAnsweredAndRead) {
   const auto id = send({{"to", "supervisor"}, {"text", "which?"}, {"type", "query"}});
   const auto shown = get("/v1/messages/" + id.substr(0, 8));
   EXPECT_EQ(shown.status, 200);
-  EXPECT_EQ(shown.body.at("message").at("id"), id);
+  EXPECT_EQ(shown.body.at("message").at("id").as_string(), id);
   EXPECT_EQ(shown.body.at("to"), "supervisor");
   const auto replied = post("/v1/messages/" + id + "/reply", {{"text", "this one"}});
   EXPECT_EQ(replied.status, 201);
-  EXPECT_EQ(replied.body.at("reply_to"), id);
+  EXPECT_EQ(replied.body.at("reply_to").as_string(), id);
   const auto answer = get("/v1/messages/" + id + "/answer");
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.body.at("text"), "this one");
