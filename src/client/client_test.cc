@@ -118,7 +118,7 @@ TEST_F(ClientTest, InsideARoundItWaitsForADaemonThatIsAway) {
   later = std::thread([&] {
     trying.get_future().wait();
     daemon = std::make_unique<FakeDaemon>(
-        folder(), [](auto, const auto&) { return json_answer(json::array()); });
+        folder(), [](auto, const auto&) { return json_answer(json::object()); });
   });
   trying.set_value();
   EXPECT_TRUE(client().agents());
