@@ -105,6 +105,7 @@ git init -q -b main .
 git config user.name hamlet
 git config user.email hamlet@example.org
 git config commit.gpgsign false
+export XDG_STATE_HOME=$work/.git/state # not among the user's own towns
 if [ -z "$cli" ]; then
   cp -r "$here/demo/actors" .
   git add actors

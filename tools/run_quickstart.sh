@@ -4,6 +4,7 @@
 set -eu
 page=$(realpath "$1")
 folder=$(mktemp -d)
+export XDG_STATE_HOME="$folder/state" # not among the user's own towns
 leave() {
   status=$?
   trap - EXIT INT TERM

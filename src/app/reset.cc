@@ -1,7 +1,6 @@
 #include "app/reset.h"
 
 #include <algorithm>
-
 #include <chrono>
 #include <cstdlib>
 #include <ostream>
@@ -50,6 +49,8 @@ Status check_rounds(const client::TownFolder& folder) {
 class Reset final : public cli::Command {
   void declare(cli::Options& options) override {
     options.flag("--force", force_, "Do it; without it, what would go is listed");
+    options.flag("--agents-only", agents_only_,
+                 "Only the agents, with what waits for them; tasks, events and settings stay");
   }
 
   Status run(cli::Session& session) override {
@@ -67,6 +68,7 @@ class Reset final : public cli::Command {
     const auto town = client->town();
     if (!force_) return list(session, town);
     if (interrupted && town) return tell(session, *town, last_kept(*folder));
+    if (agents_only_) return clear_agents(session, *client);
 
     auto kept = do_it(*folder, *client, town);
     if (!kept) return fail(kept.error());
@@ -86,18 +88,42 @@ class Reset final : public cli::Command {
       session.print(write_json({{"done", false},
                                 {"log", town->log},
                                 {"events", town->events},
-                                {"agents", town->agents.size()},
+                                {"agents", sum(town->agent_counts)},
                                 {"tasks", all},
                                 {"running", tasks.running},
                                 {"supervisor_inbox", town->supervisor_inbox}}));
     } else {
       session.out << "would begin anew: " << town->name << " in " << town->root << "\n  "
-                  << town->agents.size() << " agents, " << all << " tasks (" << tasks.running
+                  << sum(town->agent_counts) << " agents, " << all << " tasks (" << tasks.running
                   << " running, " << tasks.pending + tasks.assigned << " waiting), "
                   << town->supervisor_inbox << " messages for you, " << town->events
                   << " events\n  the settings stay, and all of this is kept aside in .reeve/\n";
     }
     return fail(Errc::invalid_argument, "nothing was reset: `reeve reset --force` does it");
+  }
+
+  /// Stops every agent and takes it out of the town: its open tasks are cancelled.
+  static Status clear_agents(cli::Session& session, client::Client& client) {
+    const std::string reason = "the town was reset";
+    const auto killed = client.kill_all(reason);
+    if (!killed) return fail(killed.error());
+    for (const auto& agent : killed->agents) {
+      const auto ended = client.wait_agent(agent.id.str(), std::nullopt, "stopped");
+      if (!ended) return fail(ended.error().during(agent.name));
+    }
+    const auto pruned = client.prune_all({.reason = reason, .leftovers = api::Leftovers::drop});
+    if (!pruned) return fail(pruned.error());
+    std::size_t gone = 0;
+    for (const auto& agent : pruned->agents) {
+      if (agent.error) return fail(Errc::conflict, agent.name + " stays: " + *agent.error);
+      ++gone;
+    }
+    if (session.json) {
+      session.print_json(*pruned);
+    } else {
+      session.out << gone << (gone == 1 ? " agent is" : " agents are") << " out of the town\n";
+    }
+    return {};
   }
 
   /// Answers where the former store is kept.
@@ -146,6 +172,7 @@ class Reset final : public cli::Command {
   }
 
   bool force_ = false;
+  bool agents_only_ = false;
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include <map>
 #include <ostream>
 
+#include "base/limits.h"
 #include "cli/commands.h"
 #include "cli/town_text.h"
 
@@ -29,9 +30,16 @@ class Inbox final : public Command {
     if (!client) return fail(client.error());
     std::vector<std::string> names{agent_.empty() ? std::string(kSupervisor) : agent_};
     if (all_) {
-      const auto agents = client->agents();
-      if (!agents) return fail(agents.error());
-      for (const auto& view : *agents) names.push_back(view.agent.id.str());
+      for (client::AgentQuery query{.limit = limits::kPage};;) {
+        const auto agents = client->agents(query);
+        if (!agents) return fail(agents.error());
+        for (const auto& view : agents->agents) {
+          if (view.inbox + view.dead > 0 || view.agent.attention)
+            names.push_back(view.agent.id.str());
+        }
+        if (!agents->next) break;
+        query.after = *agents->next;
+      }
     }
     std::vector<api::InboxView> views;
     for (const auto& name : names) {

@@ -156,12 +156,12 @@ TEST_F(TownAgents, TheParentIsWhoeverSpawnsFromItsRound) {
   EXPECT_EQ(spawn_as(request, caller).value().parent, ada.id);
 }
 
-TEST_F(TownAgents, ALimitOfNothingIsRefused) {
-  for (const auto& set : std::vector<std::function<void(AgentLimits&)>>{
-           [](auto& limits) { limits.rounds = 0; }, [](auto& limits) { limits.tokens = -1; },
-           [](auto& limits) { limits.cost_usd = 0; }, [](auto& limits) { limits.failures = 0; },
-           [](auto& limits) { limits.round_ms = Duration(0); },
-           [](auto& limits) { limits.idle_ms = Duration(0); }}) {
+TEST_F(TownAgents, ALimitBelowNothingIsRefused) {
+  for (const auto& set : std::vector<std::function<void(api::LimitsRequest&)>>{
+           [](auto& limits) { limits.rounds = -1; }, [](auto& limits) { limits.tokens = -1; },
+           [](auto& limits) { limits.cost_usd = -0.5; }, [](auto& limits) { limits.failures = 0; },
+           [](auto& limits) { limits.round_ms = Duration(-1); },
+           [](auto& limits) { limits.idle_ms = Duration(-1); }}) {
     api::SpawnRequest request;
     request.name = "ada";
     set(request.limits);

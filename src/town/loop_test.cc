@@ -14,7 +14,7 @@ using run::testing::claude_result;
 class TownLoop : public DaemonTest {
  protected:
   /// An agent with limits of its own.
-  Agent spawn_with(std::string name, AgentLimits limits, std::string cli = "worker") {
+  Agent spawn_with(std::string name, api::LimitsRequest limits, std::string cli = "worker") {
     api::SpawnRequest request;
     request.name = std::move(name);
     request.cli = std::move(cli);
@@ -498,7 +498,7 @@ TEST_P(TownLoop, AResumedAgentWaitsForNoReset) {
 // ------------------------------------------------------------------------
 
 TEST_P(TownLoop, W11_ARoundHasAWallClockAndASilence) {
-  AgentLimits limits;
+  api::LimitsRequest limits;
   limits.round_ms = 10min;
   limits.silence_ms = 60s;
   limits.stop_on_silence = true;

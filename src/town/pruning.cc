@@ -5,12 +5,10 @@
 #include "town/directory.h"
 #include "town/mailbox.h"
 #include "town/one_by_one.h"
+#include "town/task_steps.h"
 
 namespace reeve::town {
 namespace {
-
-/// Where open tasks without an agent wait.
-constexpr const char* kBacklogQueue = "backlog";
 
 /// So many messages leave an inbox in one commit.
 constexpr std::size_t kBatch = 200;
@@ -33,9 +31,16 @@ Disposal part_with(const Agent& agent, const reeve::Task& task, api::Leftovers h
 
 Async<Status> write_disposal(run::Draft& draft, Disposal disposal) {
   for (const auto& task : disposal.to_backlog) {
-    draft.write(store::QueuePush{kBacklogQueue, task.id.str(), static_cast<int>(task.priority)});
+    draft.write(store::QueuePush{kBacklog, task.id.str(), static_cast<int>(task.priority)});
   }
-  co_return co_await add_all(draft, std::move(disposal.facts));
+  for (auto& fact : disposal.facts) {
+    const auto* cancelled = std::get_if<fact::TaskCancelled>(&fact);
+    const auto task = cancelled != nullptr ? std::optional(cancelled->task) : std::nullopt;
+    auto added = task ? co_await end_task(draft, *task, std::move(fact))
+                      : co_await draft.add(std::move(fact));
+    if (!added) co_return added;
+  }
+  co_return Status();
 }
 
 /// Takes what it refers to from the store. Nothing: the item names no message.

@@ -9,6 +9,7 @@
 #include "town/directory.h"
 #include "town/mailbox.h"
 #include "town/sweep.h"
+#include "town/task_steps.h"
 
 namespace reeve::town {
 namespace {
@@ -276,11 +277,11 @@ class Batch {
   Async<Status> let_go(const reeve::Task& task) {
     if (where_.cancel) {
       ++done.cancelled;
-      co_return co_await draft_.add(
-          fact::TaskCancelled{task.id, ended_.id, std::nullopt, where_.reason});
+      co_return co_await end_task(
+          draft_, task.id, fact::TaskCancelled{task.id, ended_.id, std::nullopt, where_.reason});
     }
     ++done.requeued;
-    draft_.write(store::QueuePush{kBacklogQueue, task.id.str(), static_cast<int>(task.priority)});
+    draft_.write(store::QueuePush{kBacklog, task.id.str(), static_cast<int>(task.priority)});
     co_return co_await draft_.add(fact::TaskRequeued{task.id, ended_.id, where_.reason});
   }
 
@@ -294,7 +295,7 @@ class Batch {
     task.priority = message.priority;
     task.created_at = task.updated_at = draft_.env().now();
     ++done.created;
-    draft_.write(store::QueuePush{kBacklogQueue, task.id.str(), static_cast<int>(task.priority)});
+    draft_.write(store::QueuePush{kBacklog, task.id.str(), static_cast<int>(task.priority)});
     co_return co_await draft_.add(fact::TaskCreated{std::move(task)});
   }
 

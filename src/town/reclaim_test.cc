@@ -3,6 +3,7 @@
 #include <set>
 
 #include "town/sweep.h"
+#include "town/task_steps.h"
 #include "town/testing.h"
 
 namespace reeve::town {
@@ -27,7 +28,7 @@ class TownBacklog : public ServicesTest {
   }
   std::vector<std::string> backlog() {
     std::vector<std::string> out;
-    for (const auto& item : world_.await(world_.store.items(kBacklogQueue, 1000)).value())
+    for (const auto& item : world_.await(world_.store.items(kBacklog, 1000)).value())
       out.push_back(world_.get<reeve::Task>(TaskId::parse(item.item).value()).text);
     return out;
   }

@@ -68,7 +68,7 @@ TEST_F(TownSpawning, ACliThatIsNotReadyIsRefusedBeforeTheFirstRound) {
   request.env = {{"KEY", "value"}};
   EXPECT_EQ(code_of(spawn_as(request)), Errc::unavailable);
   EXPECT_EQ(asked, (std::vector<std::string>{"worker", "--fast", "value"}));
-  EXPECT_TRUE(world_.await(list_agents(ground_))->empty());
+  EXPECT_TRUE(world_.await(list_agents(ground_))->agents.empty());
   // Whoever knows better says so.
   asked.clear();
   request.unchecked = true;

@@ -7,6 +7,7 @@
 #include "base/logging.h"
 #include "town/change.h"
 #include "town/mailbox.h"
+#include "town/task_steps.h"
 
 namespace reeve::town {
 namespace {
@@ -69,7 +70,7 @@ Async<Result<Sighting>> look_at_work(Ground ground) {
     if (!items) co_return fail(items.error());
     if (!items->empty()) seen.inboxes.emplace(box, std::move(*items));
   }
-  auto backlog = co_await all_items(store, kBacklogQueue);
+  auto backlog = co_await all_items(store, kBacklog);
   if (!backlog) co_return fail(backlog.error());
   seen.backlog = std::move(*backlog);
   co_return seen;
@@ -269,7 +270,7 @@ Async<Result<std::optional<Mending>>> mend_task(run::Draft& draft, const Suspect
           fact::TaskRequeued{*id, task->agent, "it belonged to nobody: a sweep found it"});
       if (!added) co_return fail(added.error());
     }
-    draft.write(store::QueuePush{kBacklogQueue, suspect.id, static_cast<int>(task->priority)});
+    draft.write(store::QueuePush{kBacklog, suspect.id, static_cast<int>(task->priority)});
     co_return std::optional(Mending{"task", "it is in the backlog now"});
   }
   hold(draft, run::DocOf<Agent>::kKind, suspect.agent.str(), suspect.agent_version);
@@ -301,8 +302,8 @@ Async<Result<std::optional<Mending>>> mend_backlog(run::Draft& draft, const Susp
     if (task && task->state == TaskState::pending && !task->agent)
       co_return std::optional<Mending>();
   }
-  draft.require(store::QueueHolds{kBacklogQueue, suspect.id, suspect.item.lease});
-  draft.write(store::QueueAck{kBacklogQueue, suspect.id});
+  draft.require(store::QueueHolds{kBacklog, suspect.id, suspect.item.lease});
+  draft.write(store::QueueAck{kBacklog, suspect.id});
   co_return std::optional(Mending{"task", "it is out of the backlog now"});
 }
 

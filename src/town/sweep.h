@@ -19,8 +19,6 @@
 /// what came from elsewhere (an import, a restored backup, an older version, a mistake).
 namespace reeve::town {
 
-/// The queue that open tasks without an agent wait in.
-inline constexpr const char* kBacklogQueue = "backlog";
 
 /// A moment of the town, as far as it is not over. What stands further down was read later: who
 /// takes something out of a queue changes its document in the same commit, so an item that is

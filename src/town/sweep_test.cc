@@ -1,6 +1,7 @@
 #include "town/sweep.h"
 
 #include "town/recovery.h"
+#include "town/task_steps.h"
 #include "town/testing.h"
 
 namespace reeve::town {
@@ -152,14 +153,14 @@ TEST_F(TownRecovery, PendingTaskThatIsNotInTheBacklogIsPutThere) {
   const auto task = loose_task();
   make({fact::TaskCreated{task}});
   EXPECT_EQ(mended().id, task.id.str());
-  EXPECT_EQ(items(kBacklogQueue), std::vector{task.id.str()});
+  EXPECT_EQ(items(kBacklog), std::vector{task.id.str()});
 }
 
 TEST_F(TownRecovery, ATaskWithoutAnAgentThatIsNotPendingIsRequeued) {
   const auto task = loose_task(TaskState::assigned);
   make({fact::TaskCreated{task}});
   EXPECT_EQ(mended().id, task.id.str());
-  EXPECT_EQ(items(kBacklogQueue), std::vector{task.id.str()});
+  EXPECT_EQ(items(kBacklog), std::vector{task.id.str()});
   EXPECT_EQ(world_.get<reeve::Task>(task.id).state, TaskState::pending);
 }
 
@@ -169,12 +170,12 @@ TEST_F(TownRecovery, BacklogItemWhoseTaskIsGoneOrNotPendingIsTakenOut) {
   const auto assigned = assign("ada", "paint").value();
   const TaskId gone(world_.env.uuid4());
   make({fact::TaskCreated{waiting}},
-       {store::QueuePush{kBacklogQueue, waiting.id.str()},
-        store::QueuePush{kBacklogQueue, assigned.id.str()},
-        store::QueuePush{kBacklogQueue, gone.str()}, store::QueuePush{kBacklogQueue, "nonsense"}});
+       {store::QueuePush{kBacklog, waiting.id.str()},
+        store::QueuePush{kBacklog, assigned.id.str()},
+        store::QueuePush{kBacklog, gone.str()}, store::QueuePush{kBacklog, "nonsense"}});
   const auto found = swept();
   EXPECT_EQ(found.mended, 3);
-  EXPECT_EQ(items(kBacklogQueue), std::vector{waiting.id.str()});
+  EXPECT_EQ(items(kBacklog), std::vector{waiting.id.str()});
   EXPECT_TRUE(swept().orphans.empty());
 }
 
@@ -368,7 +369,7 @@ TEST_F(TownRecovery, ADryRunMendsNothing) {
   const auto found = swept(Duration(0), true);
   EXPECT_EQ(found.orphans.size(), 1U);
   EXPECT_EQ(found.mended, 0);
-  EXPECT_TRUE(items(kBacklogQueue).empty());
+  EXPECT_TRUE(items(kBacklog).empty());
 }
 
 TEST_F(TownRecovery, WhoWasFasterWins) {

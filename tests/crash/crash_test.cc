@@ -155,6 +155,7 @@ int CrashTest::run() {
     threads_.emplace_back([this, i, seed = random_()] { load_->write(seed, i, /*starts=*/i < 2); });
   }
   threads_.emplace_back([this, seed = random_()] { load_->retire(seed); });
+  threads_.emplace_back([this, seed = random_()] { load_->steer(seed); });
   torture();
   load_->stop_writing();
   threads_.clear();

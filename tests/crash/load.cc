@@ -12,6 +12,16 @@ using namespace std::chrono_literals;
 /// How long a writer waits for its answer before it gives a request up as "maybe".
 constexpr auto kPatience = 60s;
 
+/// Refused is as good as done: a lost answer, or somebody was faster.
+Status done_or_refused(const Status& answer) {
+  if (!answer && !answer.error().is(Errc::conflict)) return answer;
+  return {};
+}
+template <class T>
+Status done_or_refused(const Result<T>& answer) {
+  return done_or_refused(answer ? Status() : Status(fail(answer.error())));
+}
+
 }  // namespace
 
 client::Client connect(const Place& place, bool starts) {
@@ -27,8 +37,7 @@ Load::Request Load::invent(Random& random, int number, int count, bool keyed) {
   const auto name = "w" + std::to_string(number) + "-" + std::to_string(count);
   // Tasks only as fast as the agents get them done.
   request.task = open_tasks_ < 2 * static_cast<int>(agents_.size()) && chance(random, 40);
-  request.agent =
-      agents_[static_cast<std::size_t>(pick(random, 0, static_cast<int>(agents_.size()) - 1))];
+  request.agent = anyone(random);
   request.text = (request.task ? "task " : "message ") + name;
   if (request.task && doomed_ && chance(random, 5)) request.text += " doomed to fail";
   if (keyed) request.key = "crash-" + name;
@@ -137,14 +146,81 @@ void Load::retire(std::uint64_t seed) {
     insist("kill " + like.name, kill);
     api::ReclaimRequest request;
     request.from = like.name;
-    request.to =
-        agents_[static_cast<std::size_t>(pick(random, 0, static_cast<int>(agents_.size()) - 1))];
+    request.to = anyone(random);
     const auto reclaim = [&]() -> Status {
       const auto reclaimed = client.reclaim(request);
       if (!reclaimed) return fail(reclaimed.error());
       return {};
     };
     insist("reclaim " + like.name, reclaim);
+    if (chance(random, 50)) continue;
+    const auto prune = [&]() -> Status {
+      const auto pruned = client.prune(like.name, {.reason = "retired", .leftovers = {}});
+      // Its name is nobody's: an earlier attempt has done it.
+      if (!pruned && !pruned.error().is(Errc::not_found)) return fail(pruned.error());
+      return {};
+    };
+    insist("prune " + like.name, prune);
+  }
+}
+
+void Load::pause(client::Client& client, Random& random, const std::string& agent) {
+  insist("interrupt " + agent,
+         [&] { return done_or_refused(client.interrupt(agent, "the test pauses it")); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(pick(random, 0, 200)));
+  insist("resume " + agent, [&] { return done_or_refused(client.resume(agent, "go on")); });
+}
+
+void Load::close_and_restart(client::Client& client, const std::string& agent) {
+  insist("close " + agent,
+         [&] { return done_or_refused(client.close(agent, "the test closes it")); });
+  const auto restart = [&]() -> Status {
+    const auto view = client.agent(agent);
+    if (!view) return fail(view.error());
+    if (!is_ended(view->agent.state)) return fail(Errc::timeout, "it has a round still");
+    return done_or_refused(client.restart(agent, {.reason = "the test restarts it"}));
+  };
+  insist("restart " + agent, restart);
+}
+
+/// Through the backlog to one agent, maybe back, and to another.
+void Load::hand_on(client::Client& client, Random& random, const std::string& text) {
+  std::string id;
+  const auto add = [&]() -> Status {
+    const auto task = client.add_task({.text = text});
+    if (!task) return fail(task.error());
+    id = task->id.str();
+    return {};
+  };
+  if (!insist(text, add)) return;
+  {
+    const std::scoped_lock guard(mutex_);
+    acknowledged_.push_back({true, id, text});
+  }
+  const auto claim = [&] {
+    insist("claim " + id, [&] { return done_or_refused(client.claim_task(id, anyone(random))); });
+  };
+  claim();
+  if (!chance(random, 40)) return;
+  insist("requeue " + id,
+         [&] { return done_or_refused(client.change_task(id, "requeue", "the test takes it")); });
+  claim();
+}
+
+void Load::steer(std::uint64_t seed) {
+  Random random(seed);
+  auto client = connect(place_, false);
+  for (int count = 1; writing_; ++count) {
+    const auto& agent = anyone(random);
+    const int what = pick(random, 1, 100);
+    if (what <= 40) {
+      pause(client, random, agent);
+    } else if (what <= 60) {
+      close_and_restart(client, agent);
+    } else if (open_tasks_ < 2 * static_cast<int>(agents_.size())) {
+      hand_on(client, random, "task by the backlog, number " + std::to_string(count));
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(pick(random, 50, 400)));
   }
 }
 
@@ -178,7 +254,9 @@ bool Load::see(const std::string& data) {
   reached_ = event->position.value;
   followed_.push_back(event->id.str());
   if (event->kind == "TaskCreated") ++open_tasks_;
-  if (event->kind == "TaskCompleted" || event->kind == "TaskFailed") --open_tasks_;
+  if (event->kind == "TaskCompleted" || event->kind == "TaskFailed" ||
+      event->kind == "TaskCancelled")
+    --open_tasks_;
   return reached_ < until_;
 }
 

@@ -33,7 +33,7 @@ client::Client connect(const Place& place, bool starts);
 class Load {
  public:
   /// `like`: how an agent is spawned.
-  Load(Place place, std::vector<std::string> agents, api::SpawnRequest like)
+  Load(Place place, std::vector<std::string> agents, api::SpawnRequest like = {})
       : place_(place), agents_(std::move(agents)), like_(std::move(like)) {}
 
   /// Writes until told to stop. Those that start daemons do so whenever one is missing; the others
@@ -42,6 +42,9 @@ class Load {
   /// Spawns an agent, gives it tasks, kills it, and has what waits for it reclaimed by another:
   /// again and again until told to stop.
   void retire(std::uint64_t seed);
+  /// Pauses agents in their rounds and has them go on, closes and restarts them, puts tasks into the
+  /// backlog, has them claimed, and takes them back: until told to stop; then all work on.
+  void steer(std::uint64_t seed);
   /// Follows from the first event on, from its last cursor whenever it breaks off; ends with the
   /// first event at or behind follow_until().
   void follow(std::uint64_t seed);
@@ -72,6 +75,12 @@ class Load {
   Result<std::string> ask(client::Client& client, const Request& request);
   /// Asks until it is answered as it should be; else it is noted as unacknowledged.
   bool insist(const std::string& what, const std::function<Status()>& ask);
+  const std::string& anyone(Random& random) const {
+    return agents_[static_cast<std::size_t>(pick(random, 0, static_cast<int>(agents_.size()) - 1))];
+  }
+  void pause(client::Client& client, Random& random, const std::string& agent);
+  void close_and_restart(client::Client& client, const std::string& agent);
+  void hand_on(client::Client& client, Random& random, const std::string& text);
   void repeat(client::Client& client, const Request& request, Random& random);
   bool see(const std::string& data);
 
