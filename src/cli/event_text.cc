@@ -108,7 +108,7 @@ void AgentNames::learn(client::Client& client) {
 }
 
 std::string AgentNames::of(client::Client& client, const std::string& id) {
-  if (id == kSupervisor) return id;
+  if (id == kSupervisor || id == supervisor_id().str()) return std::string(kSupervisor);
   auto& name = names_[id];
   if (name.empty()) {
     // By its whole id also one that was pruned has its name.

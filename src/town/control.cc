@@ -140,13 +140,13 @@ Result<std::vector<Fact>> decide_close(const Agent& agent, const std::string& re
   if (agent.current_run) return facts;
   auto draining = agent;
   draining.state = AgentState::draining;
-  for (auto& fact : decide_closed(draining)) facts.push_back(std::move(fact));
+  for (auto& fact : decide_closed(draining, reason)) facts.push_back(std::move(fact));
   return facts;
 }
 
-std::vector<Fact> decide_closed(const Agent& agent) {
+std::vector<Fact> decide_closed(const Agent& agent, const std::string& reason) {
   return {fact::AgentCompleted{agent.id, agent.tasks_completed, agent.last_task},
-          fact::AgentStopped{agent.id, agent.state, "closed"}};
+          fact::AgentStopped{agent.id, agent.state, reason}};
 }
 
 Async<Result<Agent>> close(Ground ground, Caller caller, std::string reference,

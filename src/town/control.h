@@ -41,7 +41,7 @@ Result<std::vector<Fact>> decide_resume(const Agent& agent, const std::string& r
 Async<Result<Agent>> close(Ground ground, Caller caller, std::string reference, std::string reason);
 Result<std::vector<Fact>> decide_close(const Agent& agent, const std::string& reason);
 /// ... in the commit of its round's end.
-std::vector<Fact> decide_closed(const Agent& agent);
+std::vector<Fact> decide_closed(const Agent& agent, const std::string& reason = "closed");
 
 /// Has an agent that is over take work again, with what it may spend given anew. Its lifetime
 /// counters stay. conflict: it is not over, or a run of it is not.

@@ -9,7 +9,7 @@
 namespace reeve::town {
 namespace {
 
-class TownBacklog : public ServicesTest {
+class TownBacklogReclaim : public ServicesTest {
  protected:
   /// ada is stopped, and what waits for her is: two tasks, an urgent question, work in free text,
   /// and news.
@@ -47,7 +47,7 @@ class TownBacklog : public ServicesTest {
 };
 
 /// Row: reclaim from dead.
-TEST_F(TownBacklog, ReclaimFromDead) {
+TEST_F(TownBacklogReclaim, ReclaimFromDead) {
   leave_work();
   const auto listed = ask({}).value();
   EXPECT_TRUE(listed.dry_run);
@@ -60,7 +60,7 @@ TEST_F(TownBacklog, ReclaimFromDead) {
   EXPECT_EQ(listed.agents[0].tasks, 2);
 }
 
-TEST_F(TownBacklog, W25_AListingTakesNothing) {
+TEST_F(TownBacklogReclaim, W25_AListingTakesNothing) {
   leave_work();
   const auto before = texts("ada");
   const auto commits = world_.store.commits;
@@ -72,7 +72,7 @@ TEST_F(TownBacklog, W25_AListingTakesNothing) {
 }
 
 /// Row: to backlog.
-TEST_F(TownBacklog, ToBacklog) {
+TEST_F(TownBacklogReclaim, ToBacklog) {
   leave_work();
   const auto done = ask({.to_backlog = true}).value().done;
   EXPECT_EQ(done.requeued, 2);
@@ -93,7 +93,7 @@ TEST_F(TownBacklog, ToBacklog) {
 }
 
 /// Row: move message.
-TEST_F(TownBacklog, MoveMessage) {
+TEST_F(TownBacklogReclaim, MoveMessage) {
   leave_work();
   const auto before = texts("ada");
   EXPECT_EQ(before.front(), "are you there?") << "W-25: urgent ones are not passed over";
@@ -111,7 +111,7 @@ TEST_F(TownBacklog, MoveMessage) {
   EXPECT_TRUE(ask({}).value().agents.empty());
 }
 
-TEST_F(TownBacklog, ATaskThatWasLeftOpenMovesWithoutAMessage) {
+TEST_F(TownBacklogReclaim, ATaskThatWasLeftOpenMovesWithoutAMessage) {
   leave_work();
   // As a round left it that reported progress, before ada was stopped.
   const auto letter = inbox("ada").messages.at(1).id;
@@ -129,7 +129,7 @@ TEST_F(TownBacklog, ATaskThatWasLeftOpenMovesWithoutAMessage) {
   expect_nothing_to_mend();
 }
 
-TEST_F(TownBacklog, MailOfTasksThatAreOverIsSettled) {
+TEST_F(TownBacklogReclaim, MailOfTasksThatAreOverIsSettled) {
   leave_work();
   ASSERT_TRUE(report(first_.id, Report::complete, "somebody painted it"));
   const auto done = ask({.to = "bob"}).value().done;
@@ -138,7 +138,7 @@ TEST_F(TownBacklog, MailOfTasksThatAreOverIsSettled) {
   EXPECT_EQ(done.tasks, 1);
 }
 
-TEST_F(TownBacklog, OrphanTasksAreListedRequeuedOrCancelled) {
+TEST_F(TownBacklogReclaim, OrphanTasksAreListedRequeuedOrCancelled) {
   leave_work();
   reeve::Task lost;
   lost.id = TaskId(world_.env.uuid4());
@@ -166,7 +166,7 @@ TEST_F(TownBacklog, OrphanTasksAreListedRequeuedOrCancelled) {
   expect_nothing_to_mend();
 }
 
-TEST_F(TownBacklog, OnlyWhatWaitsForTheEndedIsReclaimed) {
+TEST_F(TownBacklogReclaim, OnlyWhatWaitsForTheEndedIsReclaimed) {
   leave_work();
   ASSERT_TRUE(assign("bob", "his own"));
   EXPECT_EQ(code_of(ask({.from = "bob"})), Errc::conflict);
@@ -178,7 +178,7 @@ TEST_F(TownBacklog, OnlyWhatWaitsForTheEndedIsReclaimed) {
   EXPECT_EQ(texts("bob"), std::vector<std::string>{"his own"});
 }
 
-TEST_F(TownBacklog, ACutOffReclaimIsGoneOnWithAndNothingIsThereTwice) {
+TEST_F(TownBacklogReclaim, ACutOffReclaimIsGoneOnWithAndNothingIsThereTwice) {
   leave_work();
   ASSERT_TRUE(world_.commit({fact::AgentRestarted{ada_.id, AgentState::stopped, "", {}, false}}));
   for (int i = 0; i < 250; ++i) ASSERT_TRUE(send("ada", "news " + std::to_string(i)));

@@ -7,9 +7,9 @@
 namespace reeve::town {
 namespace {
 
-class TownLoop : public DaemonTest {
+class TownLoopTasks : public DaemonTest {
  protected:
-  ~TownLoop() override {
+  ~TownLoopTasks() override {
     if (world_.store.down) return;
     const auto wrong = world_.await(misplaced_in(world_.store));
     EXPECT_TRUE(wrong) << wrong.error().message();
@@ -58,10 +58,10 @@ class TownLoop : public DaemonTest {
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(, TownLoop, ::testing::Values(Backend::memory, Backend::sqlite),
+INSTANTIATE_TEST_SUITE_P(, TownLoopTasks, ::testing::Values(Backend::memory, Backend::sqlite),
                          run::testing::name_of);
 
-TEST_P(TownLoop, TransitionsOfALifecycleWithAgent) {
+TEST_P(TownLoopTasks, TransitionsOfALifecycleWithAgent) {
   const auto task = add({.text = "paint"});
   EXPECT_EQ(state_of(task), TaskState::pending);
   const auto ada = spawn("ada");
@@ -81,7 +81,7 @@ TEST_P(TownLoop, TransitionsOfALifecycleWithAgent) {
   EXPECT_EQ(now(ada).tasks_completed, 1);
 }
 
-TEST_P(TownLoop, WorkflowWithTwoInboxMessages) {
+TEST_P(TownLoopTasks, WorkflowWithTwoInboxMessages) {
   const auto ada = spawn("ada");
   supervisor_->hold();
   const auto first = assign(ada, "door");
@@ -100,7 +100,7 @@ TEST_P(TownLoop, WorkflowWithTwoInboxMessages) {
 
 // --- A task in hand, and the next one
 
-TEST_P(TownLoop, W24_AnUnfinishedTaskIsPutAsideForTheNextOneAndComesBack) {
+TEST_P(TownLoopTasks, W24_AnUnfinishedTaskIsPutAsideForTheNextOneAndComesBack) {
   const auto ada = spawn("ada");
   const auto first = assign(ada, "paint the door");
   const auto second = assign(ada, "paint the roof");
@@ -122,7 +122,7 @@ TEST_P(TownLoop, W24_AnUnfinishedTaskIsPutAsideForTheNextOneAndComesBack) {
   expect_no_more_rounds_than(3);
 }
 
-TEST_P(TownLoop, TwoUnfinishedTasksDoNotTakeTurnsForEver) {
+TEST_P(TownLoopTasks, TwoUnfinishedTasksDoNotTakeTurnsForEver) {
   const auto ada = spawn("ada", Completes::report);
   const auto first = assign(ada, "door");
   const auto second = assign(ada, "roof");
@@ -139,7 +139,7 @@ TEST_P(TownLoop, TwoUnfinishedTasksDoNotTakeTurnsForEver) {
   end_round(0);
 }
 
-TEST_P(TownLoop, AnAgentTakesAnotherOfItsTasksInHand) {
+TEST_P(TownLoopTasks, AnAgentTakesAnotherOfItsTasksInHand) {
   const auto ada = spawn("ada");
   const auto first = assign(ada, "door");
   const auto second = assign(ada, "roof");
@@ -159,7 +159,7 @@ TEST_P(TownLoop, AnAgentTakesAnotherOfItsTasksInHand) {
   expect_no_more_rounds_than(2);
 }
 
-TEST_P(TownLoop, ATaskThatWasStartedInARoundThatFailsIsTriedAgain) {
+TEST_P(TownLoopTasks, ATaskThatWasStartedInARoundThatFailsIsTriedAgain) {
   const auto ada = spawn("ada");
   const auto first = assign(ada, "door");
   const auto second = assign(ada, "roof");
@@ -181,7 +181,7 @@ TEST_P(TownLoop, ATaskThatWasStartedInARoundThatFailsIsTriedAgain) {
 
 // --- Tasks that come after others
 
-TEST_P(TownLoop, ATaskWaitsInTheInboxUntilWhatItComesAfterIsCompleted) {
+TEST_P(TownLoopTasks, ATaskWaitsInTheInboxUntilWhatItComesAfterIsCompleted) {
   const auto ada = spawn("ada");
   const auto bob = spawn("bob");
   const auto first = assign(ada, "build");
@@ -202,7 +202,7 @@ TEST_P(TownLoop, ATaskWaitsInTheInboxUntilWhatItComesAfterIsCompleted) {
   end_round(0);
 }
 
-TEST_P(TownLoop, AFailedTaskKeepsWhatComesAfterWaitingAndARetryHealsIt) {
+TEST_P(TownLoopTasks, AFailedTaskKeepsWhatComesAfterWaitingAndARetryHealsIt) {
   const auto ada = spawn("ada");
   const auto bob = spawn("bob");
   const auto first = assign(ada, "build");
@@ -222,7 +222,7 @@ TEST_P(TownLoop, AFailedTaskKeepsWhatComesAfterWaitingAndARetryHealsIt) {
   end_round(0);
 }
 
-TEST_P(TownLoop, ATaskThatWaitsForOthersIsNotStartedInARoundEither) {
+TEST_P(TownLoopTasks, ATaskThatWaitsForOthersIsNotStartedInARoundEither) {
   const auto ada = spawn("ada");
   const auto first = assign(ada, "build");
   const auto second = give(ada, {.text = "test", .after = {first.id.str()}});
@@ -236,7 +236,7 @@ TEST_P(TownLoop, ATaskThatWaitsForOthersIsNotStartedInARoundEither) {
 
 // --- Called off and taken back while they are worked on
 
-TEST_P(TownLoop, W58_ACancelledTaskStopsTheRoundThatCarriesItAndIsNotDoneLater) {
+TEST_P(TownLoopTasks, W58_ACancelledTaskStopsTheRoundThatCarriesItAndIsNotDoneLater) {
   const auto ada = spawn("ada");
   const auto task = assign(ada, "paint");
   const auto waiting = assign(ada, "sweep");
@@ -253,7 +253,7 @@ TEST_P(TownLoop, W58_ACancelledTaskStopsTheRoundThatCarriesItAndIsNotDoneLater) 
   expect_no_more_rounds_than(2);
 }
 
-TEST_P(TownLoop, ATaskInHandWithoutARoundIsCancelled) {
+TEST_P(TownLoopTasks, ATaskInHandWithoutARoundIsCancelled) {
   const auto ada = spawn("ada", Completes::report);
   const auto task = assign(ada, "paint");
   ASSERT_TRUE(until_rounds(1));
@@ -263,7 +263,7 @@ TEST_P(TownLoop, ATaskInHandWithoutARoundIsCancelled) {
   expect_no_more_rounds_than(1);
 }
 
-TEST_P(TownLoop, RequeueFromRunningStopsTheRoundAndAnotherAgentGoesOn) {
+TEST_P(TownLoopTasks, RequeueFromRunningStopsTheRoundAndAnotherAgentGoesOn) {
   const auto ada = spawn("ada");
   const auto bob = spawn("bob");
   const auto task = assign(ada, "paint");
@@ -284,7 +284,7 @@ TEST_P(TownLoop, RequeueFromRunningStopsTheRoundAndAnotherAgentGoesOn) {
   expect_no_more_rounds_than(2);
 }
 
-TEST_P(TownLoop, AnAgentThatGivesItsTaskBackEndsItsRoundInPeace) {
+TEST_P(TownLoopTasks, AnAgentThatGivesItsTaskBackEndsItsRoundInPeace) {
   const auto ada = claimer("ada");
   const auto task = assign(ada, "paint");
   ASSERT_TRUE(until_rounds(1));
@@ -299,7 +299,7 @@ TEST_P(TownLoop, AnAgentThatGivesItsTaskBackEndsItsRoundInPeace) {
 
 // --- Told of the end
 
-TEST_P(TownLoop, WhoeverGaveATaskIsToldOfItsEndByItsRoundOrItsDeadLetter) {
+TEST_P(TownLoopTasks, WhoeverGaveATaskIsToldOfItsEndByItsRoundOrItsDeadLetter) {
   const auto ada = spawn("ada");
   give(ada, {.text = "paint", .notify = true});
   ASSERT_TRUE(until_rounds(1));
@@ -319,7 +319,7 @@ TEST_P(TownLoop, WhoeverGaveATaskIsToldOfItsEndByItsRoundOrItsDeadLetter) {
   EXPECT_EQ(mail[1].type, MessageType::task_failed);
 }
 
-TEST_P(TownLoop, TheNewsOfATaskIsReadByTheAgentThatGaveItAndBringsNoTask) {
+TEST_P(TownLoopTasks, TheNewsOfATaskIsReadByTheAgentThatGaveItAndBringsNoTask) {
   const auto ada = spawn("ada");
   const auto bob = spawn("bob");
   assign(ada, "lead");
@@ -330,14 +330,14 @@ TEST_P(TownLoop, TheNewsOfATaskIsReadByTheAgentThatGaveItAndBringsNoTask) {
   world_.quiet();
   end_round(0, "swept");
   ASSERT_TRUE(until_rounds(3));
-  EXPECT_TRUE(prompt().contains("bob reports on a task that you gave")) << prompt();
+  EXPECT_TRUE(prompt().contains("bob says that a task is done")) << prompt();
   EXPECT_FALSE(prompt().contains("# Your task"));
   EXPECT_EQ(now(task).attempts, 1);
   end_round(0);
   expect_no_more_rounds_than(3);
 }
 
-TEST_P(TownLoop, ADeadLetterOfARetriedTaskIsCleared) {
+TEST_P(TownLoopTasks, ADeadLetterOfARetriedTaskIsCleared) {
   const auto ada = spawn("ada");
   const auto task = assign(ada, "paint");
   for (std::size_t round = 1; round <= 3; ++round) {
@@ -358,7 +358,7 @@ TEST_P(TownLoop, ADeadLetterOfARetriedTaskIsCleared) {
 
 // --- Idle agents claim
 
-TEST_P(TownLoop, W23_AnIdleAgentClaimsFromTheBacklogByItself) {
+TEST_P(TownLoopTasks, W23_AnIdleAgentClaimsFromTheBacklogByItself) {
   const auto ada = claimer("ada");
   const auto bob = spawn("bob");  // does not claim
   world_.quiet();
@@ -376,7 +376,7 @@ TEST_P(TownLoop, W23_AnIdleAgentClaimsFromTheBacklogByItself) {
   EXPECT_EQ(now(bob).rounds_completed, 0);
 }
 
-TEST_P(TownLoop, AnAgentClaimsWhatSuitsItsRoleAndWaitsForNothing) {
+TEST_P(TownLoopTasks, AnAgentClaimsWhatSuitsItsRoleAndWaitsForNothing) {
   const auto backend = claimer("backend");
   const auto ui = add({.text = "mend it", .tags = {"ui"}});
   const auto api = add({.text = "mend the API", .after = {ui.id.str()}});
@@ -387,7 +387,7 @@ TEST_P(TownLoop, AnAgentClaimsWhatSuitsItsRoleAndWaitsForNothing) {
   end_round(0);
 }
 
-TEST_P(TownLoop, AnAgentWhoseTaskFailsForNowClaimsNoOther) {
+TEST_P(TownLoopTasks, AnAgentWhoseTaskFailsForNowClaimsNoOther) {
   const auto ada = claimer("ada");
   assign(ada, "paint");
   ASSERT_TRUE(until_rounds(1));
@@ -403,7 +403,7 @@ TEST_P(TownLoop, AnAgentWhoseTaskFailsForNowClaimsNoOther) {
   end_round(0);
 }
 
-TEST_P(TownLoop, OneTaskIsClaimedByOneOfManyAndALaterDaemonClaimsToo) {
+TEST_P(TownLoopTasks, OneTaskIsClaimedByOneOfManyAndALaterDaemonClaimsToo) {
   std::vector<Agent> all;
   for (const char* name : {"ada", "bob", "cyd"}) all.push_back(claimer(name));
   world_.quiet();
@@ -418,7 +418,7 @@ TEST_P(TownLoop, OneTaskIsClaimedByOneOfManyAndALaterDaemonClaimsToo) {
   expect_no_more_rounds_than(1);
 }
 
-TEST_P(TownLoop, WhoIsWokenIsLookedUpAgainAfterTroubleWithTheStore) {
+TEST_P(TownLoopTasks, WhoIsWokenIsLookedUpAgainAfterTroubleWithTheStore) {
   const auto ada = claimer("ada");
   world_.quiet();
   add({.text = "paint"});
