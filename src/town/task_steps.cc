@@ -175,7 +175,8 @@ Async<Status> put_aside(run::Draft& draft, store::Store& store, AgentId id, RunI
     auto done = co_await withdraw_message(draft, message, "its task was put aside");
     if (!done) co_return done;
   }
-  fact::TaskReturned returned{task->id, id, task->run.value_or(run)};
+  // Of the run that takes its place: the one that worked on it may be long over.
+  fact::TaskReturned returned{task->id, id, run};
   if (auto added = co_await draft.add(std::move(returned)); !added) co_return added;
   if (waits) co_return Status();
   auto message = assignment(draft, *task, id, task->from);
