@@ -25,7 +25,8 @@ double run_program(std::vector<std::string> args) {
   argv.push_back(nullptr);
   posix_spawn_file_actions_t actions{};
   ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+  for (const int fd : {1, 2})
+    ::posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_WRONLY, 0);
   const auto begin = Clock::now();
   pid_t pid = -1;
   const int failed = ::posix_spawnp(&pid, argv[0], &actions, nullptr, argv.data(), environ);

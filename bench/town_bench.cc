@@ -73,7 +73,7 @@ aio::Async<> add_tasks(Env& env, store::Store& store, const std::vector<AgentId>
   }
 }
 
-void fill(const std::filesystem::path& database) {
+void fill(const std::filesystem::path& database, bool with_tasks) {
   boost::asio::io_context loop;
   aio::RealEnv env(loop);
   store::SqliteOptions options{.path = database.string()};
@@ -81,7 +81,7 @@ void fill(const std::filesystem::path& database) {
   auto store = need(store::open_sqlite(env, loop.get_executor(), options));
   std::vector<AgentId> agents;
   aio::run(loop, add_agents(env, *store, agents));
-  aio::run(loop, add_tasks(env, *store, agents));
+  if (with_tasks) aio::run(loop, add_tasks(env, *store, agents));
   aio::run(loop, store->close());
 }
 
@@ -217,9 +217,9 @@ void rounds(Run& run, const std::filesystem::path& folder) {
     message.text = "go on";
     message.type = MessageType::task;
     const auto begin = Clock::now();
-    if (i == kRounds - 1) watch.stop();
     need(client.send(message));
     begun.push_back(ms(watch.next("RunStarted") - begin));
+    if (i == kRounds - 1) watch.stop();  // the round's end is what it ends with
     gate.wait();
     ran.push_back(ms(Clock::now() - begin));
     if (i == kRounds - 1) break;
@@ -231,24 +231,31 @@ void rounds(Run& run, const std::filesystem::path& folder) {
   need(client.wait_agent("new-0", std::nullopt));
 }
 
+/// What a daemon holds after it has started and answered `status` and `list`.
+double held(const std::filesystem::path& folder) {
+  const auto reeve = reeve_program();
+  for (const char* command : {"status", "list"})
+    run_program({reeve, "--town", folder.string(), command});
+  client::Client client(client::TownFolder(folder), client::ClientSettings{});
+  return anonymous_mb(need(client.town()).pid) * (1 << 20);
+}
+
 void measure(Run& run) {
   const auto reeve = reeve_program();
   const auto town = run.fresh_folder("town");
   const auto empty = run.fresh_folder("empty_town");
-  for (const auto& folder : {town, empty})
+  const auto idle = run.fresh_folder("idle_town");
+  for (const auto& folder : {town, empty, idle})
     run_program({reeve, "--town", folder.string(), "init", "--name", "bench"});
   run_program({reeve, "--town", empty.string(), "spawn", "ada", "--cli", "cat"});
-  fill(town / ".reeve" / "town.db");
-  const auto pid_of = [](const std::filesystem::path& folder) {
-    client::Client client(client::TownFolder(folder), client::ClientSettings{});
-    return need(client.town()).pid;
-  };
-  run_program({reeve, "--town", town.string(), "list"});
-  const double idle = (anonymous_mb(pid_of(town)) - anonymous_mb(pid_of(empty))) * (1 << 20);
-  run.report("town/memory of an idle agent", idle / kAgents, "bytes", {});
+  run_program({reeve, "--town", empty.string(), "backlog", "add", "paint"});
+  fill(town / ".reeve" / "town.db", true);
+  fill(idle / ".reeve" / "town.db", false);
+  run.report("town/memory of an idle agent", (held(idle) - held(empty)) / kAgents, "bytes", {});
   commands(run, reeve, town.string(), empty.string());
   rounds(run, town);
-  for (const auto& folder : {town, empty}) run_program({reeve, "--town", folder.string(), "stop"});
+  for (const auto& folder : {town, empty, idle})
+    run_program({reeve, "--town", folder.string(), "stop"});
 }
 
 const Registration kTown{"town", "a town of 1,000 agents and 100,000 tasks", &measure};

@@ -20,6 +20,7 @@ import sys
 import tempfile
 
 MARK = "--- transcript mark ---"
+HOME = "/home/you"  # stands in the page for the temporary folder
 UUID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]+Z?|\d\d:\d\d(:\d\d)?")
 SHORT = re.compile(r"\b[0-9a-f]{4}\b|\b[0-9a-f]{7,8}\b")
@@ -75,8 +76,8 @@ def shown(lines, step):
 
 
 def plain(line, folder):
-    line = line.replace(str(folder), "FOLDER")
-    for pattern, word in ((UUID, "ID"), (TIME, "TIME"), (SHORT, "ID"), (NUMBER, "N")):
+    line = line.replace(str(folder), HOME)
+    for pattern, word in ((UUID, "ID"), (TIME, "TIME"), (SHORT, "N"), (NUMBER, "N")):
         line = pattern.sub(word, line)
     return " ".join(line.split())
 
@@ -125,7 +126,7 @@ def main():
             if "…" in shown(lines, step):
                 continue  # what was cut by hand stays cut
             blank = [""] if last > first + 1 and not lines[last - 1] else []
-            text = [line.replace(str(folder), "/home/you") for line in got]
+            text = [line.replace(str(folder), HOME) for line in got]
             lines[first + 1 + command.count("\n") : last] = text + blank
         page.write_text("\n".join(lines))
     if wrong:

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "town/change.h"
 #include "town/directory.h"
 #include "town/mailbox.h"
@@ -119,7 +120,7 @@ Async<Result<api::ReclaimOf>> count_waiting(store::Store& store, const Ended& en
 
 std::string first_line(const std::string& text) {
   constexpr std::size_t kShown = 200;
-  return text.substr(0, std::min(text.find('\n'), kShown));
+  return std::string(head_of(std::string_view(text).substr(0, text.find('\n')), kShown));
 }
 
 Async<Status> list_waiting(store::Store& store, const std::map<AgentId, Ended>& all,
@@ -141,6 +142,7 @@ Async<Status> list_waiting(store::Store& store, const std::map<AgentId, Ended>& 
                               ended.gone ? "its agent is gone" : "its agent is " + ended.state});
     }
   }
+  std::ranges::sort(report.agents, {}, [](const auto& of) { return of.agent; });
   co_return Status();
 }
 
