@@ -12,8 +12,9 @@ Result<api::SendRequest> request_of(const v1::Letter& letter) {
   const auto type = enum_from_name<MessageType>(letter.type);
   if (!type) {
     return fail(Errc::invalid_argument,
-                "\"" + letter.type + "\" is no type of a message: task, query, informational, "
-                                     "confirmation or custom");
+                "\"" + letter.type +
+                    "\" is no type of a message: task, query, informational, "
+                    "confirmation or custom");
   }
   request.to = letter.to;
   request.text = letter.text;

@@ -43,7 +43,8 @@ Result<TaskInfo> Tasks::ask(const std::string& task, const char* what, const std
 }
 
 Result<TaskInfo> Tasks::assign(const std::string& agent, const TaskSpec& spec) {
-  return library::task_of(ask_for<reeve::Task>(*engine_, "POST", target_of("agents", agent, "tasks"),
+  return library::task_of(ask_for<reeve::Task>(*engine_, "POST",
+                                               target_of("agents", agent, "tasks"),
                                                write_json_of(library::request_of(spec))));
 }
 
