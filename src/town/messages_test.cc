@@ -254,20 +254,20 @@ TEST_F(TownSending, NobodyInterruptsItself) {
 
 TEST_F(TownSending, W53_ABroadcastReachesEveryAgentThatTakesWork) {
   std::vector<Agent> agents;
-  for (int i = 0; i < 120; ++i) agents.push_back(spawn("a" + std::to_string(i)).value());
-  ASSERT_TRUE(kill("a7"));
+  for (int i = 0; i < 120; ++i) agents.push_back(spawn("agent" + std::to_string(i)).value());
+  ASSERT_TRUE(kill("agent7"));
   const auto before = world_.store.commits;
   const auto told =
       tell_all(letter("", "main is frozen", MessageType::informational), as(agents[3])).value();
   EXPECT_EQ(told.number, 118);
   EXPECT_EQ(told.sent.size(), 118U);
   ASSERT_EQ(told.left_out.size(), 2U);
-  EXPECT_EQ(told.left_out[0].agent, "a3");
-  EXPECT_EQ(told.left_out[1].agent, "a7");
+  EXPECT_EQ(told.left_out[0].agent, "agent3");
+  EXPECT_EQ(told.left_out[1].agent, "agent7");
   EXPECT_EQ(told.left_out[1].reason, "stopped");
   EXPECT_EQ(world_.store.commits - before, 3) << "of bounded size";
   for (const auto& agent : agents)
-    EXPECT_EQ(texts(agent.name).size(), agent.name == "a3" || agent.name == "a7" ? 0U : 1U);
+    EXPECT_EQ(texts(agent.name).size(), agent.name == "agent3" || agent.name == "agent7" ? 0U : 1U);
   EXPECT_EQ(code_of(tell_all(letter("", "", MessageType::shutdown))), Errc::invalid_argument);
 }
 

@@ -145,7 +145,7 @@ class TownAgentsEndToEnd(Town):
         self.reeve("status")  # there is a daemon from here on
         door = self.door()
         for number in range(105):
-            self.assertEqual(door.ask("POST", "/v1/agents", {"name": f"a{number}", "cli": "true"})[0], 201)
+            self.assertEqual(door.ask("POST", "/v1/agents", {"name": f"agent{number}", "cli": "true"})[0], 201)
         first = self.run_reeve("list")
         self.assertEqual((len(first.stdout.splitlines()), first.stderr), (101, "5 more: reeve list --all\n"))
         self.assertEqual(len(self.reeve("list", "--all").splitlines()), 106)
