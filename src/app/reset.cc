@@ -66,7 +66,7 @@ class Reset final : public cli::Command {
     if (!client) return fail(client.error());
     const bool interrupted = is_pending(*folder);
     const auto town = client->town();
-    if (!force_) return list(session, town);
+    if (!force_) return agents_only_ ? list_agents(session, town) : list(session, town);
     if (interrupted && town) return tell(session, *town, last_kept(*folder));
     if (agents_only_) return clear_agents(session, *client);
 
@@ -100,6 +100,22 @@ class Reset final : public cli::Command {
                   << " events\n  the settings stay, and all of this is kept aside in .reeve/\n";
     }
     return fail(Errc::invalid_argument, "nothing was reset: `reeve reset --force` does it");
+  }
+
+  static Status list_agents(cli::Session& session, const Result<api::TownView>& town) {
+    if (!town) return fail(town.error());
+    const auto agents = sum(town->agent_counts);
+    const auto open = town->tasks.assigned + town->tasks.running;
+    if (session.json) {
+      session.print(write_json(
+          {{"done", false}, {"agents_only", true}, {"agents", agents}, {"open_tasks", open}}));
+    } else {
+      session.out << "would take " << agents << " agents out of " << town->name
+                  << ", and cancel their " << open
+                  << " open tasks; other tasks, events and settings stay\n";
+    }
+    return fail(Errc::invalid_argument,
+                "nothing was reset: `reeve reset --agents-only --force` does it");
   }
 
   /// Stops every agent and takes it out of the town: its open tasks are cancelled.

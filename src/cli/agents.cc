@@ -37,8 +37,7 @@ class Spawn final : public Command {
                    "What the log keeps of its runs; the town's [runs] durability if absent");
     options.seconds("--silence", silence_,
                     "Seconds without output after which an event tells of it");
-    options.flag("--stop-on-silence", stop_on_silence_,
-                 "... and its round is stopped");
+    options.flag("--stop-on-silence", stop_on_silence_, "... and its round is stopped");
     options.seconds("--round-limit", round_, "Seconds that one round may take");
     options.number("--rounds,--max-rounds", request_.limits.rounds, "Rounds that it may have");
     options.number("--max-tokens", request_.limits.tokens, "Tokens that it may use, in and out");
@@ -281,7 +280,8 @@ class Logs final : public Command {
 class Wait final : public Command {
   void declare(Options& options) override {
     options.positional("AGENT", agent_, "Until it has nothing left to do, or has stopped", false);
-    options.value("--task", task_, "Until that task is over");
+    options.value("--task", task_,
+                  "Until that task is over; exits 4 if it failed, 1 if it was cancelled");
     options.choice(
         "--state", state_,
         {"", "cold", "starting", "idle", "working", "paused", "draining", "stopped", "error"},
@@ -312,6 +312,13 @@ class Wait final : public Command {
       session.out << (task_.empty() ? agent_ : task_) << " is " << reply->state << '\n';
       if (reply->result) session.out << printable(*reply->result) << '\n';
     }
+    // `reeve wait --task ID && ./deploy` is not to deploy what failed.
+    if (!task_.empty() && reply->state == "failed")
+      return fail(Errc::conflict, "task " + task_ + " has failed");
+    if (!task_.empty() && reply->state == "cancelled")
+      return fail(Errc::cancelled, "task " + task_ + " was cancelled");
+    if (task_.empty() && state_.empty() && reply->state == "error")
+      return fail(Errc::conflict, agent_ + " cannot work: see reeve status " + agent_);
     return {};
   }
   std::string agent_;

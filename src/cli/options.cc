@@ -28,6 +28,22 @@ bool looks_like_option(std::string_view word) {
   return word.size() > 1 && word[0] == '-' && (word[1] < '0' || word[1] > '9');
 }
 
+/// For CLI11: empty, or what is wrong with a whole number from 0 on.
+std::string whole_or_why_not(const std::string& text) {
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error == std::errc() && end == text.data() + text.size() && number >= 0) return {};
+  return "expected a whole number, 0 or more, not \"" + text + "\"";
+}
+
+/// The same of any number.
+std::string amount_or_why_not(const std::string& text) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error == std::errc() && end == text.data() + text.size() && number >= 0) return {};
+  return "expected a number, 0 or more, not \"" + text + "\"";
+}
+
 /// Empty: it is a number of seconds that a clock can count (some thirty years at most).
 std::string seconds_or_why_not(const std::string& text) {
   double value = -1;
@@ -97,7 +113,11 @@ Options::~Options() = default;
 
 void Options::positional(const char* name, std::string& target, const char* help, bool required) {
   ++state_->positionals;
-  state_->app.add_option(name, target, help)->required(required);
+  state_->app.add_option(name, target, help)
+      ->required(required)
+      ->check(CLI::Validator(
+          [](const std::string& value) { return value.empty() ? std::string("it is empty") : ""; },
+          ""));
 }
 void Options::text(const char* name, std::string& target, const char* help, bool required) {
   state_->text = &target;
@@ -126,18 +146,20 @@ void Options::values(const char* name, std::vector<std::string>& target, const c
       ->allow_extra_args(false);
 }
 void Options::number(const char* name, std::uint64_t& target, const char* help) {
-  state_->app.add_option(name, target, help)->check(CLI::NonNegativeNumber)->capture_default_str();
+  state_->app.add_option(name, target, help)
+      ->check(CLI::Validator(whole_or_why_not, "NUMBER"))
+      ->capture_default_str();
 }
 void Options::number(const char* name, std::optional<std::int64_t>& target, const char* help) {
   state_->app
       .add_option_function<std::int64_t>(
           name, [&target](std::int64_t value) { target = value; }, help)
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Validator(whole_or_why_not, "NUMBER"));
 }
 void Options::amount(const char* name, std::optional<double>& target, const char* help) {
   state_->app.add_option_function<double>(
                  name, [&target](double value) { target = value; }, help)
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Validator(amount_or_why_not, "AMOUNT"));
 }
 void Options::seconds(const char* name, std::optional<double>& target, const char* help) {
   state_->app.add_option_function<double>(

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cerrno>
 #include <ostream>
 
 #include "base/near_names.h"
@@ -183,7 +184,13 @@ int run_program(std::span<const std::string> args, std::span<const Entry> more, 
     return 0;
   }
   const auto done = command->run(session);
-  return done ? 0 : report(session, done.error());
+  if (!done) return report(session, done.error());
+  errno = 0;
+  session.out.flush();
+  // Nobody reads any more: that is theirs to decide. A full disk is not.
+  if (!session.out && errno != EPIPE && errno != 0)
+    return report(session, os_error(errno, "standard output"));
+  return 0;
 }
 
 }  // namespace reeve::cli

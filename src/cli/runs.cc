@@ -202,6 +202,8 @@ class RunWait final : public Command {
     std::optional<std::chrono::milliseconds> timeout;
     if (const auto ms = milliseconds(timeout_)) timeout = std::chrono::milliseconds(*ms);
     const auto result = client->run_result(run_, timeout);
+    if (!result && result.error().is(Errc::timeout))
+      return fail(Errc::timeout, "run " + run_ + " is not over yet");
     if (!result) return fail(result.error());
     if (session.json) {
       session.print_json(*result);

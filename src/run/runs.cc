@@ -8,6 +8,7 @@
 #include <set>
 
 #include "aio/real_env.h"
+#include "base/backoff.h"
 #include "base/limits.h"
 #include "base/logging.h"
 #include "proc/environment.h"
@@ -254,7 +255,11 @@ Async<Result<RunId>> Runs::begin(RunRequest request) {
       co_return fail(prepared.error());
   }
   const auto committed = co_await draft.commit();
-  if (!committed) co_return fail(committed.error());
+  if (!committed) {
+    if (!committed.error().is(Errc::unknown_outcome)) co_return fail(committed.error());
+    // A run that is in the log and that nobody executes would keep its agent at work for ever.
+    if (!co_await is_there(run.id)) co_return fail(committed.error());
+  }
 
   rounds_.emplace(run.id, round);
   if (stopping_all_) {
@@ -296,6 +301,15 @@ Async<Result<RunId>> Runs::begin(RunRequest request) {
   }
   group_.spawn("run " + run.id.str(), execute(std::move(round)));
   co_return run.id;
+}
+
+Async<bool> Runs::is_there(RunId run) {
+  for (Backoff backoff;;) {
+    const auto found = co_await load<reeve::Run>(log_.store(), run);
+    if (found) co_return true;
+    if (found.error().is(Errc::not_found)) co_return false;
+    co_await aio::sleep(env_, backoff.next());
+  }
 }
 
 void Runs::stop(RunId run, proc::Urgency urgency) {

@@ -95,6 +95,8 @@ class Runs {
   Async<> follow_stops(log::Follower requests);
   Async<Result<std::map<std::string, std::string>>> variables_of(AgentId agent);
   Async<Result<RunId>> begin(RunRequest request);
+  /// Whether the run is in the store: asked until the store answers.
+  Async<bool> is_there(RunId run);
   Async<Status> request_stop(RunId run, std::string reason);
   Async<> execute(std::shared_ptr<CliRound> round);
   Async<> tidy_leftovers();

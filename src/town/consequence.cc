@@ -48,8 +48,12 @@ Duration share_of(Duration most, std::uint64_t random) {
   return Duration(static_cast<std::int64_t>(random % choices));
 }
 
+/// In one line: a CLI's last words may be several.
 std::string because(const fact::RunEnd& end) {
-  return end.error.empty() ? end.code : end.code + ": " + end.error;
+  std::string text = end.error;
+  std::ranges::replace(text, '\n', ' ');
+  while (text.ends_with(' ')) text.pop_back();
+  return text.empty() ? end.code : end.code + ": " + text;
 }
 
 /// What a person has to do before a restart helps.
@@ -137,9 +141,10 @@ Consequence consequence(const Pauses& pauses, const Agent& agent, Ending ending,
   } else if (breaks) {
     out.facts.emplace_back(fact::AgentFailed{
         agent.id, agent.state, end.code,
-        fmt::format("{} failed rounds in a row, the last one: {}. See reeve logs {}; then: reeve "
-                    "restart {}",
-                    failures, because(end), agent.name, agent.name)});
+        fmt::format(
+            "{} failed rounds in a row, the last one: {}. See reeve logs {} --stderr; then: reeve "
+            "restart {}",
+            failures, because(end), agent.name, agent.name)});
   } else if (!used_up.empty()) {
     out.facts = std::move(used_up);
   } else if (fault == Fault::vendor) {

@@ -9,6 +9,14 @@ Async<Result<std::vector<reeve::Task>>> unfinished_before(store::Store& store, r
   std::vector<reeve::Task> unfinished;
   for (const auto& id : task.after) {
     auto before = co_await run::load<reeve::Task>(store, id);
+    if (!before && before.error().is(Errc::not_found)) {
+      // Of a damaged town: it is shown, and waited for, rather than nothing else being read.
+      reeve::Task missing;
+      missing.id = id;
+      missing.text = "(this task is missing)";
+      unfinished.push_back(std::move(missing));
+      continue;
+    }
     if (!before) co_return fail(before.error());
     if (before->state != TaskState::completed) unfinished.push_back(std::move(*before));
   }

@@ -8,6 +8,7 @@
 #include "town/directory.h"
 #include "town/mailbox.h"
 #include "town/messages.h"
+#include "town/task_steps.h"
 
 namespace reeve::town {
 namespace {
@@ -221,7 +222,11 @@ Result<std::vector<Fact>> decide_retry(const Message& message, const Agent& agen
     return fail(Errc::conflict, "message " + message.id.short_str() + " is no dead letter: it is " +
                                     std::string(enum_name(message.state)));
   }
-  if (task != nullptr && is_ended(task->state)) {
+  if (message.withdrawn) {
+    return fail(Errc::conflict,
+                "message " + message.id.short_str() + " was withdrawn: " + *message.withdrawn);
+  }
+  if (task != nullptr && brings_task(message) && is_ended(task->state)) {
     return fail(Errc::conflict, "its task " + task->id.short_str() + " is " +
                                     std::string(enum_name(task->state)) +
                                     ": `reeve task retry` tries that again");

@@ -119,15 +119,22 @@ TEST_F(TownInbox, ADeadLetterIsDoneWithOrTriedAgain) {
 }
 
 TEST_F(TownInbox, ADeadLetterOfATaskThatIsOverIsTriedAgainByItsTask) {
+  reeve::Task task;
   Message message;
   message.state = MessageState::dead;
+  message.type = MessageType::task_assign;
+  message.task = task.id;
   Agent agent;
-  reeve::Task task;
   EXPECT_TRUE(decide_retry(message, agent, &task));
   task.state = TaskState::failed;
   const auto refused = decide_retry(message, agent, &task);
-  EXPECT_EQ(code_of(refused), Errc::conflict);
+  ASSERT_EQ(code_of(refused), Errc::conflict);
   EXPECT_TRUE(refused.error().message().contains("reeve task retry"));
+  // The news that it is over is not the task.
+  message.type = MessageType::task_failed;
+  EXPECT_TRUE(decide_retry(message, agent, &task));
+  message.withdrawn = "it was taken back";
+  EXPECT_EQ(code_of(decide_retry(message, agent, &task)), Errc::conflict);
 }
 
 TEST_F(TownInbox, WhatCannotBeReadIsShownAsSuch) {

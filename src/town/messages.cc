@@ -157,11 +157,11 @@ Result<std::vector<Fact>> decide_control(const Message& message, const Deliverin
   std::vector<Fact> facts{fact::MessageSent{message, at.sent_in},
                           fact::MessagesHandled{message.to, {message.id}}};
   if (message.type == MessageType::shutdown) {
-    auto closed = decide_close(
-        *at.to, "a shutdown from " + at.from +
-                    (is_blank(message.text) || message.text == enum_name(message.type)
-                         ? ""
-                         : ": " + message.text));
+    auto closed =
+        decide_close(*at.to, "a shutdown from " + at.from +
+                                 (is_blank(message.text) || message.text == enum_name(message.type)
+                                      ? ""
+                                      : ": " + message.text));
     if (!closed) return closed;
     std::ranges::move(*closed, std::back_inserter(facts));
     return facts;

@@ -43,17 +43,22 @@ Async<Status> write_disposal(run::Draft& draft, Disposal disposal) {
   co_return Status();
 }
 
-/// Takes what it refers to from the store. Nothing: the item names no message.
+bool is_unreadable(const Error& error) {
+  return error.is(Errc::not_found) || error.is(Errc::corrupt);
+}
+
+/// Takes what it refers to from the store. Nothing: the item names no message that can be read.
 Async<Result<std::optional<Leftover>>> read_leftover(run::Draft& draft, std::string item) {
   const auto id = MessageId::parse(item);
   if (!id) co_return std::optional<Leftover>();
   auto message = co_await draft.get<Message>(*id);
+  if (!message && is_unreadable(message.error())) co_return std::optional<Leftover>();
   if (!message) co_return fail(message.error());
   Leftover leftover{std::move(*message), {}};
   if (leftover.message.task) {
     auto task = co_await draft.get<reeve::Task>(*leftover.message.task);
-    if (!task) co_return fail(task.error());
-    leftover.task = std::move(*task);
+    if (!task && !is_unreadable(task.error())) co_return fail(task.error());
+    if (task) leftover.task = std::move(*task);
   }
   co_return std::optional(std::move(leftover));
 }

@@ -48,7 +48,7 @@ Async<Status> Supervisor::start(run::Runs& runs) {
                   "RunCompleted",  "RunFailed",        "RunCancelled",      "AgentStopRequested",
                   "TaskCompleted", "TaskFailed",       "TaskCancelled",     "TaskCreated",
                   "TaskRequeued",  "AgentResumed",     "AgentRestarted",    "MessageMoved",
-                  "OrphanMended"};
+                  "OrphanMended",  "TaskAssigned"};
   log::Follower events(ground_.env, ground_.log, std::move(filter), "what gives agents work");
   auto agents = co_await all_agents(ground_.log.store());
   if (!agents) co_return fail(agents.error());
@@ -65,9 +65,12 @@ Async<> Supervisor::start_rounds() {
     while ((!wanted_.empty() || news_.any()) && !holding_) {
       if (news_.any()) co_await wake_waiting();
       if (wanted_.empty()) continue;
-      const auto agent = *wanted_.begin();
-      wanted_.erase(wanted_.begin());
-      co_await consider(agent);
+      // One after the other, so that none who is looked at again and again goes before all others.
+      auto next = wanted_.upper_bound(last_);
+      if (next == wanted_.end()) next = wanted_.begin();
+      last_ = *next;
+      wanted_.erase(next);
+      co_await consider(last_);
     }
     co_await look_.wait();
   }
@@ -131,7 +134,11 @@ Async<> Supervisor::wake_waiting() {
 Async<> Supervisor::follow(log::Follower events) {
   for (;;) {
     for (const auto& event : co_await events.next()) {
-      if (event->kind == "TaskCreated" || event->kind == "TaskRequeued") news_.backlog = true;
+      // It grew, or what stood before the others has left it.
+      if (event->kind == "TaskCreated" || event->kind == "TaskRequeued" ||
+          event->kind == "TaskCancelled" || event->kind == "TaskAssigned" ||
+          event->kind == "OrphanMended")
+        news_.backlog = true;
       if (event->kind == "TaskCompleted") {
         const auto completed = parse_json_as<fact::TaskCompleted>(event->payload);
         if (completed) news_.completed.insert(completed->task);
@@ -160,7 +167,7 @@ Async<> Supervisor::consider(AgentId agent) {
   if (started || holding_) co_return;
   if (started.error().is(Errc::conflict)) {
     look_soon(agent);  // it changed in between
-  } else if (!started.error().is(Errc::not_found)) {
+  } else {
     logging::warn("agent {}: no round could be started: {}", agent.str(),
                   started.error().message());
     look_later(agent, ground_.env.now() + options_.first_backoff);
@@ -170,6 +177,7 @@ Async<> Supervisor::consider(AgentId agent) {
 Async<Status> Supervisor::try_start(AgentId id) {
   auto& store = ground_.log.store();
   auto agent = co_await run::load<Agent>(store, id);
+  if (!agent && agent.error().is(Errc::not_found)) co_return Status();  // the town's own mailbox
   if (!agent) co_return fail(agent.error());
   if (agent->state != AgentState::idle || agent->current_run || agent->stopping) co_return Status();
   if (!decide_used_up(*agent, agent->spent).empty()) co_return co_await stop_used_up(id);
@@ -255,6 +263,10 @@ Async<Status> Supervisor::rest(Agent agent) {
     if (!task && !task.error().is(Errc::not_found)) co_return fail(task.error());
     if (task && !is_ended(task->state) && task->agent == agent.id) co_return Status();
   }
+  // A task that waits for another one is something to do.
+  auto work = co_await has_work(ground_.log.store(), agent.id);
+  if (!work) co_return fail(work.error());
+  if (*work) co_return Status();
   if (ground_.env.now() >= *until) co_return co_await stop_idle(agent.id);
   look_later(agent.id, *until);
   co_return Status();

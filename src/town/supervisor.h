@@ -73,6 +73,7 @@ class Supervisor final : public run::Participant {
   News news_;
   std::unique_ptr<Env::Timer> news_later_;
   std::set<AgentId> wanted_;                          // to be looked at
+  AgentId last_;                                      // that was looked at
   std::map<AgentId, std::uint64_t> interrupts_seen_;  // of agents that are about to begin a round
   std::map<AgentId, std::unique_ptr<Env::Timer>> timers_;
   aio::Signal look_;

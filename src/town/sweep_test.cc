@@ -170,8 +170,7 @@ TEST_F(TownRecovery, BacklogItemWhoseTaskIsGoneOrNotPendingIsTakenOut) {
   const auto assigned = assign("ada", "paint").value();
   const TaskId gone(world_.env.uuid4());
   make({fact::TaskCreated{waiting}},
-       {store::QueuePush{kBacklog, waiting.id.str()},
-        store::QueuePush{kBacklog, assigned.id.str()},
+       {store::QueuePush{kBacklog, waiting.id.str()}, store::QueuePush{kBacklog, assigned.id.str()},
         store::QueuePush{kBacklog, gone.str()}, store::QueuePush{kBacklog, "nonsense"}});
   const auto found = swept();
   EXPECT_EQ(found.mended, 3);

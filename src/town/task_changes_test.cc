@@ -109,7 +109,7 @@ TEST_F(TownTasks, TheResultOfATask) {
   EXPECT_EQ(result()->state, "completed");
 }
 
-TEST_F(TownTasks, TerminalSet) {
+TEST_F(TownTasks, W55_TerminalSet) {
   for (const auto state : {TaskState::completed, TaskState::failed, TaskState::cancelled})
     EXPECT_TRUE(is_ended(state));
   for (const auto state : {TaskState::pending, TaskState::assigned, TaskState::running})

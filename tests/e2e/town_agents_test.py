@@ -123,8 +123,14 @@ class TownAgentsEndToEnd(Town):
         self.reeve("spawn", "eve", "--mode", "forked_context", "--session", "ada", exit_code=1)
         self.reeve("spawn", "a*b", exit_code=2)
         self.reeve("spawn", "Conductor", exit_code=2)
-        # A timeout is no success (W-14).
-        self.reeve("wait", "ada", "--state", "paused", "--timeout", "0.1", exit_code=5)
+
+    def test_w14_a_timeout_is_no_success(self):
+        self.make_town()
+        self.spawn("ada")
+        said = self.reeve("wait", "ada", "--state", "paused", "--timeout", "0.1", exit_code=5)
+        self.assertIn("ada", said)
+        self.at_the_gate("bob")
+        self.reeve("wait", "bob", "--timeout", "0.1", exit_code=5)
 
     def test_one_agent_in_full(self):
         self.make_town()

@@ -80,6 +80,21 @@ TEST_F(TownAgentRoutes, W17_AnAgentThatIsSpawnedByHttpHasItsRounds) {
   ASSERT_TRUE(world_.until([&] { return world_.machine.started() == 1; }));
 }
 
+TEST_F(TownAgentRoutes, W18_WhatACommandDoesCanBeAskedForByHttp) {
+  const auto has = [](std::string_view method, std::string_view pattern) {
+    return std::ranges::any_of(routes(), [&](const Route& route) {
+      return route.method == method && route.pattern == pattern;
+    });
+  };
+  for (const char* verb : {"kill", "interrupt", "resume", "close", "restart", "prune"})
+    EXPECT_TRUE(has("POST", std::string("/v1/agents/{agent}/") + verb)) << verb;
+  for (const char* verb : {"complete", "fail", "progress", "start", "cancel", "requeue", "retry"})
+    EXPECT_TRUE(has("POST", std::string("/v1/tasks/{task}/") + verb)) << verb;
+  for (const char* what : {"/v1/agents", "/v1/agents/{agent}/wait", "/v1/agents/{agent}/result",
+                           "/v1/tasks", "/v1/tasks/{task}", "/v1/backlog", "/v1/events"})
+    EXPECT_TRUE(has("GET", what)) << what;
+}
+
 TEST_F(TownAgentRoutes, AWaitForAStateThatIsNoneIsRefused) {
   spawn("ada");
   EXPECT_EQ(get("/v1/agents/ada/wait?state=idle").body.at("state"), "idle");
