@@ -123,7 +123,7 @@ class TownRounds(Town):
         agent = self.json("list")[0]["agent"]
         self.assertEqual(agent["state"], "error")
         self.assertIn("reeve restart ada", agent["attention"])
-        self.assertEqual(self.json("wait", "ada")["state"], "error")
+        self.assertIn("ada cannot work", self.reeve("wait", "ada", exit_code=4))
         self.script("missing.sh", "#!/bin/sh\necho here now\n")
         self.reeve("restart", "ada")
         self.assertEqual(self.json("wait", "--task", task)["result"], "here now\n")
