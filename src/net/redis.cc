@@ -238,8 +238,9 @@ Async<Status> RedisConnection::State::connect() {
     set_out();
     co_return Status();
   }
-  // If the connection itself broke, that is the reason.
-  const auto why = link->open() ? ready.error() : link->why();
+  // Where an answer did not come, the reason is why the connection broke.
+  const bool broke = !link->open() && ready.error().is(Errc::unknown_outcome);
+  const auto why = broke ? link->why() : ready.error();
   link->cut(why);
   co_await link->ended();
   co_return fail(why);
@@ -303,6 +304,7 @@ Async<Result<RedisReply>> RedisConnection::State::ask_on(LinkPtr on, RedisWords 
   auto out = bytes_of(commands);
   if (!out) co_return fail(out.error());
   const auto exchange = std::make_shared<RedisExchange>(executor, std::move(*out), 1, kNever);
+  exchange->bind();
   const Abandon abandon(*exchange);
   if (!on->send(exchange)) co_return fail(on->why());
   co_await exchange->ended();

@@ -42,6 +42,8 @@ constexpr std::array kMeanings{
             "a key holds what somebody else put there: look at it with redis-cli"},
 };
 
+constexpr std::string_view kTooManyClients = "ERR max number of clients";
+
 const Meaning* meaning_of(const RedisReply& reply) {
   if (!reply.is_error()) return nullptr;
   const auto* const found = std::ranges::find(kMeanings, reply.word(), &Meaning::word);
@@ -54,7 +56,7 @@ Error redis_error(const RedisReply& reply) {
   const auto said = "Redis says \"" + reply.text + "\"";
   if (const auto* meaning = meaning_of(reply))
     return {meaning->code, said + ": " + std::string(meaning->advice)};
-  if (reply.text.starts_with("ERR max number of clients"))
+  if (reply.text.starts_with(kTooManyClients))
     return {Errc::unavailable, said + ": raise its maxclients, or close others"};
   if (reply.text.starts_with("ERR unknown command"))
     return {Errc::unsupported, said + ": Redis 7.0 or newer is needed"};
@@ -67,7 +69,8 @@ Error redis_error(const RedisReply& reply) {
 
 bool is_condition(const RedisReply& reply) {
   const auto* const meaning = meaning_of(reply);
-  return meaning != nullptr && meaning->condition;
+  if (meaning != nullptr) return meaning->condition;
+  return reply.is_error() && reply.text.starts_with(kTooManyClients);
 }
 
 bool passes(const RedisReply& reply) {

@@ -42,6 +42,7 @@ TEST(RedisError, SaysWhatACallerCanDo) {
 TEST(RedisError, ConditionsOfTheServerAreToldFromAnswers) {
   EXPECT_TRUE(is_condition(error("OOM x")));
   EXPECT_FALSE(passes(error("OOM x")));
+  EXPECT_TRUE(is_condition(error("ERR max number of clients reached")));
   EXPECT_TRUE(passes(error("LOADING x")));
   EXPECT_TRUE(passes(error("BUSY x")));
   EXPECT_FALSE(passes(error("BUSYKEY x")));

@@ -98,9 +98,8 @@ void RedisLink::settle() {
   timer_ = nullptr;
   const auto certain = sent_bytes_ + (stream_->is_tls() ? kTlsRecord : 0);
   for (auto& [exchange, begin] : in_flight_) {
-    if (exchange->abandoned()) continue;
     if (begin >= certain) {
-      unsent_.push_back(std::move(exchange));
+      hand_back(std::move(exchange));
     } else {
       exchange->refuse({Errc::unknown_outcome,
                         why_->message() + " before the answer was there: it may have had its "
@@ -108,8 +107,14 @@ void RedisLink::settle() {
     }
   }
   in_flight_.clear();
-  for (auto& exchange : std::exchange(queue_, {}))
-    if (!exchange->abandoned()) unsent_.push_back(std::move(exchange));
+  for (auto& exchange : std::exchange(queue_, {})) hand_back(std::move(exchange));
+}
+
+/// What has surely not gone out.
+void RedisLink::hand_back(RedisExchangePtr exchange) {
+  if (exchange->abandoned()) return;
+  if (exchange->bound()) return exchange->refuse(*why_);
+  unsent_.push_back(std::move(exchange));
 }
 
 Async<> RedisLink::read() {

@@ -35,6 +35,8 @@ class RedisExchange {
   void abandon() { abandoned_ = true; }
   void take(RedisReply reply);
   void refuse(Error why);
+  /// It is for one connection: where it has not gone out on that, it is refused.
+  void bind() { bound_ = true; }
   /// As before the first reply, to be sent once more.
   void begin_again();
 
@@ -42,6 +44,7 @@ class RedisExchange {
   [[nodiscard]] std::chrono::nanoseconds until() const { return until_; }
   [[nodiscard]] bool done() const { return done_; }
   [[nodiscard]] bool abandoned() const { return abandoned_; }
+  [[nodiscard]] bool bound() const { return bound_; }
   /// Of one that is done.
   [[nodiscard]] const std::optional<Error>& error() const { return error_; }
   [[nodiscard]] std::vector<RedisReply>& replies() { return replies_; }
@@ -54,6 +57,7 @@ class RedisExchange {
   std::optional<Error> error_;
   bool done_ = false;
   bool abandoned_ = false;
+  bool bound_ = false;
   aio::Signal changed_;
 };
 using RedisExchangePtr = std::shared_ptr<RedisExchange>;
@@ -103,6 +107,7 @@ class RedisLink {
   Async<> write();
   Async<bool> write_all(std::string_view bytes);
   Status take_replies();
+  void hand_back(RedisExchangePtr exchange);
   void watch(std::chrono::nanoseconds time);
   void look_whether_alive();
 
