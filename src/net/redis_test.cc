@@ -61,6 +61,23 @@ TEST_F(RedisConnectionTest, TenThousandInFlight) {
   EXPECT_EQ(redis_->generation(), 1u);
 }
 
+TEST_F(RedisConnectionTest, WhatIsAskedInOneTurnGoesOutInOneWrite) {
+  const RedisServer server;
+  connect(server.address());
+  ASSERT_EQ(text({"PING"}), "PONG");
+  const auto reads = [&] {
+    const auto info = server.ask({"INFO", "stats"}).text;
+    const std::string name = "total_reads_processed:";
+    return std::stoi(info.substr(info.find(name) + name.size()));
+  };
+  const auto before = reads();
+  std::vector<testing::BegunPtr<RedisReply>> asks;
+  for (int i = 0; i < 100; ++i) asks.push_back(begin_ask({"INCR", "n"}));
+  run_until([&] { return asks.back()->over(); });
+  EXPECT_EQ(asks.back()->ended.value()->integer, 100);
+  EXPECT_LE(reads() - before, 4);  // the questions themselves are read, too
+}
+
 TEST_F(RedisConnectionTest, RepliesOf16Megabytes) {
   for (const bool tls : {false, true}) {
     const RedisServer server({.tls = tls});
