@@ -13,4 +13,6 @@ find_package(rapidcheck CONFIG REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(tomlplusplus REQUIRED IMPORTED_TARGET tomlplusplus)
+# By its plain path: the imported target's own definitions would not match the precompiled headers.
+pkg_check_modules(hiredis REQUIRED hiredis)
 find_path(REEVE_VALIJSON valijson/validator.hpp REQUIRED)

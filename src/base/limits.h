@@ -113,6 +113,20 @@ inline constexpr std::size_t kConnections = 768;
 /// A response body that our own client reads whole: a page of events, each at its limit, is asked
 /// for as a stream instead.
 inline constexpr std::size_t kResponseBody = 64 << 20;
+/// One answer of Redis: a page of events, each at its limit, is read in smaller pages.
+inline constexpr std::size_t kRedisReply = 64 << 20;
+/// Values in it, which take some twenty times their bytes here: ten times a page of the log with
+/// what stands around each event.
+inline constexpr std::size_t kRedisValues = 1 << 20;
+/// What is asked of Redis in one go: a commit with a few documents at their limit. Redis itself
+/// takes 1 GB from one client.
+inline constexpr std::size_t kRedisRequest = 256 << 20;
+/// Commands in one go.
+inline constexpr std::size_t kRedisPipeline = 64 << 10;
+/// Bytes of everything that waits for one Redis: beyond it nothing more is taken on.
+inline constexpr std::size_t kRedisWaiting = 512 << 20;
+/// Nodes of a Redis Cluster that are remembered: it is not made for more than 1,000.
+inline constexpr std::size_t kRedisNodes = 1'000;
 /// One server-sent message: an event's payload with what stands around it.
 inline constexpr std::size_t kSseMessage = kEventPayload + (1 << 20);
 /// How often a message is tried before it goes to the dead letters.

@@ -8,15 +8,15 @@
 #include <map>
 #include <vector>
 
-#include "net/http_connection.h"
+#include "net/byte_stream.h"
 #include "net/http_parser.h"
 #include "net/url.h"
 
 namespace reeve::net {
 namespace {
 
-using Clock = HttpConnection::Clock;
-using ConnectionPtr = std::shared_ptr<HttpConnection>;
+using Clock = ByteStream::Clock;
+using ConnectionPtr = std::shared_ptr<ByteStream>;
 
 constexpr std::size_t kReadSize = 16 << 10;
 /// Bodies below this go out in the same write as their head.
@@ -295,13 +295,18 @@ Async<Result<Response>> HttpClient::State::ask(std::shared_ptr<State> self, Outg
 
 Async<Result<ConnectionPtr>> HttpClient::State::open(Url url, Clock::time_point deadline) {
   if (url.tls && !tls) {
-    auto made = make_tls_context(options.ca_file);
+    auto made = make_tls_context({.ca = options.ca_file});
     if (!made) co_return fail(made.error());
     tls = std::move(*made);
   }
   const auto until = std::min(deadline, from_now(options.connect_timeout));
-  co_return co_await HttpConnection::open(executor, std::move(url), tls, options.unix_socket,
-                                          until);
+  Destination to{.unix_socket = options.unix_socket,
+                 .host = url.host,
+                 .port = url.port,
+                 .numeric = url.numeric,
+                 .tls = url.tls,
+                 .told = url.origin()};
+  co_return co_await ByteStream::open(executor, std::move(to), tls, until);
 }
 
 ConnectionPtr HttpClient::State::take_kept(const std::string& origin) {

@@ -41,30 +41,34 @@ bool is_address(int family, const std::string& host) {
   return ::inet_pton(family, host.c_str(), &either) == 1;
 }
 
-/// "host", "host:port", "[address]:port".
-Status read_authority(std::string_view text, Url& url) {
-  if (text.contains('@')) {
-    return fail(Errc::invalid_argument,
-                "the URL holds a user name or password; send them in a header instead");
-  }
+}  // namespace
+
+std::string HostPort::text() const {
+  return (host.contains(':') ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
+bool HostPort::loopback() const {
+  return host == "localhost" || (numeric && (host == "::1" || host.starts_with("127.")));
+}
+
+Result<HostPort> read_host_port(std::string_view text, std::uint16_t default_port) {
+  HostPort out;
   const bool bracketed = text.starts_with('[');
   const auto host_end = bracketed ? text.find(']') : text.find(':');
   if (bracketed && host_end == std::string_view::npos) return no_host();
-  url.host = lower(text.substr(bracketed ? 1 : 0, host_end - (bracketed ? 1 : 0)));
+  out.host = lower(text.substr(bracketed ? 1 : 0, host_end - (bracketed ? 1 : 0)));
   text.remove_prefix(std::min(text.size(), bracketed ? host_end + 1 : host_end));
 
-  url.numeric = is_address(bracketed ? AF_INET6 : AF_INET, url.host);
-  if (!url.numeric && (bracketed || !is_host_name(url.host))) return no_host();
+  out.numeric = is_address(bracketed ? AF_INET6 : AF_INET, out.host);
+  if (!out.numeric && (bracketed || !is_host_name(out.host))) return no_host();
 
-  url.port = url.tls ? 443 : 80;
-  if (text.empty() || text == ":") return {};
+  out.port = default_port;
+  if (text.empty() || text == ":") return out;
   const auto* const end = text.data() + text.size();
-  const auto read = std::from_chars(text.data() + 1, end, url.port);
-  if (text.front() == ':' && read.ec == std::errc() && read.ptr == end && url.port != 0) return {};
+  const auto read = std::from_chars(text.data() + 1, end, out.port);
+  if (text.front() == ':' && read.ec == std::errc() && read.ptr == end && out.port != 0) return out;
   return fail(Errc::invalid_argument, "the URL's port must be a number from 1 to 65535");
 }
-
-}  // namespace
 
 std::string Url::authority() const {
   auto out = host.contains(':') ? "[" + host + "]" : host;
@@ -74,9 +78,7 @@ std::string Url::authority() const {
 
 std::string Url::origin() const { return (tls ? "https://" : "http://") + authority(); }
 
-bool Url::loopback() const {
-  return host == "localhost" || (numeric && (host == "::1" || host.starts_with("127.")));
-}
+bool Url::loopback() const { return HostPort{host, port, numeric}.loopback(); }
 
 Result<Url> read_url(std::string_view text) {
   if (text.size() > limits::kUrl) {
@@ -97,7 +99,15 @@ Result<Url> read_url(std::string_view text) {
   }
   text = text.substr(slashes + 3, text.find('#') - slashes - 3);
   const auto authority = text.substr(0, text.find_first_of("/?"));
-  if (auto read = read_authority(authority, url); !read) return fail(read.error());
+  if (authority.contains('@')) {
+    return fail(Errc::invalid_argument,
+                "the URL holds a user name or password; send them in a header instead");
+  }
+  auto where = read_host_port(authority, url.tls ? 443 : 80);
+  if (!where) return fail(where.error());
+  url.host = std::move(where->host);
+  url.port = where->port;
+  url.numeric = where->numeric;
   url.target = text.substr(authority.size());
   if (!url.target.starts_with('/')) url.target.insert(0, "/");
   return url;

@@ -26,6 +26,22 @@ struct Url {
   friend bool operator==(const Url&, const Url&) = default;
 };
 
+/// Where a name and a port of it point to.
+struct HostPort {
+  std::string host;  ///< a name in lower case, or a numeric address without brackets
+  std::uint16_t port = 0;
+  bool numeric = false;
+
+  /// As in a URL: "[::1]:80".
+  [[nodiscard]] std::string text() const;
+  /// localhost or a numeric loopback address.
+  [[nodiscard]] bool loopback() const;
+};
+
+/// "host", "host:port", "[address]:port". invalid_argument: no such text; it says nothing of what
+/// stood in it.
+Result<HostPort> read_host_port(std::string_view text, std::uint16_t default_port);
+
 /// A fragment is left out, for it is never sent. invalid_argument: no http or https URL; user and
 /// password in it (they belong in a header); control bytes or blanks; a host that is no name;
 /// longer than limits::kUrl.

@@ -1,5 +1,7 @@
-#include "net/http_connection.h"
+#include "net/byte_stream.h"
 
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <sys/socket.h>
 
 #include <boost/asio/as_tuple.hpp>
@@ -21,7 +23,7 @@ namespace reeve::net {
 namespace {
 
 using asio::ip::tcp;
-using Clock = HttpConnection::Clock;
+using Clock = ByteStream::Clock;
 using Endpoints = std::vector<asio::generic::stream_protocol::endpoint>;
 
 constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
@@ -30,8 +32,8 @@ constexpr auto kTuple = asio::as_tuple(asio::use_awaitable);
   throw boost::system::system_error(asio::error::operation_aborted);
 }
 
-std::unexpected<Error> not_in_time(const Url& url) {
-  return fail(Errc::timeout, url.origin() + " did not answer in time");
+std::unexpected<Error> not_in_time(const Destination& to) {
+  return fail(Errc::timeout, to.told + " did not answer in time");
 }
 
 /// A look-up that somebody waits for, or has given up: the system's resolver cannot be stopped, so
@@ -45,11 +47,11 @@ struct LookUp {
   boost::system::error_code error;
 };
 
-Async<Result<Endpoints>> look_up(asio::any_io_executor executor, const Url& url,
+Async<Result<Endpoints>> look_up(asio::any_io_executor executor, const Destination& to,
                                  Clock::time_point deadline) {
   const auto state = std::make_shared<LookUp>(executor);
   state->resolver.async_resolve(
-      url.host, std::to_string(url.port),
+      to.host, std::to_string(to.port),
       [state](const boost::system::error_code& error, const tcp::resolver::results_type& results) {
         state->is_done = true;
         state->error = error;
@@ -61,62 +63,84 @@ Async<Result<Endpoints>> look_up(asio::any_io_executor executor, const Url& url,
   if (!state->is_done) {
     state->resolver.cancel();
     if (std::get<0>(waited)) throw_cancelled();
-    co_return not_in_time(url);
+    co_return not_in_time(to);
   }
   if (state->error || state->found.empty()) {
-    co_return fail(Errc::unavailable, "no host named " + url.host + " was found" +
+    co_return fail(Errc::unavailable, "no host named " + to.host + " was found" +
                                           (state->error ? ": " + state->error.message() : ""));
   }
   co_return state->found;
 }
 
-Async<Result<Endpoints>> endpoints_of(asio::any_io_executor executor, const Url& url,
+Async<Result<Endpoints>> endpoints_of(asio::any_io_executor executor, const Destination& to,
                                       Clock::time_point deadline) {
   Endpoints endpoints;
-  if (url.numeric) {
-    endpoints.emplace_back(tcp::endpoint(asio::ip::make_address(url.host), url.port));
+  if (to.numeric) {
+    endpoints.emplace_back(tcp::endpoint(asio::ip::make_address(to.host), to.port));
     co_return endpoints;
   }
-  if (url.host == "localhost") {  // never asked of a resolver: it must be this machine
-    endpoints.emplace_back(tcp::endpoint(asio::ip::address_v4::loopback(), url.port));
-    endpoints.emplace_back(tcp::endpoint(asio::ip::address_v6::loopback(), url.port));
+  if (to.host == "localhost") {  // never asked of a resolver: it must be this machine
+    endpoints.emplace_back(tcp::endpoint(asio::ip::address_v4::loopback(), to.port));
+    endpoints.emplace_back(tcp::endpoint(asio::ip::address_v6::loopback(), to.port));
     co_return endpoints;
   }
-  co_return co_await look_up(std::move(executor), url, deadline);
+  co_return co_await look_up(std::move(executor), to, deadline);
+}
+
+/// The peer's alert: it wants a certificate of us, or one that it trusts.
+bool wants_certificate(const boost::system::error_code& error) {
+  if (error.category() != asio::error::get_ssl_category()) return false;
+  const auto reason = ERR_GET_REASON(static_cast<unsigned long>(error.value()));
+  return reason == SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED ||
+         reason == SSL_R_TLSV1_ALERT_UNKNOWN_CA || reason == SSL_R_SSLV3_ALERT_BAD_CERTIFICATE;
 }
 
 }  // namespace
 
-Result<TlsContext> make_tls_context(const std::string& ca_file) {
+Result<TlsContext> make_tls_context(const TlsFiles& files) {
   auto context = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_client);
   ::SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
   boost::system::error_code error;
-  if (ca_file.empty()) {
+  if (files.ca.empty()) {
     context->set_default_verify_paths(error);
   } else {
-    context->load_verify_file(ca_file, error);
+    context->load_verify_file(files.ca, error);
   }
   if (error) {
-    return fail(Errc::invalid_argument, "the file of authorities \"" + ca_file +
+    return fail(Errc::invalid_argument, "the file of authorities \"" + files.ca +
                                             "\" cannot be read as PEM: " + error.message());
   }
-  context->set_verify_mode(asio::ssl::verify_peer);
+  if (!files.certificate.empty()) {
+    context->use_certificate_chain_file(files.certificate, error);
+    if (error) {
+      return fail(Errc::invalid_argument, "the certificate \"" + files.certificate +
+                                              "\" cannot be read as PEM: " + error.message());
+    }
+    context->use_private_key_file(files.key, asio::ssl::context::pem, error);
+    if (error) {
+      return fail(Errc::invalid_argument, "the key \"" + files.key +
+                                              "\" cannot be read as PEM, or is not that of the "
+                                              "certificate: " +
+                                              error.message());
+    }
+  }
+  context->set_verify_mode(files.verify ? asio::ssl::verify_peer : asio::ssl::verify_none);
   return context;
 }
 
-HttpConnection::HttpConnection(Private /*made by open()*/, const asio::any_io_executor& executor,
-                               Url url)
-    : url_(std::move(url)), socket_(executor), timer_(executor) {}
+ByteStream::ByteStream(Private /*made by open()*/, const asio::any_io_executor& executor,
+                       Destination to)
+    : to_(std::move(to)), socket_(executor), timer_(executor) {}
 
-HttpConnection::~HttpConnection() = default;
+ByteStream::~ByteStream() = default;
 
-Async<Result<std::shared_ptr<HttpConnection>>> HttpConnection::open(
-    asio::any_io_executor executor, Url url, TlsContext tls, std::filesystem::path unix_socket,
-    Clock::time_point deadline) {
-  auto connection = std::make_shared<HttpConnection>(Private(), executor, std::move(url));
-  const auto connected = co_await connection->connect(std::move(unix_socket), deadline);
+Async<Result<std::shared_ptr<ByteStream>>> ByteStream::open(asio::any_io_executor executor,
+                                                            Destination to, TlsContext tls,
+                                                            Clock::time_point deadline) {
+  auto connection = std::make_shared<ByteStream>(Private(), executor, std::move(to));
+  const auto connected = co_await connection->connect(deadline);
   if (!connected) co_return fail(connected.error());
-  if (connection->url_.tls) {
+  if (connection->to_.tls) {
     const auto shaken = co_await connection->shake_hands(std::move(tls), deadline);
     if (!shaken) co_return fail(shaken.error());
   }
@@ -125,8 +149,8 @@ Async<Result<std::shared_ptr<HttpConnection>>> HttpConnection::open(
 
 /// To the first of the host's addresses that answers. Each has its share of the time, so that one
 /// that drops everything does not hide the next.
-Async<Status> HttpConnection::connect(std::filesystem::path unix_socket,
-                                      Clock::time_point deadline) {
+Async<Status> ByteStream::connect(Clock::time_point deadline) {
+  const auto& unix_socket = to_.unix_socket;
   if (!unix_socket.empty()) {
     const auto address = unix_address(unix_socket);
     if (!address && address.error().is(Errc::not_found))
@@ -142,7 +166,7 @@ Async<Status> HttpConnection::connect(std::filesystem::path unix_socket,
       co_return fail(Errc::denied, unix_socket.string() + " is not ours to connect to");
     co_return fail(Errc::unavailable, "nobody listens on " + unix_socket.string());
   }
-  const auto endpoints = co_await endpoints_of(socket_.get_executor(), url_, deadline);
+  const auto endpoints = co_await endpoints_of(socket_.get_executor(), to_, deadline);
   if (!endpoints) co_return fail(endpoints.error());
   Error last;
   auto left = static_cast<int>(endpoints->size());
@@ -161,40 +185,38 @@ Async<Status> HttpConnection::connect(std::filesystem::path unix_socket,
     last = got.error();
   }
   if (last.is(Errc::timeout)) co_return fail(last);
-  co_return fail(Errc::unavailable, "nobody listens on " + url_.origin());
+  co_return fail(Errc::unavailable, "nobody listens on " + to_.told);
 }
 
-Async<Status> HttpConnection::shake_hands(TlsContext tls, Clock::time_point deadline) {
+Async<Status> ByteStream::shake_hands(TlsContext tls, Clock::time_point deadline) {
   context_ = std::move(tls);
   tls_ = std::make_unique<Tls>(socket_, *context_);
   auto* const handle = tls_->native_handle();
   bool named = false;
-  if (url_.numeric) {
-    named = ::X509_VERIFY_PARAM_set1_ip_asc(::SSL_get0_param(handle), url_.host.c_str()) == 1;
+  if (to_.numeric) {
+    named = ::X509_VERIFY_PARAM_set1_ip_asc(::SSL_get0_param(handle), to_.host.c_str()) == 1;
   } else {
     ::SSL_set_hostflags(handle, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    named = ::SSL_set1_host(handle, url_.host.c_str()) == 1 &&
-            ::SSL_set_tlsext_host_name(handle, url_.host.c_str()) == 1;  // NOLINT: OpenSSL's casts
+    named = ::SSL_set1_host(handle, to_.host.c_str()) == 1 &&
+            ::SSL_set_tlsext_host_name(handle, to_.host.c_str()) == 1;  // NOLINT: OpenSSL's casts
   }
   REEVE_CHECK(named);
   arm(deadline);
   const auto tried = co_await tls_->async_handshake(asio::ssl::stream_base::client, kTuple);
   const auto error = std::get<0>(tried);
   const auto verdict = ::SSL_get_verify_result(handle);
-  if (error && verdict != X509_V_OK) {
-    co_return fail(Errc::denied,
-                   "the certificate of " + url_.origin() +
-                       " could not be verified: " + ::X509_verify_cert_error_string(verdict));
+  if (error && verdict != X509_V_OK && ::SSL_get_verify_mode(handle) != SSL_VERIFY_NONE) {
+    co_return fail(Errc::denied, "the certificate of " + to_.told + " could not be verified: " +
+                                     ::X509_verify_cert_error_string(verdict));
   }
   const auto got = outcome(error, 0);
   if (got) co_return Status();
   if (got.error().is(Errc::timeout)) co_return fail(got.error());
-  co_return fail(Errc::unavailable,
-                 "no TLS connection to " + url_.origin() + ": " + error.message());
+  co_return fail(Errc::unavailable, "no TLS connection to " + to_.told + ": " + error.message());
 }
 
-Async<Result<std::size_t>> HttpConnection::read_some(asio::mutable_buffer into,
-                                                     Clock::time_point deadline) {
+Async<Result<std::size_t>> ByteStream::read_some(asio::mutable_buffer into,
+                                                 Clock::time_point deadline) {
   arm(deadline);
   std::tuple<boost::system::error_code, std::size_t> got;
   if (tls_) {
@@ -206,8 +228,8 @@ Async<Result<std::size_t>> HttpConnection::read_some(asio::mutable_buffer into,
   co_return outcome(std::get<0>(got), std::get<1>(got));
 }
 
-Async<Result<std::size_t>> HttpConnection::write_some(std::string_view bytes,
-                                                      Clock::time_point deadline) {
+Async<Result<std::size_t>> ByteStream::write_some(std::string_view bytes,
+                                                  Clock::time_point deadline) {
   arm(deadline);
   const asio::const_buffer from(bytes.data(), bytes.size());
   std::tuple<boost::system::error_code, std::size_t> put;
@@ -219,7 +241,7 @@ Async<Result<std::size_t>> HttpConnection::write_some(std::string_view bytes,
   co_return outcome(std::get<0>(put), std::get<1>(put));
 }
 
-bool HttpConnection::is_stale() {
+bool ByteStream::is_stale() {
   char byte = 0;
   const auto got = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   return got >= 0 || (errno != EAGAIN && errno != EINTR);
@@ -227,7 +249,7 @@ bool HttpConnection::is_stale() {
 
 /// The timer is set only when the wait that is pending would come too late: a stream has a deadline
 /// for each of its pieces.
-void HttpConnection::arm(Clock::time_point deadline) {
+void ByteStream::arm(Clock::time_point deadline) {
   deadline_ = deadline;
   if (waiting_ && timer_.expiry() <= deadline) return;
   timer_.expires_at(deadline);  // ends a wait that is pending
@@ -238,7 +260,13 @@ void HttpConnection::arm(Clock::time_point deadline) {
   });
 }
 
-void HttpConnection::look_at_clock() {
+void ByteStream::cut() {
+  cut_ = true;
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+}
+
+void ByteStream::look_at_clock() {
   waiting_ = false;
   if (deadline_ == Clock::time_point::max()) return;
   if (Clock::now() < deadline_) return arm(deadline_);
@@ -248,13 +276,17 @@ void HttpConnection::look_at_clock() {
 }
 
 /// What a step came to; its deadline is over.
-Result<std::size_t> HttpConnection::outcome(const boost::system::error_code& error,
-                                            std::size_t size) {
+Result<std::size_t> ByteStream::outcome(const boost::system::error_code& error, std::size_t size) {
   deadline_ = Clock::time_point::max();
   if (!error) return size;
-  if (timed_out_) return not_in_time(url_);
+  if (timed_out_) return not_in_time(to_);
+  const auto was_cut = "the connection to " + to_.told + " was cut";
+  if (cut_) return fail(Errc::unavailable, was_cut);
   if (error == asio::error::operation_aborted) throw_cancelled();
-  return fail(Errc::unavailable, "the connection to " + url_.origin() + " was cut");
+  if (wants_certificate(error)) {
+    return fail(Errc::denied, to_.told + " does not accept our certificate: " + error.message());
+  }
+  return fail(Errc::unavailable, was_cut);
 }
 
 }  // namespace reeve::net

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "aio/task_group.h"
+#include "net/redis.h"
+
+namespace reeve::net {
+
+/// Asks where the keys of one town are: one Redis, or of a Redis Cluster the node that has their
+/// one slot, also after the slot has moved. Everything else is as RedisConnection says it.
+///
+/// In a cluster it begins at the address that it was given and goes where it is sent: MOVED for
+/// good, ASK for this one command, while TRYAGAIN or CLUSTERDOWN it waits. A redirected command has
+/// not run. When the node is away, another one is asked where to go. All of that ends with
+/// `away_limit`, as unavailable; of a pipeline that has run in part, as unknown_outcome.
+///
+/// The owner's greeting is done on each new connection to the node that has the slot.
+class RedisRouter {
+ public:
+  /// `key` is any key of the town: it has the slot. Used in a cluster only.
+  RedisRouter(asio::any_io_executor executor, Env& env, RedisAddress address, std::string key,
+              RedisOptions options = {});
+  RedisRouter(const RedisRouter&) = delete;
+  RedisRouter& operator=(const RedisRouter&) = delete;
+  /// After close().
+  ~RedisRouter();
+
+  Async<Result<RedisReply>> ask(RedisWords words);
+  /// Redirected commands of a pipeline run after those that were not.
+  Async<Result<RedisReplies>> ask_all(std::vector<RedisWords> commands);
+
+  /// Connections that were greeted so far: it counts up also when the slot has moved.
+  [[nodiscard]] std::uint64_t generation() const;
+  [[nodiscard]] bool connected() const;
+  /// The node that is asked now.
+  [[nodiscard]] RedisAddress address() const;
+
+  /// As RedisConnection::close().
+  Async<> close();
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;  // shared with asks under way
+};
+
+}  // namespace reeve::net
