@@ -19,6 +19,10 @@ Duration slack(const RelayOptions& options) {
   return std::min<Duration>(options.retention / 10, std::chrono::minutes(10));
 }
 
+/// A delivery ends before its lease does, so that what became of it is written down under that
+/// lease and nobody, this relay included, has claimed the row meanwhile.
+Duration time_to_deliver(const RelayOptions& options) { return options.lease - options.lease / 10; }
+
 std::unexpected<Error> bad(const RelayOptions& options, const std::string& what) {
   return fail(Errc::invalid_argument, "relay of lane \"" + options.lane + "\": " + what);
 }
@@ -141,8 +145,9 @@ Async<> Relay::deliver_one(OutboxClaim claim) {
   Delivery delivery;
   std::exception_ptr thrown;
   try {
-    auto answer = co_await aio::within(env_, options_.lease, deliver_(claim));
-    delivery = answer ? std::move(*answer) : Delivery::retry("it took longer than its lease");
+    auto answer = co_await aio::within(env_, time_to_deliver(options_), deliver_(claim));
+    delivery =
+        answer ? std::move(*answer) : Delivery::retry("it took longer than its lease allows");
   } catch (...) {
     thrown = std::current_exception();
   }

@@ -21,7 +21,8 @@ struct RelayOptions {
   /// Rows that are delivered at a time: a lane with one keeps its order, as long as nothing fails.
   std::size_t in_flight = 16;
   /// A delivery that takes longer is cancelled, and has failed.
-  Duration lease{30'000};
+  Duration lease{
+      30'000};  ///< a delivery has nine tenths of it: the rest is to write down what became of it
   /// The pause after the first failure; doubled by each further one, up to the last.
   Duration first_retry{1'000};
   Duration last_retry{30'000};

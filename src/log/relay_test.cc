@@ -212,8 +212,11 @@ TEST_P(EventsOutboxRelay, ADeliveryThatTakesLongerThanItsLeaseHasFailed) {
   enqueue("x", "k");
   start();
   blocked_ = false;
-  pass(30s);
+  pass(26'900ms);
+  EXPECT_EQ(relay_->in_flight(), 1u);
+  pass(100ms);
   EXPECT_EQ(relay_->in_flight(), 0u);
+  EXPECT_EQ(row("lane/k").state, OutboxState::pending);
   EXPECT_THAT(row("lane/k").error, ::testing::HasSubstr("lease"));
   pass(1s);
   EXPECT_EQ(row("lane/k").state, OutboxState::delivered);
