@@ -1,7 +1,6 @@
 -- What every script begins with. KEYS[1] is the town's prefix, "reeve:{NAME}:": all keys of a town are in one slot.
 -- A script reads what it will write to before its first write, so that a key of a wrong type is told while nothing
--- has happened (Redis does not roll back). With "#!lua" and no flags it is refused as a whole, before it begins,
--- where Redis is out of memory or takes no writes. The layout: docs/formats/redis.md
+-- has happened (Redis does not roll back). The layout: docs/formats/redis.md
 local P = KEYS[1]
 local call = redis.call
 local at = 0

@@ -8,7 +8,7 @@ local must, log, generation, holder, who, ttl, now, position, make =
 if call('EXISTS', META) == 0 then
   if must ~= '' then return redis.error_reply('LOST the town is gone') end
   if call('EXISTS', LOG) == 1 then return redis.error_reply('LOST a log without its head') end
-  if make ~= '1' then return redis.error_reply('ABSENT') end
+  if make ~= '1' then return redis.error_reply('ABSENT there is no town') end
   call('HSET', META, 'format', '1', 'log', log, 'generation', generation, 'head', '0', 'oldest', '1', 'bytes', '0',
        'rank', '0', 'order', '0', 'snap', '0', 'indexed', '0', 'epoch', '0', 'holder', '', 'who', '', 'until', '0',
        'ttl', ttl)
@@ -16,7 +16,7 @@ end
 local m = call('HMGET', META, 'format', 'log', 'generation', 'head', 'oldest', 'bytes', 'indexed', 'epoch',
                'holder', 'who', 'until', 'copying')
 if m[1] ~= '1' then return redis.error_reply('FORMAT ' .. tostring(m[1])) end
-if m[12] then return redis.error_reply('COPYING') end
+if m[12] then return redis.error_reply('COPYING a town comes here') end
 if must ~= '' and m[2] ~= must then return redis.error_reply('LOST another log is here: ' .. m[2]) end
 if call('XLEN', LOG) + call('ZCARD', PRUNED) ~= tonumber(m[4]) - tonumber(m[5]) + 1 then
   return redis.error_reply('LOST the log is not as long as it should be')
