@@ -27,9 +27,10 @@ std::unexpected<Error> closed() { return fail(Errc::unavailable, "the store is c
 
 std::string text(std::uint64_t number) { return std::to_string(number); }
 
-/// While Redis works on one call of commits, the next is on its way. In a cluster that moves the
-/// town, a second one could overtake the first.
+/// While Redis works on one call of commits, the next is on its way; more of them only when they
+/// are full, since what waits shares a call.
 constexpr std::size_t kCallsInFlight = 2;
+constexpr std::size_t kFullCallsInFlight = 16;
 /// Rows that one call reads.
 constexpr std::size_t kRows = 1'000;
 /// Items of a queue that one call looks at.
@@ -70,7 +71,7 @@ class RedisStore final : public Store {
     auto start = [this, &commit](std::move_only_function<void(Result<Committed>)> resume) {
       queue_.push_back(
           Queued{.commit = std::move(commit), .answer = std::move(resume), .call = {}});
-      changed_.notify();
+      wake_sender();
     };
     co_return co_await aio::suspend<Result<Committed>>(std::move(start));
   }
@@ -342,14 +343,21 @@ class RedisStore final : public Store {
   [[nodiscard]] LogQuery query(EventFilter filter, std::size_t limit) const {
     return {.filter = std::move(filter), .limit = std::min(limit, limits::kPage), .log = log_};
   }
-  [[nodiscard]] std::size_t calls_in_flight() const {
-    return options_.address.cluster ? 1 : kCallsInFlight;
+  /// Whether what is queued may go out. In a cluster that moves the town, a second call could
+  /// overtake the first.
+  [[nodiscard]] bool may_send() const {
+    if (queue_.empty()) return false;
+    if (options_.address.cluster) return in_flight_ == 0;
+    if (in_flight_ < kCallsInFlight) return true;
+    return queue_.size() >= options_.group_commits && in_flight_ < kFullCallsInFlight;
   }
-
+  void wake_sender() {
+    if (may_send()) changed_.notify();
+  }
   /// Sends what is queued, in its order.
   Async<> send_all() {
     for (;;) {
-      while (queue_.empty() || in_flight_ >= calls_in_flight()) co_await changed_.wait();
+      while (!may_send()) co_await changed_.wait();
       if (queue_.front().call) {
         auto call = std::move(queue_.front().call);
         queue_.pop_front();
@@ -462,7 +470,7 @@ class RedisStore final : public Store {
         r(true);
       };
       queue_.push_back(Queued{.commit = {}, .answer = {}, .call = std::move(call)});
-      changed_.notify();
+      wake_sender();
     };
     co_await aio::suspend<bool>(std::move(wait));
     const auto kept = std::make_shared<const RedisWords>(std::move(args));
