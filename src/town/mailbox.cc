@@ -50,8 +50,8 @@ Async<Result<std::variant<Message, Unreadable>>> read_item(store::Store& store, 
 namespace {
 
 /// Null: the message brings none. An unreadable one makes the message so: `poison` says why.
-Async<Result<std::optional<reeve::Task>>> task_of(store::Store& store, Message message,
-                                                  std::string& poison) {
+Async<Result<std::optional<reeve::Task>>> read_task(store::Store& store, Message message,
+                                                    std::string& poison) {
   if (!message.task) co_return std::optional<reeve::Task>();
   auto task = co_await run::load<reeve::Task>(store, *message.task);
   if (task) co_return std::optional(std::move(*task));
@@ -91,7 +91,7 @@ Async<Result<std::optional<Message>>> sort_item(store::Store& store, AgentId age
   }
   auto& message = std::get<Message>(*letter);
   std::string poison;
-  const auto task = co_await task_of(store, message, poison);
+  const auto task = co_await read_task(store, message, poison);
   if (!task) co_return fail(task.error());
   if (!poison.empty()) {
     box.unreadable.push_back({item.item, item.priority, std::move(poison)});

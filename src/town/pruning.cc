@@ -165,12 +165,7 @@ Disposal dispose(const Agent& agent, const Leftover& leftover, api::Leftovers ho
       is_its_own(*leftover.task, agent)) {
     out = part_with(agent, *leftover.task, how, reason);
   } else if (message.type == MessageType::task && how == api::Leftovers::requeue) {
-    reeve::Task task;
-    task.id = fresh;
-    task.text = message.text;
-    task.from = message.from;
-    task.priority = message.priority;
-    task.created_at = task.updated_at = now;
+    const auto task = task_of(message, fresh, now);
     out = {{fact::TaskCreated{task}}, {task}};
   }
   out.facts.emplace_back(fact::MessageWithdrawn{agent.id, message.id, reason});

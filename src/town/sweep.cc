@@ -278,19 +278,10 @@ Async<Result<std::optional<Mending>>> mend_task(run::Draft& draft, const Suspect
     auto added = co_await draft.add(fact::TaskReturned{*id, suspect.agent, *task->run});
     if (!added) co_return fail(added.error());
   }
-  Message message;
-  message.id = MessageId(draft.env().uuid4());
-  message.from = task->from.empty() ? std::string(kSupervisor) : task->from;
-  message.to = suspect.agent;
-  message.type = MessageType::task_assign;
-  message.priority = task->priority;
-  message.text = task->text;
-  message.task = *id;
-  message.created_at = draft.env().now();
-  draft.write(store::QueuePush{inbox_queue(suspect.agent), message.id.str(),
-                               static_cast<int>(message.priority)});
-  auto added = co_await draft.add(fact::MessageSent{std::move(message), std::nullopt});
-  if (!added) co_return fail(added.error());
+  const auto from = task->from;
+  const Bringing at_once;
+  auto brought = co_await bring_task(draft, std::move(*task), suspect.agent, from, at_once);
+  if (!brought) co_return fail(brought.error());
   co_return std::optional(Mending{"task", "a message brings it now"});
 }
 

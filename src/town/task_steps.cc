@@ -9,40 +9,15 @@
 namespace reeve::town {
 namespace {
 
-Message assignment(run::Draft& draft, const reeve::Task& task, const AgentId& to,
-                   std::string from) {
-  Message message;
-  message.id = MessageId(draft.env().uuid4());
-  message.from = std::move(from);
-  message.to = to;
-  message.type = MessageType::task_assign;
-  message.priority = task.priority;
-  message.text = task.text;
-  message.task = task.id;
-  message.created_at = draft.env().now();
-  return message;
-}
-
-Async<Status> post(run::Draft& draft, Message message, std::optional<RunId> run) {
+Async<Status> post(run::Draft& draft, Message message, std::optional<RunId> run,
+                   Time not_before = {}) {
   draft.write(store::QueuePush{inbox_queue(message.to), message.id.str(),
-                               static_cast<int>(message.priority)});
+                               static_cast<int>(message.priority), not_before});
   co_return co_await draft.add(fact::MessageSent{std::move(message), run});
 }
 
 std::optional<RunId> run_of(const run::Caller& caller) {
   return caller.round ? std::optional(caller.round->run) : std::nullopt;
-}
-
-/// Nobody takes the task up by this message any more.
-Async<Status> withdraw_message(run::Draft& draft, Message message, std::string reason) {
-  if (message.state == MessageState::queued) {
-    draft.require(store::QueueHolds{inbox_queue(message.to), message.id.str(), ""});
-    draft.write(store::QueueAck{inbox_queue(message.to), message.id.str()});
-  } else if (message.state == MessageState::dead) {
-    draft.write(store::QueueAck{dead_queue(message.to), message.id.str()});
-  }
-  fact::MessageWithdrawn withdrawn{message.to, message.id, std::move(reason)};
-  co_return co_await draft.add(std::move(withdrawn));
 }
 
 /// What is said to whoever made a task and wanted to know.
@@ -81,6 +56,45 @@ bool brings_task(const Message& message) {
   return message.type == MessageType::task_assign && message.task.has_value();
 }
 
+reeve::Task task_of(const Message& message, TaskId id, Time now) {
+  reeve::Task task;
+  task.id = id;
+  task.text = message.text;
+  task.from = message.from;
+  task.priority = message.priority;
+  task.created_at = task.updated_at = now;
+  return task;
+}
+
+Async<Status> bring_task(run::Draft& draft, reeve::Task task, AgentId to, std::string from,
+                         Bringing how) {
+  Message message;
+  message.id = MessageId(draft.env().uuid4());
+  message.from = from.empty() ? std::string(kSupervisor) : std::move(from);
+  message.to = to;
+  message.type = MessageType::task_assign;
+  message.text = std::move(task.text);
+  message.task = task.id;
+  if (how.when_idle) {
+    message.delivery = Delivery::idle;
+  } else {
+    message.priority = task.priority;
+  }
+  message.created_at = draft.env().now();
+  co_return co_await post(draft, std::move(message), how.run, how.not_before);
+}
+
+Async<Status> withdraw_message(run::Draft& draft, Message message, std::string reason) {
+  if (message.state == MessageState::queued) {
+    draft.require(store::QueueHolds{inbox_queue(message.to), message.id.str(), ""});
+    draft.write(store::QueueAck{inbox_queue(message.to), message.id.str()});
+  } else if (message.state == MessageState::dead) {
+    draft.write(store::QueueAck{dead_queue(message.to), message.id.str()});
+  }
+  fact::MessageWithdrawn withdrawn{message.to, message.id, std::move(reason)};
+  co_return co_await draft.add(std::move(withdrawn));
+}
+
 Async<Result<std::vector<Message>>> bringers_of(run::Draft& draft, store::Store& store,
                                                 TaskId task) {
   auto listed = co_await run::load_all<Message>(store, run::task_mark(task));
@@ -101,8 +115,9 @@ Async<Status> give_task(run::Draft& draft, reeve::Task task, AgentId to, run::Ca
     fact::TaskDelegated delegated{task.id, *caller.agent, to, run_of(caller)};
     if (auto added = co_await draft.add(std::move(delegated)); !added) co_return added;
   }
-  auto message = assignment(draft, task, to, caller.sender());
-  co_return co_await post(draft, std::move(message), run_of(caller));
+  Bringing how;
+  how.run = run_of(caller);
+  co_return co_await bring_task(draft, std::move(task), to, caller.sender(), how);
 }
 
 Async<Status> stop_run(run::Draft& draft, RunId id, std::string reason) {
@@ -179,10 +194,10 @@ Async<Status> put_aside(run::Draft& draft, store::Store& store, AgentId id, RunI
   fact::TaskReturned returned{task->id, id, run};
   if (auto added = co_await draft.add(std::move(returned)); !added) co_return added;
   if (waits) co_return Status();
-  auto message = assignment(draft, *task, id, task->from);
-  message.priority = Priority::normal;
-  message.delivery = Delivery::idle;
-  co_return co_await post(draft, std::move(message), std::nullopt);
+  Bringing later;
+  later.when_idle = true;
+  const auto from = task->from;
+  co_return co_await bring_task(draft, std::move(*task), id, from, later);
 }
 
 Async<Status> take_in_hand(run::Draft& draft, store::Store& store, TaskId task, AgentId id,
