@@ -172,6 +172,16 @@ void print_tasks(Session& session, const std::vector<api::TaskView>& tasks) {
   table.print(session.out);
 }
 
+Status tell_change(Session& session, const Result<Task>& task, std::string_view what) {
+  if (!task) return fail(task.error());
+  if (session.json) {
+    session.print_json(*task);
+  } else {
+    session.out << "task " << task->id.short_str() << ' ' << what << '\n';
+  }
+  return {};
+}
+
 void print_backlog(Session& session, const std::vector<api::BacklogView>& tasks) {
   Table table;
   for (const auto& view : tasks) {
