@@ -32,6 +32,7 @@ void print_task(Session& session, const api::TaskView& view) {
   if (task.started_at) session.out << "started  " << to_rfc3339(*task.started_at) << '\n';
   if (task.ended_at) session.out << "ended    " << to_rfc3339(*task.ended_at) << '\n';
   if (task.attempts > 0) session.out << "rounds   " << task.attempts << '\n';
+  if (task.again_at) session.out << "again    " << to_rfc3339(*task.again_at) << '\n';
   for (const auto& before : view.waits_for) {
     session.out << session.paint(Colour::yellow, "waits for ") << before.id.short_str() << " ("
                 << enum_name(before.state) << ") " << printable(before.text);

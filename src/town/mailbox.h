@@ -49,8 +49,9 @@ struct Mailbox {
   /// When the first one that has a pause is ready; looked for where nothing ready starts a round.
   std::optional<Time> later;
 };
-/// `in_hand`: the agent's current task. A task that waits for others is neither ready nor settled,
-/// nor is one that was put aside for what is in hand: their events wake the agent.
+/// `in_hand`: the task that those which were put aside wait for (open_task.h: held_for). They are
+/// neither ready nor settled then, nor is a task that comes after others: their events wake the
+/// agent.
 Async<Result<Mailbox>> open_mailbox(store::Store& store, AgentId agent, Time now,
                                     std::optional<TaskId> in_hand = std::nullopt);
 

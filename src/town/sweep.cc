@@ -106,6 +106,9 @@ class Search {
     // A time that is yet to come says nothing: the clock was set back.
     return changed <= now_ && now_ - changed < rules_.grace;
   }
+  [[nodiscard]] Duration longest_pause(const Message& message) const {
+    return message.delivery == Delivery::idle ? rules_.longest_rest : rules_.longest_pause;
+  }
   [[nodiscard]] const Sighting::Seen<Agent>* find_agent(const AgentId& id) const {
     const auto found = agents_.find(id);
     return found == agents_.end() ? nullptr : found->second;
@@ -156,7 +159,7 @@ class Search {
       add(Kind::message_held, message.id.str(), seen.version, message.to,
           held ? "a run that is over held it" : "it was taken, and no run has it")
           .item = item;
-    } else if (!held && item.not_before > now_ + rules_.longest_pause) {
+    } else if (!held && item.not_before > now_ + longest_pause(message)) {
       add(Kind::pause, message.id.str(), seen.version, message.to,
           "it paused until " + to_rfc3339(item.not_before) + ", longer than any pause")
           .item = item;

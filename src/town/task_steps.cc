@@ -217,17 +217,6 @@ Async<Status> take_in_hand(run::Draft& draft, store::Store& store, TaskId task, 
   co_return co_await draft.add(fact::TaskStarted{task, id, run});
 }
 
-Async<Status> complete_in_hand(run::Draft& draft, AgentId id, RunId run, std::string result) {
-  auto agent = co_await draft.get<Agent>(id);
-  if (!agent) co_return fail(agent.error());
-  if (!agent->current_task) co_return Status();
-  auto task = co_await draft.get<reeve::Task>(*agent->current_task);
-  if (!task) co_return fail(task.error());
-  if (is_ended(task->state) || task->run != run) co_return Status();
-  fact::TaskCompleted completed{task->id, id, run, std::move(result)};
-  co_return co_await end_task(draft, task->id, std::move(completed));
-}
-
 Async<Status> give_back_begun(run::Draft& draft, store::Store& store, reeve::Run run) {
   if (!run.agent) co_return Status();
   auto agent = co_await draft.get<Agent>(*run.agent);

@@ -76,8 +76,6 @@ Async<Status> put_aside(run::Draft& draft, store::Store& store, AgentId agent, R
 Async<Status> take_in_hand(run::Draft& draft, store::Store& store, TaskId task, AgentId agent,
                            RunId run);
 
-/// A run has succeeded: completes the task that it worked on last, if that is open.
-Async<Status> complete_in_hand(run::Draft& draft, AgentId agent, RunId run, std::string result);
 /// A run has not succeeded, and its messages have been given back: so is a task that its agent
 /// began in it (`reeve task start`).
 Async<Status> give_back_begun(run::Draft& draft, store::Store& store, reeve::Run run);
