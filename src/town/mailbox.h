@@ -58,6 +58,11 @@ Async<Result<Mailbox>> open_mailbox(store::Store& store, AgentId agent, Time now
 /// Whether there is a reason for a round in it, now or after a pause.
 Async<Result<bool>> has_work(store::Store& store, AgentId agent);
 
+/// The steps of that, for a commit that does more: one item goes, whoever holds it ...
+Async<Status> put_into_quarantine(run::Draft& draft, store::Store& store, AgentId agent,
+                                  Unreadable item);
+/// ... and a person is to look.
+Async<Status> tell_of_quarantine(run::Draft& draft, AgentId agent, std::string reason);
 /// Takes what cannot be read out of the inbox into `quarantine:AGENT`, and has a person look.
 /// conflict: it is not there, or held by a run.
 Async<Status> quarantine(Ground ground, AgentId agent, std::vector<Unreadable> items);

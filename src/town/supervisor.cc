@@ -364,6 +364,12 @@ Async<Status> Supervisor::at_end(run::Draft& draft, const reeve::Run& run, Endin
   if (!agent) co_return fail(agent.error());
   auto meant = consequence(options_, *agent, ending, started, end, draft.env().now(),
                            random_number(draft.env()));
+  if (run.task) {
+    // Its end concerns the task, and what is damaged must not keep it from ending.
+    auto task = co_await draft.get<reeve::Task>(*run.task);
+    if (!task && !run::is_unreadable(task.error())) co_return fail(task.error());
+    if (!task) end.task.reset();
+  }
   if (ending == Ending::completed) {
     for (const auto& id : run.messages) {
       auto message = co_await draft.get<Message>(id);
@@ -395,14 +401,28 @@ Async<Status> Supervisor::give_back(run::Draft& draft, const reeve::Run& run, bo
   fact::MessagesReturned returned{*run.agent, run.id, {}, counted, {}};
   const auto random = random_number(draft.env());  // one for all: they come back together
   bool task_waits = false;
+  std::string damage;  // the last that was found
   for (const auto& id : run.messages) {
     auto message = co_await draft.get<Message>(id);
-    if (!message) co_return fail(message.error());
+    if (!message && !run::is_unreadable(message.error())) co_return fail(message.error());
+    if (!message) damage = message.error().message();
     std::optional<reeve::Task> task;
-    if (message->task) {
+    if (message && message->task) {
       auto found = co_await draft.get<reeve::Task>(*message->task);
-      if (!found) co_return fail(found.error());
-      task = std::move(*found);
+      if (!found && !run::is_unreadable(found.error())) co_return fail(found.error());
+      if (found) {
+        task = std::move(*found);
+      } else {
+        damage = "its task cannot be read: " + found.error().message();
+      }
+    }
+    if (!message || (message->task && !task)) {
+      // What is damaged must not keep the run from ending.
+      Unreadable item{id.str(), message ? static_cast<int>(message->priority) : 0, damage};
+      auto put =
+          co_await put_into_quarantine(draft, ground_.log.store(), *run.agent, std::move(item));
+      if (!put) co_return put;
+      continue;
     }
     if (is_settled(*message, task ? &*task : nullptr)) {  // whatever became of the round
       end.messages.push_back(id);
@@ -431,6 +451,9 @@ Async<Status> Supervisor::give_back(run::Draft& draft, const reeve::Run& run, bo
     fact::TaskFailed failed{*message->task, *run.agent, run.id, reason};
     auto ended = co_await end_task(draft, *message->task, std::move(failed));
     if (!ended) co_return ended;
+  }
+  if (!damage.empty()) {
+    if (auto told = co_await tell_of_quarantine(draft, *run.agent, damage); !told) co_return told;
   }
   if (run.task && task_waits) {
     if (auto added = co_await draft.add(fact::TaskReturned{*run.task, *run.agent, run.id}); !added)

@@ -97,16 +97,26 @@ Async<Status> withdraw_message(run::Draft& draft, Message message, std::string r
 
 Async<Result<std::vector<Message>>> bringers_of(run::Draft& draft, store::Store& store,
                                                 TaskId task) {
-  auto listed = co_await run::load_all<Message>(store, run::task_mark(task));
-  if (!listed) co_return fail(listed.error());
   std::vector<Message> messages;
-  for (const auto& one : *listed) {
-    auto message = co_await draft.get<Message>(one.id);  // as it stands in this draft
-    if (!message) co_return fail(message.error());
-    if (!message->withdrawn && message->state != MessageState::handled)
-      messages.push_back(std::move(*message));
+  store::DocQuery query;
+  query.kind = run::DocOf<Message>::kKind;
+  query.mark = run::task_mark(task);
+  query.limit = limits::kPage;
+  for (;;) {
+    auto docs = co_await store.list(query);
+    if (!docs) co_return fail(docs.error());
+    for (const auto& doc : *docs) {
+      query.after_rank = doc.rank;
+      const auto id = MessageId::parse(doc.key.id);
+      if (!id) continue;
+      auto message = co_await draft.get<Message>(*id);                // as it stands in this draft
+      if (!message && run::is_unreadable(message.error())) continue;  // it brings nothing
+      if (!message) co_return fail(message.error());
+      if (!message->withdrawn && message->state != MessageState::handled)
+        messages.push_back(std::move(*message));
+    }
+    if (docs->size() < query.limit) co_return messages;
   }
-  co_return messages;
 }
 
 Async<Status> give_task(run::Draft& draft, reeve::Task task, AgentId to, run::Caller caller) {
@@ -178,6 +188,7 @@ Async<Status> put_aside(run::Draft& draft, store::Store& store, AgentId id, RunI
   if (!agent) co_return fail(agent.error());
   if (!agent->current_task) co_return Status();
   auto task = co_await draft.get<reeve::Task>(*agent->current_task);
+  if (!task && run::is_unreadable(task.error())) co_return Status();
   if (!task) co_return fail(task.error());
   if (is_ended(task->state)) co_return Status();
   auto messages = co_await bringers_of(draft, store, task->id);
@@ -223,11 +234,13 @@ Async<Status> give_back_begun(run::Draft& draft, store::Store& store, reeve::Run
   if (!agent) co_return fail(agent.error());
   if (!agent->current_task) co_return Status();
   auto task = co_await draft.get<reeve::Task>(*agent->current_task);
+  if (!task && run::is_unreadable(task.error())) co_return Status();
   if (!task) co_return fail(task.error());
   if (is_ended(task->state) || task->run != run.id) co_return Status();
   bool begun = run.task != task->id;
   for (const auto& id : run.messages) {  // it was put aside, and taken up again
     auto message = co_await draft.get<Message>(id);
+    if (!message && run::is_unreadable(message.error())) continue;
     if (!message) co_return fail(message.error());
     begun = begun || (brings_task(*message) && message->task == task->id && message->withdrawn);
   }
