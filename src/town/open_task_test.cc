@@ -6,6 +6,7 @@
 
 #include "town/asking.h"
 #include "town/reclaim.h"
+#include "town/recovery.h"
 #include "town/sweep.h"
 #include "town/task_test_support.h"
 
@@ -278,6 +279,9 @@ TEST_P(OpenTasks, WhatRestsIsCancelledClaimedAndStoppedAsAnyOther) {
   make_progress(bob, task, 2);
   kill(bob);
   expect_no_more_rounds_than(2);
+  const auto told = world_.await(recover(ground_, {.dry_run = true})).value();
+  ASSERT_EQ(told.trouble.size(), 1U);
+  EXPECT_EQ(told.trouble[0].reason, "1 thing waits for it");
   const auto report =
       world_.await(reclaim(ground_, Caller{}, {.to = "ada", .from = "bob"})).value();
   EXPECT_EQ(report.done.tasks, 1);
