@@ -31,7 +31,7 @@ class BacklogAdd final : public Command {
 
 class BacklogList final : public Command {
   void declare(Options& options) override {
-    options.number("-n,--limit", limit_, "At most so many");
+    options.limit("-n,--limit", limit_, "At most so many");
     options.flag("--all", all_, "Every page");
   }
   Status run(Session& session) override {

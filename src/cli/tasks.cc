@@ -117,7 +117,7 @@ class TaskList final : public Command {
         "Only those");
     options.value("--agent", query_.agent, "Only that agent's");
     options.value("--tag", query_.tag, "Only those with that tag");
-    options.number("-n,--limit", limit_, "At most so many");
+    options.limit("-n,--limit", limit_, "At most so many");
     options.flag("--all", all_, "Every page; with --json a line for each");
   }
   Status run(Session& session) override {
