@@ -157,6 +157,10 @@ int CrashTest::run() {
   threads_.emplace_back([this, seed = random_()] { load_->retire(seed); });
   threads_.emplace_back([this, seed = random_()] { load_->steer(seed); });
   torture();
+  // What the load has begun it brings to an end, if somebody is there to ask: it may be that the
+  // last blow left neither a daemon nor a keeper.
+  if (auto up = connect(*place_, true).town(); !up)
+    complain("the town came back", {up.error().message()});
   load_->stop_writing();
   threads_.clear();
   settle();
