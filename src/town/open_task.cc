@@ -44,8 +44,8 @@ Async<Result<bool>> waits_in_inbox(run::Draft& draft, store::Store& store, TaskI
 Async<Status> leave_open(run::Draft& draft, Pauses pauses, reeve::Task task, AgentId agent,
                          RunId run, std::int64_t rounds) {
   const auto when = draft.env().now() + rest_after(pauses, rounds);
-  fact::TaskLeftOpen left{task.id, agent, run, rounds, when};
-  if (auto added = co_await draft.add(std::move(left)); !added) co_return added;
+  const fact::TaskLeftOpen left{task.id, agent, run, rounds, when};
+  if (auto added = co_await draft.add(left); !added) co_return added;
   Bringing how;
   how.when_idle = true;
   how.not_before = when;
