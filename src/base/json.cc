@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "base/limits.h"
+#include "base/utf8.h"
 
 namespace reeve {
 namespace {
@@ -64,6 +65,7 @@ Result<json::value> parse_json(std::string_view text) {
   if (!error && used < text.size()) error = json::error::extra_data;
   if (error) {
     constexpr std::size_t kShown = 80;
+    if (!is_utf8(text)) return fail(Errc::invalid_argument, "this is not UTF-8, as JSON has to be");
     return fail(Errc::invalid_argument, "not JSON (" + error.message() +
                                             "): " + std::string(text.substr(0, kShown)) +
                                             (text.size() > kShown ? "..." : ""));

@@ -297,6 +297,7 @@ class Wait final : public Command {
     if (timeout_) timeout = std::chrono::milliseconds(static_cast<std::int64_t>(*timeout_ * 1000));
     auto client = session.client();
     if (!client) return fail(client.error());
+    if (task_.empty() && state_.empty()) tell_what_holds(session, *client);
     const auto reply = task_.empty() ? client->wait_agent(agent_, timeout, state_)
                                      : client->wait_task(task_, timeout);
     if (!reply) {
@@ -320,6 +321,18 @@ class Wait final : public Command {
     if (task_.empty() && state_.empty() && reply->state == "error")
       return fail(Errc::conflict, agent_ + " cannot work: see reeve status " + agent_);
     return {};
+  }
+  /// Nobody should wait for what goes on only when somebody does something.
+  void tell_what_holds(Session& session, client::Client& client) const {
+    const auto view = client.agent(agent_);
+    if (!view) return;  // the wait says why
+    const auto& agent = view->agent;
+    if (agent.state == AgentState::paused)
+      session.err << agent.name << " is paused: reeve resume " << agent.name << " has it go on\n";
+    else if (agent.parked && view->inbox > 0)
+      session.err << agent.name << " waits until " << to_rfc3339(agent.parked->until) << " ("
+                  << agent.parked->code << "): reeve resume " << agent.name
+                  << " has it go on now\n";
   }
   std::string agent_;
   std::string task_;

@@ -31,7 +31,7 @@ class BacklogAdd final : public Command {
 
 class BacklogList final : public Command {
   void declare(Options& options) override {
-    options.number("-n,--limit", limit_, "At most so many");
+    options.limit("-n,--limit", limit_, "At most so many");
     options.flag("--all", all_, "Every page");
   }
   Status run(Session& session) override {
@@ -67,15 +67,8 @@ class BacklogClaim final : public Command {
   Status run(Session& session) override {
     auto client = session.client();
     if (!client) return fail(client.error());
-    const auto task = client->claim_task(id_, agent_);
-    if (!task) return fail(task.error());
-    if (session.json) {
-      session.print_json(*task);
-    } else {
-      session.out << "task " << task->id.short_str() << " is claimed"
-                  << (agent_.empty() ? "" : " for " + agent_) << '\n';
-    }
-    return {};
+    return tell_change(session, client->claim_task(id_, agent_),
+                       "is claimed" + (agent_.empty() ? "" : " for " + agent_));
   }
   std::string id_;
   std::string agent_;
@@ -116,14 +109,8 @@ class BacklogRemove final : public Command {
   Status run(Session& session) override {
     auto client = session.client();
     if (!client) return fail(client.error());
-    const auto task = client->remove_task(id_, reason_);
-    if (!task) return fail(task.error());
-    if (session.json) {
-      session.print_json(*task);
-    } else {
-      session.out << "task " << task->id.short_str() << " is out of the backlog, and cancelled\n";
-    }
-    return {};
+    return tell_change(session, client->remove_task(id_, reason_),
+                       "is out of the backlog, and cancelled");
   }
   std::string id_;
   std::string reason_;

@@ -6,6 +6,7 @@
 #include "client/settings_file.h"
 #include "client/settings_keys.h"
 #include "client/town_look.h"
+#include "llm/settings.h"
 
 namespace reeve::cli {
 namespace {
@@ -42,6 +43,10 @@ class Config final : public Command {
     auto changed = unset_ ? client::without_setting(*text, path, key_)
                           : client::with_setting(*text, path, key_, value_.front());
     if (!changed) return fail(changed.error());
+    const auto provider = read_provider(*changed, path);
+    const auto problem =
+        provider && !*provider ? std::optional(provider->error()) : std::optional<Error>();
+    if (problem && !unset_ && is_to_blame(*problem, *text, path)) return fail(*problem);
     if (*changed != *text) {
       if (auto written = client::replace_file(path, *changed); !written) return written;
     }
@@ -55,11 +60,36 @@ class Config final : public Command {
            {"value", now == settings->end() ? json::value(nullptr) : json::value(now->value)},
            {"source", now == settings->end() ? "" : now->source},
            {"changed", *changed != *text},
-           {"restart_needed", waits}}));
-    } else if (waits) {
-      session.err << "the running daemon takes it when it is started anew: reeve stop\n";
+           {"restart_needed", waits},
+           {"problem", problem ? json::value(problem->message()) : json::value(nullptr)}}));
+      return {};
     }
+    if (waits) session.err << "the running daemon takes it when it is started anew: reeve stop\n";
+    if (problem)
+      session.err << "as it stands, no daemon starts with it: " << problem->message() << '\n';
     return {};
+  }
+
+  /// As a daemon would read it: the provider that the key belongs to; nothing: there is none.
+  [[nodiscard]] std::optional<Status> read_provider(const std::string& text,
+                                                    const std::string& path) const {
+    constexpr std::string_view kProviders = "providers.";
+    if (!key_.starts_with(kProviders)) return std::nullopt;
+    auto name = key_.substr(kProviders.size());
+    name = name.substr(0, name.find('.'));
+    const auto settings = client::parse_settings(text, path);
+    if (!settings) return fail(settings.error());
+    const auto* table = settings->providers.if_contains(name);
+    if (table == nullptr) return std::nullopt;
+    const auto plan = llm::read_provider(name, *table, std::filesystem::path(path).parent_path());
+    return plan ? Status() : fail(plan.error());
+  }
+  /// A provider is set up one setting after the other, so it may be incomplete; but what is set now
+  /// is neither wrong itself nor breaks what was in order.
+  [[nodiscard]] bool is_to_blame(const Error& problem, const std::string& before,
+                                 const std::string& path) const {
+    const auto was = read_provider(before, path);
+    return (was && *was) || problem.message().contains(key_.substr(key_.rfind('.') + 1));
   }
 
   Status show(Session& session, const std::string& text, const std::string& path) {

@@ -1,6 +1,7 @@
 #include <ostream>
 
 #include "cli/commands.h"
+#include "client/town_look.h"
 
 namespace reeve::cli {
 namespace {
@@ -34,13 +35,28 @@ class Stop final : public Command {
   bool daemon_ = false;
 };
 
+/// Long enough for a daemon that is there.
+constexpr std::chrono::milliseconds kPatience{300};
+
 class Version final : public Command {
   void declare(Options&) override {}
   Status run(Session& session) override {
+    // Of this town's daemon too, where one runs: it stays what it was when the program is replaced.
+    const auto folder = session.folder();
+    const auto town = folder ? client::ask_running(*folder, kPatience)
+                             : Result<api::TownView>(fail(folder.error()));
     if (session.json) {
-      session.print(write_json({{"version", session.version}}));
-    } else {
-      session.out << "reeve " << session.version << '\n';
+      json::object all{{"version", session.version}};
+      if (town) all["daemon"] = {{"version", town->version}, {"pid", town->pid}};
+      session.print(write_json(all));
+      return {};
+    }
+    session.out << "reeve " << session.version << '\n';
+    if (town) {
+      session.out << "daemon " << town->version << ", pid " << town->pid;
+      if (town->version != session.version)
+        session.out << " (reeve stop, and the next is this one)";
+      session.out << '\n';
     }
     return {};
   }

@@ -41,6 +41,7 @@ const std::map<std::string_view, std::string_view>& templates() {
       {"TaskCompleted", "task {#task} is completed{:result}"},
       {"TaskFailed", "task {#task} failed{:error}"},
       {"TaskReturned", "task {#task} waits for another round of {@agent}"},
+      {"TaskLeftOpen", "task {#task} is still open, and {@agent} goes on with it at {again_at}"},
       {"TaskRequeued", "task {#task} waits in the backlog{:reason}"},
       {"TaskCancelled", "task {#task} was cancelled{:reason}"},
       {"MessageSent", "{@message.from} wrote to {@message.to}: {\"message.text}"},

@@ -101,7 +101,6 @@ std::string gist(std::string_view kind, const json::value& payload) {
 }
 
 void AgentNames::learn(client::Client& client) {
-  names_[supervisor_id().str()] = kSupervisor;
   if (auto agents = client.agents()) {
     for (const auto& view : agents->agents) names_[view.agent.id.str()] = view.agent.name;
   }

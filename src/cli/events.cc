@@ -16,11 +16,17 @@ class Events final : public Command {
                    "town, agent:NAME, task:ID, run:ID, thread:ID (repeatable)");
     options.values("--kind", query_.kinds,
                    "Only events of this kind, e.g. TaskCompleted (repeatable)");
-    options.number("-n,--limit", limit_, "How many of the newest");
+    options.number("-n,--limit", limit_,
+                   "How many of the newest, at most 1000; with --follow also 0");
     options.flag("--deltas", query_.deltas, "With --follow: token by token, too");
   }
 
   Status run(Session& session) override {
+    constexpr std::uint64_t kMost = 1000;
+    if (limit_ > kMost)
+      return fail(Errc::invalid_argument, "--limit: at most 1000; --all has them all");
+    if (limit_ == 0 && !follow_)
+      return fail(Errc::invalid_argument, "--limit 0 shows nothing, but with --follow");
     auto client = session.client();
     if (!client) return fail(client.error());
     // Names of agents instead of ids; those that come later are looked up when they are seen.
@@ -41,9 +47,10 @@ class Events final : public Command {
 
   Status print_latest(Session& session, client::Client& client) {
     auto query = query_;
-    query.latest = std::clamp<std::size_t>(limit_, 1, 1000);
+    query.latest = std::max<std::size_t>(limit_, 1);  // for the cursor, if for nothing else
     auto events = client.events(query);
     if (!events) return fail(events.error());
+    if (limit_ == 0) events->events.clear();
     for (const auto& event : events->events) print_event(session, client, event, "");
     query_.after = events->cursor;
     return {};

@@ -53,7 +53,7 @@ Result<std::vector<json::value>> newest(client::Client& client, std::vector<std:
   client::Client::EventQuery query;
   query.scopes = std::move(scopes);
   query.kinds = std::move(kinds);
-  query.latest = std::clamp<std::uint64_t>(count, 1, kMost);
+  query.latest = std::min(count, kMost);
   auto page = client.events(query);
   if (!page) return fail(page.error());
   std::vector<json::value> events;
@@ -78,7 +78,7 @@ void print(Session& session, const std::vector<Told>& all, std::string_view noth
 
 class History final : public Command {
   void declare(Options& options) override {
-    options.number("-n,--limit", limit_, "How many of the newest, at most 1000");
+    options.limit("-n,--limit", limit_, "How many of the newest, at most 1000");
     options.values("-a,--agent", agents_, "Only what is about this agent (repeatable)");
     options.values("--scope", scopes_,
                    "Only what is about it: agent:NAME, task:ID, run:ID, thread:ID (repeatable)");
@@ -93,9 +93,7 @@ class History final : public Command {
     if (!events) return fail(events.error());
     std::vector<Told> all;
     Teller teller(*client);
-    if (limit_ > 0) {
-      for (const auto& event : *events) all.push_back(teller.tell(event));
-    }
+    for (const auto& event : *events) all.push_back(teller.tell(event));
     print(session, all, "nothing has happened yet");
     return {};
   }
@@ -122,12 +120,11 @@ bool brings_task(const json::value& event) {
 class Activity final : public Command {
   void declare(Options& options) override {
     options.positional("AGENT", agent_, "Name, id, or the id's first digits");
-    options.number("-n,--limit", limit_, "How many of the newest, at most 200");
+    options.limit("-n,--limit", limit_, "How many of the newest, at most 200");
   }
   Status run(Session& session) override {
     constexpr std::uint64_t kLimit = 200;
-    if (limit_ == 0 || limit_ > kLimit)
-      return fail(Errc::invalid_argument, "--limit: from 1 to 200");
+    if (limit_ > kLimit) return fail(Errc::invalid_argument, "--limit: at most 200");
     auto client = session.client();
     if (!client) return fail(client.error());
     const auto view = client->agent(agent_);

@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "base/limits.h"
+#include "base/utf8.h"
 
 namespace reeve::cli {
 
@@ -14,6 +15,11 @@ Result<std::string> read_text(const std::string& text) {
   if (whole.size() > limits::kText)
     return fail(Errc::too_large, "standard input is longer than a text may be (" +
                                      std::to_string(limits::kText >> 20) + " MiB)");
+  if (!is_utf8(whole)) {
+    return fail(Errc::invalid_argument,
+                "standard input is not UTF-8 text: convert it (iconv -t UTF-8), or put it into a "
+                "file and name the file");
+  }
   return whole;
 }
 

@@ -6,10 +6,14 @@
 #include <map>
 #include <utility>
 
+#include "base/utf8.h"
+#include "cli/help.h"
+
 namespace reeve::cli {
 
 struct Options::State {
   CLI::App app;
+  CommandHelp help;                ///< but for the options
   std::string* text = nullptr;     ///< its target, where the command takes a text
   std::vector<std::string> words;  ///< ... as they came
   std::size_t positionals = 0;     ///< declared; with a text: those before it
@@ -34,6 +38,13 @@ std::string whole_or_why_not(const std::string& text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error == std::errc() && end == text.data() + text.size() && number >= 0) return {};
   return "expected a whole number, 0 or more, not \"" + text + "\"";
+}
+
+/// The same from 1 on.
+std::string count_or_why_not(const std::string& text) {
+  if (!whole_or_why_not(text).empty() || text.find_first_not_of('0') == std::string::npos)
+    return "expected a whole number, 1 or more, not \"" + text + "\"";
+  return {};
 }
 
 /// The same of any number.
@@ -68,6 +79,7 @@ OptionInfo Options::State::info_of(const CLI::Option& option) const {
   if (const auto known = choices.find(&option); known != choices.end())
     info.choices = known->second;
   if (option.get_items_expected_max() == 0) return info;
+  info.standard = option.get_default_str();
   // "UINT:NONNEGATIVE" and the like.
   const auto type = option.get_type_name();
   info.value = type.substr(0, type.find_first_of(": ["));
@@ -104,10 +116,9 @@ Options::Options(std::string_view name, std::string_view summary, std::string_vi
     : state_(std::make_unique<State>()) {
   auto& app = state_->app;
   app.name("reeve " + std::string(name));
-  app.description(std::string(summary));
+  state_->help = {std::string(name), std::string(summary), std::string(examples), {}};
   app.set_help_flag("-h,--help", "Show this help");
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-  if (!examples.empty()) app.footer("\nExamples:\n" + std::string(examples));
 }
 Options::~Options() = default;
 
@@ -148,6 +159,11 @@ void Options::values(const char* name, std::vector<std::string>& target, const c
 void Options::number(const char* name, std::uint64_t& target, const char* help) {
   state_->app.add_option(name, target, help)
       ->check(CLI::Validator(whole_or_why_not, "NUMBER"))
+      ->capture_default_str();
+}
+void Options::limit(const char* name, std::uint64_t& target, const char* help) {
+  state_->app.add_option(name, target, help)
+      ->check(CLI::Validator(count_or_why_not, "NUMBER"))
       ->capture_default_str();
 }
 void Options::number(const char* name, std::optional<std::int64_t>& target, const char* help) {
@@ -202,11 +218,19 @@ Result<std::optional<std::string>> Options::parse(std::span<const std::string> a
     return refuse("an option stands between \"" + words[0] + "\" and \"" + words[1] +
                   "\": is it a part of the text?");
   }
-  for (const auto& word : words) *state_->text += (state_->text->empty() ? "" : " ") + word;
+  for (const auto& word : words) {
+    if (!is_utf8(word))
+      return refuse("a text is UTF-8, and this is not: \"" + to_utf8(word) + "\"");
+    *state_->text += (state_->text->empty() ? "" : " ") + word;
+  }
   return std::optional<std::string>();
 }
 
-std::string Options::help() const { return state_->app.help(); }
+std::string Options::help() const {
+  auto all = state_->help;
+  all.options = declared();
+  return help_text(all);
+}
 
 const std::vector<OptionInfo>& Options::declared() const {
   state_->declared.clear();

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <boost/describe.hpp>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -18,11 +20,15 @@ struct OptionInfo {
   std::string help;                  ///< what it says
   std::string value;                 ///< "TEXT", "N", "SECONDS"; empty: a flag
   std::vector<std::string> choices;  ///< all that it may be; empty: anything
+  std::string standard;              ///< what holds where it is not said; empty: nothing
   std::string section;               ///< the heading that it stands below; empty: none
   bool positional = false;
   bool required = false;
   bool repeats = false;
 };
+BOOST_DESCRIBE_STRUCT(OptionInfo, (),
+                      (names, help, value, choices, standard, section, positional, required,
+                       repeats))
 
 /// What a command may be told on its command line. Targets outlive parse(). (CLI11 stands behind
 /// this; it is slow to compile, so its headers stay in options.cc.)
@@ -42,6 +48,8 @@ class Options {
   void value(const char* name, std::optional<std::string>& target, const char* help);
   void values(const char* name, std::vector<std::string>& target, const char* help);
   void number(const char* name, std::uint64_t& target, const char* help);
+  /// How many, from one on.
+  void limit(const char* name, std::uint64_t& target, const char* help);
   /// A whole number, more than zero.
   void number(const char* name, std::optional<std::int64_t>& target, const char* help);
   /// Any number, more than zero.

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 namespace reeve::cli {
 namespace {
 
@@ -149,6 +151,59 @@ TEST_F(OptionsTest, NumbersAndSecondsAreNumbers) {
        {Args{"-n", "x"}, Args{"-n", "-1"}, Args{"-n", "1.5"}, Args{"-n"}, Args{"--timeout", "-1"},
         Args{"--timeout", "soon"}, Args{"--timeout", "nan"}, Args{"--timeout", "1e300"}})
     EXPECT_TRUE(refused(bad)) << bad.back();
+}
+
+TEST_F(OptionsTest, ALimitIsOneOrMore) {
+  std::uint64_t limit = 20;
+  options_.limit("-n,--limit", limit, "...");
+  ASSERT_TRUE(parse({"-n", "1"}));
+  EXPECT_EQ(limit, 1U);
+  for (const std::string bad : {"0", "00", "-1", "x", ""}) EXPECT_TRUE(refused({"-n", bad})) << bad;
+  EXPECT_TRUE(parse({"-n", "0"}).error().message().contains("1 or more"));
+}
+
+TEST_F(OptionsTest, ATextThatIsNotUtf8IsCalledSo) {
+  std::string text;
+  options_.text("TEXT", text, "...");
+  EXPECT_TRUE(refused({"gr\xfc\xdf dich"}));
+  EXPECT_TRUE(parse({"gr\xfc\xdf dich"}).error().message().contains("UTF-8"));
+  ASSERT_TRUE(parse({"grüß dich"}));
+}
+
+TEST_F(OptionsTest, HelpSpeaksOfOptionsAsPeopleDo) {
+  std::string whom;
+  std::string state;
+  std::string name;
+  std::vector<std::string> tags;
+  std::uint64_t limit = 50;
+  std::optional<double> timeout;
+  std::optional<double> cost;
+  std::optional<std::int64_t> rounds;
+  options_.positional("WHOM", whom, "Who");
+  options_.choice("--state", state, {"", "open", "closed"}, "Only those");
+  options_.value("--name", name, "Its name");
+  options_.values("--tag", tags, "A word");
+  options_.limit("-n,--limit", limit, "At most so many");
+  options_.seconds("--timeout", timeout, "How long");
+  options_.amount("--cost", cost, "How much");
+  options_.number("--rounds", rounds, "How often");
+  const auto help = options_.help();
+  for (const std::string part :
+       {"usage: reeve paint [OPTIONS] WHOM\n", "--state TEXT", "Only those: open, closed\n",
+        "--name TEXT", "--tag TEXT ...", "-n,--limit N", "At most so many (50 if it is not said)",
+        "--timeout SECONDS", "--cost NUMBER", "--rounds N"})
+    EXPECT_TRUE(help.contains(part)) << part << " in\n" << help;
+  for (const std::string part : {"UINT", "INT", "FLOAT", "TEXT:", "REQUIRED", "{", "NONNEGATIVE"})
+    EXPECT_FALSE(help.contains(part)) << part << " in\n" << help;
+}
+
+TEST_F(OptionsTest, LongHelpIsBrokenIntoLines) {
+  std::string what;
+  options_.value("--what", what,
+                 "A long story about a thing that somebody might want to have painted, in which "
+                 "nothing happens for quite a while, and then it ends");
+  std::istringstream lines(options_.help());
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100U) << line;
 }
 
 TEST_F(OptionsTest, AChoiceIsOneOfItsWords) {

@@ -5,6 +5,7 @@
 #include "base/near_names.h"
 #include "base/utf8.h"
 #include "cli/command.h"
+#include "cli/help.h"
 
 namespace reeve::cli {
 namespace {
@@ -76,7 +77,28 @@ const Entry* find(std::span<const std::string>& args, std::span<const Entry* con
   return entry;
 }
 
+/// A command as a list of them has it.
+struct Listed {
+  std::string name;
+  std::string summary;
+};
+BOOST_DESCRIBE_STRUCT(Listed, (), (name, summary))
+struct Overview {
+  std::string version;
+  std::vector<Listed> commands;
+};
+BOOST_DESCRIBE_STRUCT(Overview, (), (version, commands))
+
 void print_overview(Session& session, std::span<const Entry* const> entries) {
+  if (session.json) {
+    Overview all{session.version, {}};
+    for (const auto* entry : entries) {
+      if (!entry->hidden)
+        all.commands.push_back({std::string(entry->name), std::string(entry->summary)});
+    }
+    session.print_json(all);
+    return;
+  }
   session.out << "reeve runs a town of coding agents and loses nothing they do.\n\nusage: reeve "
                  "[--town DIR] [--json] COMMAND ...\n\n";
   Table table;
@@ -143,7 +165,12 @@ int run_program(std::span<const std::string> args, std::span<const Entry> more, 
   }
   const bool asks_help = front->help || (!words.empty() && words[0] == "help");
   if (!words.empty() && words[0] == "help") words = words.subspan(1);
+  // Behind `help` it can be nothing else.
+  if (asks_help && !words.empty()) {
+    if (auto taken = take_global(words, *front); !taken) return refuse(taken.error());
+  }
   if (words.empty()) {
+    session.json = front->json;
     print_overview(session, entries);
     return asks_help ? 0 : describe(Errc::invalid_argument).exit_code;
   }
@@ -173,14 +200,17 @@ int run_program(std::span<const std::string> args, std::span<const Entry> more, 
   options.section("Everywhere");
   options.value("-t,--town", session.town, "The town of that folder, instead of this one");
   options.flag("--json", session.json, "The answer as JSON, for programs");
-  if (asks_help) {
-    session.out << options.help();
-    return 0;
-  }
-  auto parsed = options.parse(words);
+  auto parsed =
+      asks_help ? Result<std::optional<std::string>>(options.help()) : options.parse(words);
   if (!parsed) return refuse(parsed.error());
   if (*parsed) {
-    session.out << **parsed;
+    const CommandHelp help{std::string(entry->name), std::string(entry->summary),
+                           std::string(entry->examples), options.declared()};
+    // It may stand behind --help.
+    if (session.json || std::ranges::find(words, "--json") != words.end())
+      session.print_json(help);
+    else
+      session.out << **parsed;
     return 0;
   }
   const auto done = command->run(session);

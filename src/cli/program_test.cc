@@ -201,6 +201,38 @@ TEST_F(ProgramTest, EveryCommandHasItsHelp) {
   }
 }
 
+TEST_F(ProgramTest, HelpForProgramsIsJson) {
+  for (const auto& args :
+       {std::vector<std::string>{"--json", "help"}, {"help", "--json"}, {"--json", "--help"}}) {
+    ASSERT_EQ(run(args), 0);
+    const auto all = parse_json(out());
+    ASSERT_TRUE(all) << out();
+    EXPECT_EQ(all->at("version"), "9.8.7");
+    const auto& commands = all->at("commands").as_array();
+    const auto named = [](std::string_view name) {
+      return [name](const json::value& each) { return each.at("name").as_string() == name; };
+    };
+    EXPECT_TRUE(std::ranges::any_of(commands, named("gate shut")));
+    EXPECT_FALSE(std::ranges::any_of(commands, named("secret")));
+  }
+  for (const auto& args : {std::vector<std::string>{"--json", "help", "wait"},
+                           {"help", "wait", "--json"},
+                           {"--json", "wait", "--help"},
+                           {"wait", "--help", "--json"}}) {
+    ASSERT_EQ(run(args), 0);
+    const auto help = parse_json(out());
+    ASSERT_TRUE(help) << out();
+    EXPECT_EQ(help->at("name"), "wait");
+    const auto& options = help->at("options").as_array();
+    const auto is_timeout = [](const json::value& each) {
+      return each.at("names").as_array().front() == "--timeout";
+    };
+    const auto timeout = std::ranges::find_if(options, is_timeout);
+    ASSERT_NE(timeout, options.end());
+    EXPECT_EQ(timeout->at("value"), "SECONDS");
+  }
+}
+
 TEST_F(ProgramTest, NoTwoCommandsHaveOneName) {
   std::set<std::string_view> names;
   for (const auto& entry : commands()) EXPECT_TRUE(names.insert(entry.name).second) << entry.name;

@@ -32,6 +32,7 @@ void print_task(Session& session, const api::TaskView& view) {
   if (task.started_at) session.out << "started  " << to_rfc3339(*task.started_at) << '\n';
   if (task.ended_at) session.out << "ended    " << to_rfc3339(*task.ended_at) << '\n';
   if (task.attempts > 0) session.out << "rounds   " << task.attempts << '\n';
+  if (task.again_at) session.out << "again    " << to_rfc3339(*task.again_at) << '\n';
   for (const auto& before : view.waits_for) {
     session.out << session.paint(Colour::yellow, "waits for ") << before.id.short_str() << " ("
                 << enum_name(before.state) << ") " << printable(before.text);
@@ -116,7 +117,7 @@ class TaskList final : public Command {
         "Only those");
     options.value("--agent", query_.agent, "Only that agent's");
     options.value("--tag", query_.tag, "Only those with that tag");
-    options.number("-n,--limit", limit_, "At most so many");
+    options.limit("-n,--limit", limit_, "At most so many");
     options.flag("--all", all_, "Every page; with --json a line for each");
   }
   Status run(Session& session) override {
@@ -191,17 +192,6 @@ class TaskResult final : public Command {
   std::string id_;
 };
 
-/// What a command ends with that changed a task.
-Status changed(Session& session, const Result<Task>& task, std::string_view what) {
-  if (!task) return fail(task.error());
-  if (session.json) {
-    session.print_json(*task);
-  } else {
-    session.out << "task " << task->id.short_str() << ' ' << what << '\n';
-  }
-  return {};
-}
-
 class TaskStart final : public Command {
   void declare(Options& options) override {
     options.positional("ID", id_, "A task's id, or its first digits");
@@ -209,7 +199,7 @@ class TaskStart final : public Command {
   Status run(Session& session) override {
     auto client = session.client();
     if (!client) return fail(client.error());
-    return changed(session, client->start_task(id_), "is in hand");
+    return tell_change(session, client->start_task(id_), "is in hand");
   }
   std::string id_;
 };
@@ -226,7 +216,7 @@ class TaskChange : public Command {
   Status run(Session& session) override {
     auto client = session.client();
     if (!client) return fail(client.error());
-    return changed(session, client->change_task(id_, change_, reason_), past_);
+    return tell_change(session, client->change_task(id_, change_, reason_), past_);
   }
   const char* change_;
   const char* past_;
@@ -253,8 +243,8 @@ class TaskRetry final : public Command {
     auto client = session.client();
     if (!client) return fail(client.error());
     const auto task = client->retry_task(id_, request_);
-    return changed(session, task,
-                   task && task->agent ? "is its agent's again" : "is in the backlog");
+    return tell_change(session, task,
+                       task && task->agent ? "is its agent's again" : "is in the backlog");
   }
   std::string id_;
   api::RetryRequest request_;
@@ -270,14 +260,7 @@ class TaskReport : public Command {
   Status run(Session& session) override {
     auto client = session.client();
     if (!client) return fail(client.error());
-    const auto task = client->report(id_, report_, text_);
-    if (!task) return fail(task.error());
-    if (session.json) {
-      session.print_json(*task);
-    } else {
-      session.out << "task " << task->id.short_str() << " " << past_ << '\n';
-    }
-    return {};
+    return tell_change(session, client->report(id_, report_, text_), past_);
   }
   std::string id_;
   std::string text_;

@@ -7,12 +7,15 @@
 namespace reeve::cli {
 namespace {
 
-std::string state_text(const Session& session, const Agent& agent) {
+std::string state_text(const Session& session, const api::AgentView& view) {
+  const auto& agent = view.agent;
   const auto name = enum_name(agent.state);
   auto text = session.paint(colour_of_state(name), name);
   if (agent.stopping) text += " (stopping)";
   if (agent.state == AgentState::paused && agent.current_run) text += " (its round is ending)";
   if (agent.parked) text += " (parked until " + to_rfc3339(agent.parked->until) + ")";
+  if (view.again_at && agent.state == AgentState::idle && !agent.parked)
+    text += " (goes on at " + to_rfc3339(*view.again_at) + ")";
   return text;
 }
 
@@ -44,7 +47,7 @@ void print_agents(Session& session, const std::vector<api::AgentView>& agents, b
     auto rounds = std::to_string(agent.rounds_completed);
     if (agent.rounds_failed > 0) rounds += "+" + std::to_string(agent.rounds_failed) + " failed";
     table.row({session.paint(Colour::bold, agent.name), agent.id.short_str(),
-               state_text(session, agent), one_line(agent.cli, 24),
+               state_text(session, view), one_line(agent.cli, 24),
                std::string(enum_name(agent.permissions)) + (view.permissions_note ? "*" : ""),
                std::move(inbox), std::move(rounds), std::to_string(agent.tasks_completed),
                view.task ? one_line(*view.task, 48) : ""});
@@ -96,7 +99,7 @@ void print_agent(Session& session, const api::AgentView& view,
                  const std::optional<api::TaskView>& last) {
   const auto& agent = view.agent;
   session.out << session.paint(Colour::bold, agent.name) << "  " << agent.id.str() << "  "
-              << state_text(session, agent) << '\n';
+              << state_text(session, view) << '\n';
   if (agent.pruned) session.out << "out of the town (pruned)\n";
   if (agent.nickname) session.out << "nickname  " << *agent.nickname << '\n';
   if (agent.role) session.out << "role      " << printable(*agent.role) << '\n';
@@ -170,6 +173,16 @@ void print_tasks(Session& session, const std::vector<api::TaskView>& tasks) {
                about(session, view.task, view.waits_for)});
   }
   table.print(session.out);
+}
+
+Status tell_change(Session& session, const Result<Task>& task, std::string_view what) {
+  if (!task) return fail(task.error());
+  if (session.json) {
+    session.print_json(*task);
+  } else {
+    session.out << "task " << task->id.short_str() << ' ' << what << '\n';
+  }
+  return {};
 }
 
 void print_backlog(Session& session, const std::vector<api::BacklogView>& tasks) {

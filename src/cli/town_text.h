@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/command.h"
@@ -18,6 +20,8 @@ std::string count_text(const api::AgentCounts& counts);
 /// What should be known of them beside their rows.
 void print_notes(Session& session, const std::vector<api::AgentView>& agents);
 void print_tasks(Session& session, const std::vector<api::TaskView>& tasks);
+/// What a command ends with that changed a task: "task 3fa2 WHAT", or its JSON. Fails as it did.
+Status tell_change(Session& session, const Result<Task>& task, std::string_view what);
 void print_backlog(Session& session, const std::vector<api::BacklogView>& tasks);
 /// `from` of each is a name.
 void print_messages(Session& session, const std::vector<Message>& messages);

@@ -131,7 +131,9 @@ Result<net::Response> Client::post(const std::string& target, const std::string&
 Result<net::Response> Client::wait(const std::string& target,
                                    std::optional<std::chrono::milliseconds> timeout) {
   lasting_ = true;
-  return get(target, timeout.value_or(kForEver));
+  // A wait of no time at all is a look, and that takes a moment.
+  constexpr auto kLook = 500ms;
+  return get(target, std::max<std::chrono::milliseconds>(timeout.value_or(kForEver), kLook));
 }
 namespace {
 

@@ -78,9 +78,10 @@ struct AgentView {
   std::int64_t urgent = 0;                      ///< of these, the urgent ones
   std::int64_t dead = 0;                        ///< dead letters
   std::optional<std::string> task;              ///< the current task's text
+  std::optional<Time> again_at;                 ///< when that is brought again: Task::again_at
   std::optional<std::string> permissions_note;  ///< what the CLI does not honour, where it does not
 };
-BOOST_DESCRIBE_STRUCT(AgentView, (), (agent, inbox, urgent, dead, task, permissions_note))
+BOOST_DESCRIBE_STRUCT(AgentView, (), (agent, inbox, urgent, dead, task, again_at, permissions_note))
 
 /// The agents of a town by their state; those that were pruned are not counted.
 struct AgentCounts {

@@ -154,25 +154,39 @@ void apply(std::optional<Task>& task, const Fact& fact, Time at) {
   const auto over = [&](TaskState state, const std::string& result) {
     task->state = state;
     task->result = result;
+    task->again_at.reset();
     task->ended_at = at;
+  };
+  // Whoever has it next begins to count.
+  const auto anew = [&] {
+    task->left_open = 0;
+    task->again_at.reset();
   };
   std::visit(Overloaded{[&](const fact::TaskAssigned& f) {
                           if (!mine(f.task)) return;
                           task->state = TaskState::assigned;
                           task->agent = f.agent;
+                          anew();
                         },
                         [&](const fact::TaskStarted& f) {
                           if (!mine(f.task)) return;
                           if (task->run != f.run) ++task->attempts;
                           task->state = TaskState::running;
                           task->run = f.run;
+                          task->again_at.reset();
                           if (!task->started_at) task->started_at = at;
                         },
                         [&](const fact::TaskReturned& f) {
                           if (mine(f.task)) task->state = TaskState::assigned;
                         },
+                        [&](const fact::TaskLeftOpen& f) {
+                          if (!mine(f.task)) return;
+                          task->left_open = f.rounds;
+                          task->again_at = f.again_at;
+                        },
                         [&](const fact::TaskRequeued& f) {
                           if (!mine(f.task)) return;
+                          anew();
                           task->state = TaskState::pending;
                           task->agent.reset();
                           task->result.reset();
@@ -180,7 +194,9 @@ void apply(std::optional<Task>& task, const Fact& fact, Time at) {
                           task->ended_at.reset();
                         },
                         [&](const fact::TaskProgressed& f) {
-                          if (mine(f.task)) task->progress = f.text;
+                          if (!mine(f.task)) return;
+                          task->progress = f.text;
+                          if (f.run) task->reported = f.run;
                         },
                         [&](const fact::TaskCompleted& f) {
                           if (mine(f.task)) over(TaskState::completed, f.result);
@@ -268,12 +284,9 @@ void apply(std::optional<Run>& run, const Fact& fact, Time at) {
                         [&](const fact::RunStopRequested& f) {
                           if (f.run == run->id && !run->stopping) run->stopping = f.reason;
                         },
-                        [&](const fact::TaskProgressed& f) {
-                          if (f.run == run->id) run->reported = true;
-                        },
                         [&](const fact::MessageSent& f) {
                           if (f.run == run->id && f.message.type == MessageType::query)
-                            run->reported = true;
+                            run->question = f.message.id;
                         },
                         [&](const fact::RunCompleted& f) { end(RunState::completed, f); },
                         [&](const fact::RunFailed& f) { end(RunState::failed, f); },

@@ -44,6 +44,7 @@ REEVE_NAME(TaskCompleted);
 REEVE_NAME(TaskFailed);
 REEVE_NAME(TaskCancelled);
 REEVE_NAME(TaskReturned);
+REEVE_NAME(TaskLeftOpen);
 REEVE_NAME(TaskRequeued);
 REEVE_NAME(MessageSent);
 REEVE_NAME(MessagesReturned);

@@ -220,6 +220,17 @@ struct TaskReturned {
 };
 BOOST_DESCRIBE_STRUCT(TaskReturned, (), (task, agent, run))
 
+/// A round succeeded and left the task that its agent has in hand open, and nobody was asked: it is
+/// brought again after a pause.
+struct TaskLeftOpen {
+  TaskId task;
+  AgentId agent;
+  RunId run;
+  std::int64_t rounds = 1;  ///< in a row that did so, with nothing new in between
+  Time again_at{};
+};
+BOOST_DESCRIBE_STRUCT(TaskLeftOpen, (), (task, agent, run, rounds, again_at))
+
 /// It is its agent's no more, and not begun: it waits in the backlog. It may have been over.
 struct TaskRequeued {
   TaskId task;
@@ -434,9 +445,9 @@ using Fact = std::variant<
     fact::AgentResumed, fact::AgentParked, fact::AgentFailed, fact::AgentCompleted,
     fact::AgentPruned, fact::AgentNeedsAttention, fact::TaskCreated, fact::TaskAssigned,
     fact::TaskDelegated, fact::TaskStarted, fact::TaskProgressed, fact::TaskCompleted,
-    fact::TaskFailed, fact::TaskCancelled, fact::TaskReturned, fact::TaskRequeued,
-    fact::MessageSent, fact::MessagesReturned, fact::MessagesHandled, fact::MessageWithdrawn,
-    fact::MessageMoved, fact::MessageQuarantined, fact::MessageDeadLettered,
+    fact::TaskFailed, fact::TaskCancelled, fact::TaskReturned, fact::TaskLeftOpen,
+    fact::TaskRequeued, fact::MessageSent, fact::MessagesReturned, fact::MessagesHandled,
+    fact::MessageWithdrawn, fact::MessageMoved, fact::MessageQuarantined, fact::MessageDeadLettered,
     fact::ConductorEscalation, fact::OrphanMended, fact::ThreadStarted, fact::SessionStarted,
     fact::MessagesAppended, fact::RunStarted, fact::RunStopRequested, fact::RunSilent,
     fact::RunCompleted, fact::RunFailed, fact::RunCancelled, fact::WebhookAdded,

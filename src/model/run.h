@@ -40,8 +40,8 @@ struct Run {
   std::optional<std::string> session;  ///< the vendor's, as far as it is known
   std::optional<std::string>
       stopping;  ///< why it is being stopped; a cancel wins over whatever its executor says later
-  bool reported = false;  ///< in this run the agent sent a query or reported progress
-  std::string code;       ///< of its failure, e.g. "lost_result"
+  std::optional<MessageId> question;  ///< the last query that the agent sent in this run
+  std::string code;                   ///< of its failure, e.g. "lost_result"
   std::string error;
   std::string text;  ///< the final answer
   Usage usage;
@@ -53,7 +53,7 @@ struct Run {
 };
 BOOST_DESCRIBE_STRUCT(Run, (),
                       (id, agent, thread, epoch, state, task, messages, cli, provider, model,
-                       parent, metadata, durability, permissions, session, stopping, reported, code,
+                       parent, metadata, durability, permissions, session, stopping, question, code,
                        error, text, usage, cost_usd, exit_status, exit_signal, started_at,
                        ended_at))
 

@@ -26,19 +26,24 @@ TEST(Run, G7_TheFirstTerminalFactStands) {
   EXPECT_EQ(run->ended_at, from_ms(2));
 }
 
-TEST(Run, KnowsThatItsAgentReported) {
+TEST(Run, KnowsTheLastQuestionThatItsAgentAsked) {
   std::optional<reeve::Run> run;
   reeve::Run started;
   started.id = RunId(Uuid{{1}});
   apply(run, fact::RunStarted{started}, from_ms(1));
-  fact::TaskProgressed elsewhere;
-  elsewhere.run = RunId(Uuid{{2}});
-  apply(run, elsewhere, from_ms(2));
-  EXPECT_FALSE(run->reported);
-  fact::TaskProgressed here;
-  here.run = started.id;
-  apply(run, here, from_ms(2));
-  EXPECT_TRUE(run->reported);
+  fact::MessageSent sent;
+  sent.message.id = MessageId(Uuid{{7}});
+  sent.message.type = MessageType::query;
+  sent.run = RunId(Uuid{{2}});
+  apply(run, sent, from_ms(2));
+  EXPECT_EQ(run->question, std::nullopt) << "another run's";
+  sent.run = started.id;
+  apply(run, sent, from_ms(2));
+  EXPECT_EQ(run->question, sent.message.id);
+  sent.message.type = MessageType::informational;
+  sent.message.id = MessageId(Uuid{{8}});
+  apply(run, sent, from_ms(3));
+  EXPECT_EQ(run->question, MessageId(Uuid{{7}}));
 }
 
 }  // namespace

@@ -38,6 +38,11 @@ struct Task {
   std::optional<std::string>
       result;  ///< what came of it: a result, or why it failed or was cancelled
   std::optional<std::string> progress;  ///< the agent's last report
+  std::optional<RunId> reported;        ///< the run in which that was said
+  /// Rounds in a row that succeeded and left it open, with nothing new for its agent in between.
+  std::int64_t left_open = 0;
+  /// It is brought again then, or with the next message that starts a round.
+  std::optional<Time> again_at;
   Time created_at{};
   Time updated_at{};
   std::optional<Time> started_at;
@@ -45,7 +50,8 @@ struct Task {
 };
 BOOST_DESCRIBE_STRUCT(Task, (),
                       (id, text, state, agent, run, from, notify, priority, tags, parent, after,
-                       attempts, result, progress, created_at, updated_at, started_at, ended_at))
+                       attempts, result, progress, reported, left_open, again_at, created_at,
+                       updated_at, started_at, ended_at))
 
 REEVE_JSON_DECLARE(Task);
 

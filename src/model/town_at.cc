@@ -83,7 +83,10 @@ TownAt town_at(const Fold& fold, const Scope& scope) {
     if (agent.pruned || !is_about(agent, scope)) continue;
     auto view = std::move(mail[id]);
     if (agent.current_task) {
-      if (const auto* task = fold.find<Task>(*agent.current_task)) view.task = task->text;
+      if (const auto* task = fold.find<Task>(*agent.current_task)) {
+        view.task = task->text;
+        view.again_at = task->again_at;
+      }
     }
     view.agent = agent;
     town.agents.push_back(std::move(view));

@@ -412,13 +412,22 @@ Async<> CliRound::give_up(std::string why) {
   co_await settle(std::move(verdict), true, std::nullopt);
 }
 
-Async<> CliRound::settle(RunFinished verdict, bool started, std::optional<proc::Exit> exit) {
-  Backoff backoff;
+Async<Status> CliRound::settle_now(RunFinished verdict, bool started,
+                                   std::optional<proc::Exit> exit) {
   for (int races = 0;;) {
-    const auto done = co_await try_settle(verdict, started, exit);
-    if (done || done.error().is(Errc::fenced)) co_return;
+    auto done = co_await try_settle(verdict, started, exit);
+    if (done || done.error().is(Errc::fenced)) co_return Status();
     if (done.error().is(Errc::conflict) && ++races < kAttempts) continue;
     if (give_up_digested(done.error())) continue;
+    co_return done;
+  }
+}
+
+Async<> CliRound::settle(RunFinished verdict, bool started, std::optional<proc::Exit> exit) {
+  Backoff backoff;
+  for (;;) {
+    const auto done = co_await settle_now(verdict, started, exit);
+    if (done) co_return;
     logging::warn("run {}: its end cannot be kept now: {}", run_.id.str(), done.error().message());
     co_await aio::sleep(runs_.env_, backoff.next());
   }

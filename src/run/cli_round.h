@@ -50,8 +50,10 @@ class CliRound {
   Async<> pump();
   /// Ends a run that this executor cannot go on with (a broken invariant), and its process.
   Async<> give_up(std::string why);
-  /// Ends a run that has no process.
+  /// Ends a run that has no process; as long as that fails it tries again ...
   Async<> settle(RunFinished verdict, bool started, std::optional<proc::Exit> exit);
+  /// ... or says why it fails.
+  Async<Status> settle_now(RunFinished verdict, bool started, std::optional<proc::Exit> exit);
 
   void stop(proc::Urgency urgency, std::string reason);
   [[nodiscard]] const reeve::Run& run() const { return run_; }

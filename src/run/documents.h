@@ -101,6 +101,11 @@ Async<Result<D>> load(store::Store& store, typename DocOf<D>::Key id) {
   co_return decode<D>(**doc);
 }
 
+/// Whether a document that was to be loaded is missing or damaged: no time heals that.
+inline bool is_unreadable(const Error& error) {
+  return error.is(Errc::not_found) || error.is(Errc::corrupt);
+}
+
 /// A page of a list, decoded.
 template <class D>
 Async<Result<std::vector<D>>> load_list(store::Store& store, store::DocQuery query) {

@@ -175,6 +175,7 @@ void Invocation::stop(Active& active, Stop how, std::string why) {
     active.native->stop(how, std::move(why), active.interrupt);
   } else if (active.agents) {
     if (desk_ == nullptr) return;
+    if (!active.stopped) active.stopped = std::pair(how, why);
     const auto ask = [](AgentDesk& desk, std::optional<MessageId> message, RunId run,
                         std::string reason) -> Async<> {
       const auto done = message ? co_await desk.take_back(*message, std::move(reason))

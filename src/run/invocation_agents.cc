@@ -136,11 +136,14 @@ Async<> Invocation::wait_for_message(ActivePtr active, Message message,
 Async<> Invocation::end_message(ActivePtr active, std::string why) {
   auto& pending = *active->pending;
   asked_.erase(*pending.message);
+  const bool late = active->stopped && active->stopped->first == Stop::timeout;
   if (pending.run.is_nil()) {
-    finish(*active, fail(Errc::cancelled, "ended before it began: " + why));
-  } else {
-    finish(*active, co_await result_of(pending.run));
+    finish(*active, fail(late ? Errc::timeout : Errc::cancelled, "ended before it began: " + why));
+    co_return;
   }
+  auto result = co_await result_of(pending.run);
+  if (result && late && result->state == RunState::cancelled) result->reason = "timeout";
+  finish(*active, std::move(result));
 }
 
 }  // namespace reeve::run

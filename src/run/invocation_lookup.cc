@@ -40,6 +40,15 @@ Async<Result<RunHandle>> Invocation::find_asked(std::string id, bool with_events
   const auto doc = co_await load<Message>(log_.store(), *message);
   if (!doc) co_return fail(Errc::not_found, "no run " + id);
   const auto active = follow_message(*doc, log_.head(), Control());
+  if (doc->run && active->pending->run.is_nil()) {
+    // What has happened is known at once: following tells what comes.
+    if (const auto known = co_await load<reeve::Run>(log_.store(), *doc->run);
+        known && active->pending->run.is_nil()) {
+      active->pending->run = known->id;
+      active->pending->session = known->thread;
+      active->pending->began = true;
+    }
+  }
   std::unique_ptr<log::Subscription> told;
   if (with_events) told = events_of(Scope::of(doc->to), log::From::beginning());
   co_return handle_of(active, std::move(told));

@@ -91,8 +91,12 @@ Async<Result<std::size_t>> Runs::recover() {
       verdict.ending = Ending::error;
       verdict.code = begun ? "lost_result" : "not_started";
       verdict.message = taken.error().message();
-      co_await round->settle(std::move(verdict), begun, std::nullopt);
-      ended(id);
+      // One that cannot be ended now does not keep the town from coming up.
+      if (const auto done = co_await round->settle_now(verdict, begun, std::nullopt); done)
+        ended(id);
+      else
+        group_.spawn("end of run " + id.str(),
+                     settle_later(std::move(round), std::move(verdict), begun));
       continue;
     }
     if (taken) ++found;
@@ -118,6 +122,13 @@ Async<> Runs::execute(std::shared_ptr<CliRound> round) {
   round.reset();
   ended(id);
   co_await tidy({id});
+}
+
+/// Of a run that has no process.
+Async<> Runs::settle_later(std::shared_ptr<CliRound> round, RunFinished verdict, bool begun) {
+  const auto id = round->run().id;
+  co_await round->settle(std::move(verdict), begun, std::nullopt);
+  ended(id);
 }
 
 /// What an earlier daemon did not get to remove.

@@ -99,6 +99,7 @@ class Runs {
   Async<bool> is_there(RunId run);
   Async<Status> request_stop(RunId run, std::string reason);
   Async<> execute(std::shared_ptr<CliRound> round);
+  Async<> settle_later(std::shared_ptr<CliRound> round, RunFinished verdict, bool begun);
   Async<> tidy_leftovers();
   Async<> tidy(std::vector<RunId> ended);
   void ended(RunId run);

@@ -66,6 +66,51 @@ TEST_P(RunsTroubleTest, AnEndThatLosesEveryRaceTakesItsTime) {
   EXPECT_EQ(terminal_events(), 1U);
 }
 
+TEST_P(RunsTroubleTest, G7_AStartOfUnknownOutcomeThatHappenedGoesOn) {
+  const auto ada = world_.agent("ada", "claude");
+  world_.store.next = {{Errc::unknown_outcome, true}};
+  const auto run = try_start(ada);
+  ASSERT_TRUE(run) << run.error().message();
+  EXPECT_EQ(world_.machine.started(), 1U);
+  EXPECT_EQ(world_.get<Agent>(ada.id).current_run, *run);
+  ASSERT_TRUE(finish(claude_result("done")));
+  EXPECT_EQ(world_.count("RunCompleted"), 1U);
+  EXPECT_EQ(world_.get<Agent>(ada.id).state, AgentState::idle);
+}
+
+TEST_P(RunsTroubleTest, G7_AStartOfUnknownOutcomeThatDidNotHappenIsAnError) {
+  const auto ada = world_.agent("ada", "claude");
+  world_.store.next = {{Errc::unknown_outcome, false}};
+  EXPECT_EQ(store::code_of(try_start(ada)), Errc::unknown_outcome);
+  EXPECT_EQ(world_.machine.started(), 0U);
+  EXPECT_EQ(runs_->running(), 0U);
+  EXPECT_EQ(world_.count("RunStarted"), 0U);
+  EXPECT_EQ(world_.get<Agent>(ada.id).state, AgentState::idle);
+  ASSERT_TRUE(try_start(ada)) << "and nothing of it is in the way";
+  ASSERT_TRUE(finish(claude_result("done")));
+}
+
+TEST_P(RunsTroubleTest, ARunThatCannotBeEndedNowDoesNotKeepTheDaemonFromComingUp) {
+  const auto ada = world_.agent("ada");
+  begin_start(ada);
+  ASSERT_TRUE(until_held());
+  world_.machine.refuse = Error(Errc::unavailable, "gone");
+  world_.store.down = true;
+  world_.machine.release();
+  group_.cancel();
+  world_.await(group_.join());
+  world_.store.down = false;
+  world_.machine.refuse.reset();
+  witness_.impossible = true;
+  EXPECT_EQ(restart(), 0U);
+  EXPECT_EQ(terminal_events(), 0U);
+  EXPECT_EQ(runs_->running(), 1U);
+  witness_.impossible = false;
+  ASSERT_TRUE(until_over_with_time());
+  EXPECT_EQ(terminal_events(), 1U);
+  EXPECT_EQ(world_.get<Agent>(ada.id).state, AgentState::idle);
+}
+
 TEST_P(RunsTroubleTest, EventsThatTheStoreRefusesDoNotHoldUpTheRound) {
   start(world_.agent("ada", "claude"));
   world_.settle();

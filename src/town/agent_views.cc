@@ -99,7 +99,10 @@ Async<Result<api::AgentView>> view_agent(Ground ground, Agent agent) {
   view.dead = *dead;
   if (agent.current_task) {
     auto task = co_await run::load<reeve::Task>(store, *agent.current_task);
-    if (task) view.task = task->text;
+    if (task) {
+      view.task = std::move(task->text);
+      view.again_at = task->again_at;
+    }
   }
   view.permissions_note = permissions_note(agent);
   view.agent = std::move(agent);

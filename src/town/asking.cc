@@ -16,7 +16,8 @@ bool replies_to(const Message& message, const Message& question) {
          message.to == asker.value_or(supervisor_id()) && message.created_at >= question.created_at;
 }
 
-/// The first message that answers it.
+}  // namespace
+
 Async<Result<std::optional<Message>>> find_reply(store::Store& store, Message question) {
   if (!question.correlation) co_return std::optional<Message>();
   store::DocQuery query;
@@ -34,6 +35,8 @@ Async<Result<std::optional<Message>>> find_reply(store::Store& store, Message qu
     if (docs->size() < query.limit) co_return std::optional<Message>();
   }
 }
+
+namespace {
 
 /// Nothing: there is no such document.
 template <class D>

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "model/message_api.h"
@@ -20,6 +21,9 @@ bool asks(MessageType type);
 /// stopped or the question is a dead letter; the text says what to do. cancelled: it was withdrawn,
 /// or marked as done without an answer.
 Async<Result<api::AnswerReply>> wait_answer(Ground ground, std::string reference);
+
+/// The first message that answers the question, if there is one.
+Async<Result<std::optional<Message>>> find_reply(store::Store& store, Message question);
 
 /// What is known of a question.
 struct Asked {

@@ -37,11 +37,6 @@ Fault fault_of(bool started, std::string_view code) {
   return Fault::messages;
 }
 
-Duration doubled(Duration pause, Duration last, std::int64_t times) {
-  for (std::int64_t i = 1; i < times && pause < last; ++i) pause *= 2;
-  return std::min(pause, last);
-}
-
 /// From nothing to `most`.
 Duration share_of(Duration most, std::uint64_t random) {
   const auto choices = static_cast<std::uint64_t>(std::max<std::int64_t>(most.count(), 0)) + 1;
@@ -88,6 +83,11 @@ Fact parked(const Pauses& pauses, const Agent& agent, const fact::RunEnd& end, T
 }
 
 }  // namespace
+
+Duration doubled(Duration pause, Duration last, std::int64_t times) {
+  for (std::int64_t i = 1; i < times && pause < last; ++i) pause *= 2;
+  return std::min(pause, last);
+}
 
 Duration backoff(const Pauses& pauses, int attempt) {
   return doubled(pauses.first_backoff, pauses.last_backoff, attempt);

@@ -15,6 +15,8 @@ namespace reeve::town {
 struct Pauses {
   Duration first_backoff{2'000};  ///< of messages, doubled with each attempt
   Duration last_backoff{60'000};
+  Duration first_rest{2'000};  ///< of a task that a successful round left open, doubled with each
+  Duration last_rest{10 * 60'000};
   Duration first_parking{60'000};  ///< of agents, doubled with each failure in a row
   Duration last_parking{30 * 60'000};
   /// After the moment that a vendor named, up to this much: not everybody comes at once.
@@ -23,6 +25,8 @@ struct Pauses {
   Duration longest_reset = std::chrono::days(31);
 };
 
+/// `pause`, doubled for each of `times` but the first, up to `last`. Pure.
+Duration doubled(Duration pause, Duration last, std::int64_t times);
 /// How long a message waits after its `attempt`th failure (from 1): doubled each time, up to a
 /// limit. Pure.
 Duration backoff(const Pauses& pauses, int attempt);

@@ -2,6 +2,7 @@
 
 #include "town/change.h"
 #include "town/messages.h"
+#include "town/task_steps.h"
 
 namespace reeve::town {
 namespace {
@@ -18,23 +19,10 @@ std::string text_of(const std::vector<ChatPart>& input) {
   return text;
 }
 
-Async<Status> withdraw(run::Draft& draft, Message message, std::string reason) {
-  if (message.state != MessageState::queued && message.state != MessageState::taken)
-    co_return Status();
-  if (message.withdrawn) co_return Status();
-  const auto queue = inbox_queue(message.to);
-  if (message.state == MessageState::queued) {
-    draft.require(store::QueueHolds{queue, message.id.str(), ""});
-    draft.write(store::QueueAck{queue, message.id.str()});
-  }
-  fact::MessageWithdrawn fact{message.to, message.id, std::move(reason)};
-  co_return co_await draft.add(std::move(fact));
-}
-
-Async<Status> request_stop(run::Draft& draft, reeve::Run run, std::string reason) {
-  if (is_ended(run.state) || run.stopping) co_return Status();
-  fact::RunStopRequested fact{run.id, run.agent, std::move(reason)};
-  co_return co_await draft.add(std::move(fact));
+/// A round may still come of it.
+bool is_open(const Message& message) {
+  return !message.withdrawn &&
+         (message.state == MessageState::queued || message.state == MessageState::taken);
 }
 
 }  // namespace
@@ -52,12 +40,12 @@ Async<Status> Desk::take_back(MessageId id, std::string reason) {
     auto message = co_await draft.get<Message>(id);
     if (!message) co_return fail(message.error());
     if (message->state == MessageState::taken && message->run) {
-      auto run = co_await draft.get<reeve::Run>(*message->run);
-      if (!run) co_return fail(run.error());
-      if (auto asked = co_await request_stop(draft, std::move(*run), reason); !asked)
+      if (auto asked = co_await town::stop_run(draft, *message->run, reason); !asked)
         co_return fail(asked.error());
     }
-    if (auto done = co_await withdraw(draft, *message, reason); !done) co_return fail(done.error());
+    if (!is_open(*message)) co_return message;
+    if (auto done = co_await withdraw_message(draft, *message, reason); !done)
+      co_return fail(done.error());
     co_return message;
   };
   const auto done = co_await change<Message>(ground_, Caller{.origin = "emit"}, decide);
@@ -70,13 +58,13 @@ Async<Status> Desk::stop_run(RunId id, std::string reason) {
     auto run = co_await draft.get<reeve::Run>(id);
     if (!run) co_return fail(run.error());
     if (is_ended(run->state)) co_return run;
-    if (auto asked = co_await request_stop(draft, *run, reason); !asked)
+    if (auto asked = co_await town::stop_run(draft, id, reason); !asked)
       co_return fail(asked.error());
     for (const auto& taken : run->messages) {
       auto message = co_await draft.get<Message>(taken);
       if (!message) co_return fail(message.error());
-      if (message->task) continue;
-      if (auto done = co_await withdraw(draft, std::move(*message), reason); !done)
+      if (message->task || !is_open(*message)) continue;
+      if (auto done = co_await withdraw_message(draft, std::move(*message), reason); !done)
         co_return fail(done.error());
     }
     co_return run;

@@ -4,41 +4,19 @@
 
 #include <gtest/gtest.h>
 
-#include "run/runs.h"
-#include "run/testing.h"
-#include "town/agents.h"
-#include "town/control.h"
-#include "town/messages.h"
-#include "town/supervisor.h"
+#include "town/testing.h"
 
 namespace reeve::town {
 namespace {
 
-using namespace std::chrono_literals;
-using run::testing::World;
-using store::code_of;
-
-class EventsDesk : public ::testing::Test {
+class EventsDesk : public DaemonTest {
  protected:
   EventsDesk() {
-    run::Runs::Options options;
-    options.rounds = world_.dir.path() / "rounds";
-    options.root = world_.dir.path();
-    runs_ = std::make_unique<run::Runs>(world_.env, world_.loop.get_executor(), world_.log,
-                                        world_.machine, supervisor_, options);
-    EXPECT_TRUE(world_.await(supervisor_.start(*runs_)));
     invocation_.set_desk(desk_);
-    api::SpawnRequest request;
-    request.name = "ada";
-    request.cli = "claude";
-    ada_ = world_.await(spawn(ground_, Caller{}, std::move(request))).value();
+    ada_ = spawn("ada", Completes::success, "claude");
     world_.quiet();
   }
-  ~EventsDesk() override {
-    world_.await(invocation_.close());
-    world_.await(supervisor_.close());
-    world_.await(runs_->close());
-  }
+  ~EventsDesk() override { world_.await(invocation_.close()); }
 
   Result<run::RunHandle> emit(EmitRequest request, run::Control control = {}, bool events = false) {
     return world_.await(invocation_.emit(std::move(request), std::move(control), events));
@@ -48,19 +26,6 @@ class EventsDesk : public ::testing::Test {
     request.agent = "ada";
     request.input.emplace_back(TextPart{std::move(text)});
     return request;
-  }
-  void until_round(std::size_t number) {
-    ASSERT_TRUE(world_.until([&] {
-      world_.env.advance(1ms);
-      return world_.machine.started() >= number && runs_->running() > 0;
-    }));
-  }
-  void end_round(std::string_view said, int code = 0) {
-    world_.machine.out(std::string(said));
-    const auto running = runs_->running();
-    world_.machine.exit(code);
-    ASSERT_TRUE(world_.until([&] { return runs_->running() < running; }));
-    world_.quiet();
   }
   std::vector<std::string> events_of(run::RunHandle handle) {
     std::vector<std::string> kinds;
@@ -75,10 +40,6 @@ class EventsDesk : public ::testing::Test {
     }
   }
 
-  World world_;
-  Ground ground_{world_.env, world_.log, "oak", "claude"};
-  Supervisor supervisor_{ground_, world_.loop.get_executor(), Supervisor::Options()};
-  std::unique_ptr<run::Runs> runs_;
   llm::Registry providers_;
   tool::Registry tools_;
   run::Invocation invocation_{world_.env, world_.loop.get_executor(), world_.log, providers_,
@@ -87,14 +48,17 @@ class EventsDesk : public ::testing::Test {
   Agent ada_;
 };
 
-TEST_F(EventsDesk, TheRoundThatTakesTheMessageIsTheRun) {
+INSTANTIATE_TEST_SUITE_P(, EventsDesk, ::testing::Values(Backend::memory, Backend::sqlite),
+                         run::testing::name_of);
+
+TEST_P(EventsDesk, TheRoundThatTakesTheMessageIsTheRun) {
   auto handle = emit(ask("which branch?"), {}, true).value();
   EXPECT_TRUE(handle.run().is_nil());
   EXPECT_EQ(handle.asked().id, handle.asked().message->str());
-  until_round(1);
+  ASSERT_TRUE(until_rounds(1));
   world_.machine.out(run::testing::claude_init("s1") + run::testing::claude_delta("ma"));
   world_.quiet();
-  end_round(run::testing::claude_message("m1", "main") + run::testing::claude_result("main"));
+  end_round(0, run::testing::claude_message("m1", "main") + run::testing::claude_result("main"));
   const auto result = world_.await(handle.result()).value();
   EXPECT_EQ(result.state, RunState::completed);
   EXPECT_EQ(result.text, "main");
@@ -107,13 +71,13 @@ TEST_F(EventsDesk, TheRoundThatTakesTheMessageIsTheRun) {
   EXPECT_EQ(std::ranges::count(kinds, "RunCompleted"), 1);
 }
 
-TEST_F(EventsDesk, ItsEventsAreThoseOfItsRoundsOnly) {
+TEST_P(EventsDesk, ItsEventsAreThoseOfItsRoundsOnly) {
   auto first = emit(ask("one"), {}, true).value();
-  until_round(1);
+  ASSERT_TRUE(until_rounds(1));
   auto second = emit(ask("two"), {}, true).value();  // while the first round goes on
-  end_round(run::testing::claude_result("1"));
-  until_round(2);
-  end_round(run::testing::claude_result("2"));
+  end_round(0, run::testing::claude_result("1"));
+  ASSERT_TRUE(until_rounds(2));
+  end_round(0, run::testing::claude_result("2"));
   EXPECT_EQ(world_.await(first.result()).value().text, "1");
   EXPECT_EQ(world_.await(second.result()).value().text, "2");
   for (const auto& handle : {first, second}) {
@@ -123,23 +87,23 @@ TEST_F(EventsDesk, ItsEventsAreThoseOfItsRoundsOnly) {
   }
 }
 
-TEST_F(EventsDesk, AFailedRoundIsTriedAgainAndTheLastOneCounts) {
+TEST_P(EventsDesk, AFailedRoundIsTriedAgainAndTheLastOneCounts) {
   auto handle = emit(ask("try"), {}, true).value();
-  until_round(1);
-  end_round("", 1);
+  ASSERT_TRUE(until_rounds(1));
+  end_round(1);
   EXPECT_FALSE(handle.is_finished());
   world_.env.advance(1h);
-  until_round(2);
-  end_round(run::testing::claude_result("better"));
+  ASSERT_TRUE(until_rounds(2));
+  end_round(0, run::testing::claude_result("better"));
   EXPECT_EQ(world_.await(handle.result()).value().text, "better");
   EXPECT_EQ(std::ranges::count(events_of(handle), "RunFailed"), 1);
 }
 
-TEST_F(EventsDesk, WhatIsTriedTooOftenFails) {
+TEST_P(EventsDesk, WhatIsTriedTooOftenFails) {
   auto handle = emit(ask("try"), {}, true).value();
   for (std::size_t round = 1; round <= 3; ++round) {
-    until_round(round);
-    end_round("", 1);
+    ASSERT_TRUE(until_rounds(round));
+    end_round(1);
     world_.env.advance(1h);
   }
   const auto result = world_.await(handle.result()).value();
@@ -147,16 +111,16 @@ TEST_F(EventsDesk, WhatIsTriedTooOftenFails) {
   EXPECT_EQ(std::ranges::count(events_of(handle), "RunFailed"), 3);
 }
 
-TEST_F(EventsDesk, TakenBackBeforeARoundItNeverBegins) {
+TEST_P(EventsDesk, TakenBackBeforeARoundItNeverBegins) {
   auto busy = emit(ask("first")).value();
-  until_round(1);
+  ASSERT_TRUE(until_rounds(1));
   auto handle = emit(ask("second"), {}, true).value();
   handle.cancel("not needed");
   const auto result = world_.await(handle.result());
   EXPECT_EQ(code_of(result), Errc::cancelled);
   EXPECT_TRUE(result.error().message().contains("not needed")) << result.error().message();
   EXPECT_TRUE(events_of(handle).empty());
-  end_round(run::testing::claude_result("done"));
+  end_round(0, run::testing::claude_result("done"));
   world_.env.advance(1h);
   world_.quiet();
   EXPECT_EQ(world_.machine.started(), 1U);
@@ -164,14 +128,14 @@ TEST_F(EventsDesk, TakenBackBeforeARoundItNeverBegins) {
   EXPECT_EQ(world_.get<Message>(*handle.asked().message).withdrawn, "not needed");
 }
 
-TEST_F(EventsDesk, ACancelStopsItsRoundAndNoOtherBegins) {
+TEST_P(EventsDesk, ACancelStopsItsRoundAndNoOtherBegins) {
   run::Control control;
   auto handle = emit(ask("long"), control, true).value();
-  until_round(1);
+  ASSERT_TRUE(until_rounds(1));
   control.cancel("enough");
   world_.quiet();
   ASSERT_TRUE(world_.until_event("RunStopRequested"));
-  end_round("", 143);
+  end_round(143);
   const auto result = world_.await(handle.result()).value();
   EXPECT_EQ(result.state, RunState::cancelled);
   EXPECT_EQ(events_of(handle).back(), "RunCancelled");
@@ -180,25 +144,40 @@ TEST_F(EventsDesk, ACancelStopsItsRoundAndNoOtherBegins) {
   EXPECT_EQ(world_.machine.started(), 1U);
 }
 
-TEST_F(EventsDesk, ATimeoutEndsItToo) {
+TEST_P(EventsDesk, ATimeoutEndsItToo) {
   run::Control control;
   control.set_timeout(1s);
   auto handle = emit(ask("long"), control).value();
-  until_round(1);
+  ASSERT_TRUE(until_rounds(1));
   world_.env.advance(2s);
   ASSERT_TRUE(world_.until_event("RunStopRequested"));
-  end_round("", 143);
-  EXPECT_EQ(world_.await(handle.result()).value().state, RunState::cancelled);
+  end_round(143);
+  const auto result = world_.await(handle.result()).value();
+  EXPECT_EQ(result.state, RunState::cancelled);
+  EXPECT_EQ(result.reason, "timeout") << "exit status 5";
 }
 
-TEST_F(EventsDesk, G9ARepeatedRequestIsTheSameMessage) {
+TEST_P(EventsDesk, ATimeoutEndsWhatHasNotBegunToo) {
+  auto busy = emit(ask("first")).value();
+  ASSERT_TRUE(until_rounds(1));
+  run::Control control;
+  control.set_timeout(1s);
+  auto handle = emit(ask("second"), control).value();
+  world_.env.advance(2s);
+  ASSERT_TRUE(world_.until_event("MessageWithdrawn"));
+  EXPECT_EQ(code_of(world_.await(handle.result())), Errc::timeout);
+  end_round(0, run::testing::claude_result("done"));
+  EXPECT_EQ(world_.await(busy.result()).value().text, "done");
+}
+
+TEST_P(EventsDesk, G9ARepeatedRequestIsTheSameMessage) {
   auto request = ask("once");
   request.client_request_id = "r-1";
   auto first = emit(request).value();
   auto again = emit(request).value();
   EXPECT_EQ(first.asked().id, again.asked().id);
-  until_round(1);
-  end_round(run::testing::claude_result("done"));
+  ASSERT_TRUE(until_rounds(1));
+  end_round(0, run::testing::claude_result("done"));
   EXPECT_EQ(world_.count("MessageSent"), 1U);
   EXPECT_EQ(world_.await(again.result()).value().text, "done");
   auto late = emit(request, {}, true).value();
@@ -207,11 +186,11 @@ TEST_F(EventsDesk, G9ARepeatedRequestIsTheSameMessage) {
   EXPECT_EQ(code_of(emit(request)), Errc::conflict);
 }
 
-TEST_F(EventsDesk, ItIsFoundByItsMessageAndByItsRun) {
+TEST_P(EventsDesk, ItIsFoundByItsMessageAndByItsRun) {
   auto handle = emit(ask("find me")).value();
   const auto by_message = world_.await(invocation_.find_asked(handle.asked().id, true)).value();
-  until_round(1);
-  end_round(run::testing::claude_result("here"));
+  ASSERT_TRUE(until_rounds(1));
+  end_round(0, run::testing::claude_result("here"));
   auto copy = by_message;
   EXPECT_EQ(world_.await(copy.result()).value().text, "here");
   EXPECT_EQ(events_of(by_message).back(), "RunCompleted");
@@ -221,17 +200,27 @@ TEST_F(EventsDesk, ItIsFoundByItsMessageAndByItsRun) {
   EXPECT_EQ(code_of(world_.await(invocation_.find_asked(ada_.id.str()))), Errc::not_found);
 }
 
-TEST_F(EventsDesk, AStoppedAgentEndsTheWait) {
+TEST_P(EventsDesk, WhatHasEndedIsFoundWithItsRunAtOnce) {
+  auto handle = emit(ask("find me")).value();
+  const auto id = handle.asked().id;
+  ASSERT_TRUE(until_rounds(1));
+  end_round(0, run::testing::claude_result("here"));
+  const auto run = world_.await(handle.result()).value().run;
+  const auto found = world_.await(invocation_.find_asked(id)).value();
+  EXPECT_EQ(found.asked().run, run) << "run show";
+}
+
+TEST_P(EventsDesk, AStoppedAgentEndsTheWait) {
   auto handle = emit(ask("never")).value();
-  until_round(1);
-  ASSERT_TRUE(world_.await(kill(ground_, Caller{}, "ada", "going home")));
+  ASSERT_TRUE(until_rounds(1));
+  kill(ada_);
   ASSERT_TRUE(world_.until_event("RunStopRequested"));
-  end_round("", 143);
+  end_round(143);
   EXPECT_EQ(world_.await(handle.result()).value().state, RunState::cancelled);
   EXPECT_EQ(code_of(emit(ask("too late"))), Errc::conflict);
 }
 
-TEST_F(EventsDesk, WhatAnAgentHasItselfCannotBeAskedFor) {
+TEST_P(EventsDesk, WhatAnAgentHasItselfCannotBeAskedFor) {
   const auto refused = [&](auto change) {
     auto request = ask("x");
     change(request);
@@ -248,16 +237,16 @@ TEST_F(EventsDesk, WhatAnAgentHasItselfCannotBeAskedFor) {
   EXPECT_EQ(world_.count("MessageSent"), 0U);
 }
 
-TEST_F(EventsDesk, AnyRoundCanBeStoppedByItsRun) {
+TEST_P(EventsDesk, AnyRoundCanBeStoppedByItsRun) {
   api::SendRequest letter;
   letter.to = "ada";
   letter.text = "hello";
-  ASSERT_TRUE(world_.await(send(ground_, Caller{}, std::move(letter))));
-  until_round(1);
+  ASSERT_TRUE(world_.await(town::send(ground_, Caller{}, std::move(letter))));
+  ASSERT_TRUE(until_rounds(1));
   auto handle = world_.await(invocation_.find(world_.machine.run_at())).value();
   handle.cancel("enough");
   ASSERT_TRUE(world_.until_event("RunStopRequested"));
-  end_round("", 143);
+  end_round(143);
   EXPECT_EQ(world_.await(handle.result()).value().state, RunState::cancelled);
   world_.env.advance(1h);
   world_.quiet();

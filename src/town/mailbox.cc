@@ -50,13 +50,12 @@ Async<Result<std::variant<Message, Unreadable>>> read_item(store::Store& store, 
 namespace {
 
 /// Null: the message brings none. An unreadable one makes the message so: `poison` says why.
-Async<Result<std::optional<reeve::Task>>> task_of(store::Store& store, Message message,
-                                                  std::string& poison) {
+Async<Result<std::optional<reeve::Task>>> read_task(store::Store& store, Message message,
+                                                    std::string& poison) {
   if (!message.task) co_return std::optional<reeve::Task>();
   auto task = co_await run::load<reeve::Task>(store, *message.task);
   if (task) co_return std::optional(std::move(*task));
-  if (!task.error().is(Errc::not_found) && !task.error().is(Errc::corrupt))
-    co_return fail(task.error());
+  if (!run::is_unreadable(task.error())) co_return fail(task.error());
   poison = "its task cannot be read: " + task.error().message();
   co_return std::optional<reeve::Task>();
 }
@@ -91,7 +90,7 @@ Async<Result<std::optional<Message>>> sort_item(store::Store& store, AgentId age
   }
   auto& message = std::get<Message>(*letter);
   std::string poison;
-  const auto task = co_await task_of(store, message, poison);
+  const auto task = co_await read_task(store, message, poison);
   if (!task) co_return fail(task.error());
   if (!poison.empty()) {
     box.unreadable.push_back({item.item, item.priority, std::move(poison)});
@@ -192,26 +191,46 @@ Async<Result<bool>> has_work(store::Store& store, AgentId agent) {
   }
 }
 
+Async<Status> put_into_quarantine(run::Draft& draft, store::Store& store, AgentId agent,
+                                  Unreadable item) {
+  draft.write(store::QueueAck{inbox_queue(agent), item.item});
+  draft.write(store::QueuePush{quarantine_queue(agent), item.item, item.priority});
+  fact::MessageQuarantined told{agent, item.item, item.reason};
+  if (auto added = co_await draft.add(std::move(told)); !added) co_return added;
+  // Its own document, where it can be read, says that it waits: a sweep would put it back.
+  const auto id = MessageId::parse(item.item);
+  if (!id) co_return Status();
+  auto message = co_await run::load<Message>(store, *id);
+  if (!message && run::is_unreadable(message.error())) co_return Status();
+  if (!message) co_return fail(message.error());
+  if (message->id != *id || message->to != agent || message->withdrawn) co_return Status();
+  fact::MessageWithdrawn withdrawn{agent, *id, "in quarantine: " + item.reason};
+  if (auto added = co_await draft.add(std::move(withdrawn)); !added) co_return added;
+  if (message->state != MessageState::taken) co_return Status();
+  fact::MessagesHandled handled{agent, {*id}};  // the run that has it does not end it
+  co_return co_await draft.add(std::move(handled));
+}
+
 Async<Status> quarantine(Ground ground, AgentId agent, std::vector<Unreadable> items) {
   if (items.size() > limits::kPage) items.resize(limits::kPage);  // the rest at the next look
   run::Draft draft(ground.env, ground.log.store(), run::Caller{.origin = "town"});
-  for (const auto& one : items) {
+  const auto reason = items.front().reason;
+  for (auto& one : items) {
     draft.require(store::QueueHolds{inbox_queue(agent), one.item, ""});
-    draft.write(store::QueueAck{inbox_queue(agent), one.item});
-    draft.write(store::QueuePush{quarantine_queue(agent), one.item, one.priority});
-    if (auto added = co_await draft.add(fact::MessageQuarantined{agent, one.item, one.reason});
-        !added)
-      co_return added;
+    auto put = co_await put_into_quarantine(draft, ground.log.store(), agent, std::move(one));
+    if (!put) co_return put;
   }
-  if (agent != supervisor_id()) {
-    const auto told = co_await draft.add(fact::AgentNeedsAttention{
-        agent,
-        "what came into its inbox cannot be read (reeve inbox shows it): " + items.front().reason});
-    if (!told) co_return told;
-  }
+  if (auto told = co_await tell_of_quarantine(draft, agent, reason); !told) co_return told;
   const auto committed = co_await draft.commit();
   if (!committed) co_return fail(committed.error());
   co_return Status();
+}
+
+Async<Status> tell_of_quarantine(run::Draft& draft, AgentId agent, std::string reason) {
+  if (agent == supervisor_id()) co_return Status();
+  fact::AgentNeedsAttention told{
+      agent, "what came into its inbox cannot be read (reeve inbox shows it): " + reason};
+  co_return co_await draft.add(std::move(told));
 }
 
 namespace {

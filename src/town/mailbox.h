@@ -49,14 +49,20 @@ struct Mailbox {
   /// When the first one that has a pause is ready; looked for where nothing ready starts a round.
   std::optional<Time> later;
 };
-/// `in_hand`: the agent's current task. A task that waits for others is neither ready nor settled,
-/// nor is one that was put aside for what is in hand: their events wake the agent.
+/// `in_hand`: the task that those which were put aside wait for (open_task.h: held_for). They are
+/// neither ready nor settled then, nor is a task that comes after others: their events wake the
+/// agent.
 Async<Result<Mailbox>> open_mailbox(store::Store& store, AgentId agent, Time now,
                                     std::optional<TaskId> in_hand = std::nullopt);
 
 /// Whether there is a reason for a round in it, now or after a pause.
 Async<Result<bool>> has_work(store::Store& store, AgentId agent);
 
+/// The steps of that, for a commit that does more: one item goes, whoever holds it ...
+Async<Status> put_into_quarantine(run::Draft& draft, store::Store& store, AgentId agent,
+                                  Unreadable item);
+/// ... and a person is to look.
+Async<Status> tell_of_quarantine(run::Draft& draft, AgentId agent, std::string reason);
 /// Takes what cannot be read out of the inbox into `quarantine:AGENT`, and has a person look.
 /// conflict: it is not there, or held by a run.
 Async<Status> quarantine(Ground ground, AgentId agent, std::vector<Unreadable> items);

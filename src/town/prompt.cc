@@ -97,6 +97,8 @@ std::string write_prompt(const Briefing& briefing) {
     out += fmt::format("\n# Your task ({})\n\n{}\n", briefing.task->id.str(), briefing.task->text);
     if (briefing.task->progress)
       out += fmt::format("\nYou reported before: {}\n", *briefing.task->progress);
+    if (briefing.task->left_open > 0 && briefing.task->reported != briefing.task->run)
+      out += "\nYour last round left it open and did not say why.\n";
   }
   bool first = true;
   for (const auto& letter : briefing.letters) {

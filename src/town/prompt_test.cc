@@ -115,6 +115,12 @@ TEST(Prompt, SaysWhereTheAgentWas) {
   given.task.emplace();
   given.task->progress = "half of it";
   EXPECT_TRUE(write_prompt(given).contains("You reported before: half of it"));
+  EXPECT_FALSE(write_prompt(given).contains("left it open"));
+  given.task->run = RunId(Uuid{{3}});
+  given.task->left_open = 1;
+  EXPECT_TRUE(write_prompt(given).contains("Your last round left it open and did not say why."));
+  given.task->reported = given.task->run;
+  EXPECT_FALSE(write_prompt(given).contains("left it open")) << "it has said why";
 }
 
 TEST(Prompt, NamesWhoWritesAndHowToAnswer) {

@@ -43,21 +43,17 @@ Async<Status> write_disposal(run::Draft& draft, Disposal disposal) {
   co_return Status();
 }
 
-bool is_unreadable(const Error& error) {
-  return error.is(Errc::not_found) || error.is(Errc::corrupt);
-}
-
 /// Takes what it refers to from the store. Nothing: the item names no message that can be read.
 Async<Result<std::optional<Leftover>>> read_leftover(run::Draft& draft, std::string item) {
   const auto id = MessageId::parse(item);
   if (!id) co_return std::optional<Leftover>();
   auto message = co_await draft.get<Message>(*id);
-  if (!message && is_unreadable(message.error())) co_return std::optional<Leftover>();
+  if (!message && run::is_unreadable(message.error())) co_return std::optional<Leftover>();
   if (!message) co_return fail(message.error());
   Leftover leftover{std::move(*message), {}};
   if (leftover.message.task) {
     auto task = co_await draft.get<reeve::Task>(*leftover.message.task);
-    if (!task && !is_unreadable(task.error())) co_return fail(task.error());
+    if (!task && !run::is_unreadable(task.error())) co_return fail(task.error());
     if (task) leftover.task = std::move(*task);
   }
   co_return std::optional(std::move(leftover));
@@ -87,8 +83,8 @@ Async<Result<Estate>> look_through(run::Draft& draft, store::Store& store, Agent
   }
   if (agent.current_task) {
     auto task = co_await draft.get<reeve::Task>(*agent.current_task);
-    if (!task) co_return fail(task.error());
-    if (is_its_own(*task, agent)) estate.current = std::move(*task);
+    if (!task && !run::is_unreadable(task.error())) co_return fail(task.error());
+    if (task && is_its_own(*task, agent)) estate.current = std::move(*task);
   }
   co_return estate;
 }
@@ -165,12 +161,7 @@ Disposal dispose(const Agent& agent, const Leftover& leftover, api::Leftovers ho
       is_its_own(*leftover.task, agent)) {
     out = part_with(agent, *leftover.task, how, reason);
   } else if (message.type == MessageType::task && how == api::Leftovers::requeue) {
-    reeve::Task task;
-    task.id = fresh;
-    task.text = message.text;
-    task.from = message.from;
-    task.priority = message.priority;
-    task.created_at = task.updated_at = now;
+    const auto task = task_of(message, fresh, now);
     out = {{fact::TaskCreated{task}}, {task}};
   }
   out.facts.emplace_back(fact::MessageWithdrawn{agent.id, message.id, reason});

@@ -226,22 +226,13 @@ class Batch {
     if (is_ended(task->state) || task->agent != ended_.id) co_return Status();
     bytes += task->text.size();
     if (!where_.to) co_return co_await let_go(*task);
-    Message message;
-    message.id = MessageId(draft_.env().uuid4());
-    message.from = task->from.empty() ? std::string(kSupervisor) : task->from;
-    message.to = *where_.to;
-    message.type = MessageType::task_assign;
-    message.priority = task->priority;
-    message.text = task->text;
-    message.task = id;
-    message.created_at = draft_.env().now();
-    draft_.write(store::QueuePush{inbox_queue(*where_.to), message.id.str(),
-                                  static_cast<int>(message.priority)});
     ++done.tasks;
     std::vector<Fact> facts{fact::TaskRequeued{id, ended_.id, where_.reason},
-                            fact::TaskAssigned{id, *where_.to},
-                            fact::MessageSent{std::move(message), std::nullopt}};
-    co_return co_await add_all(draft_, std::move(facts));
+                            fact::TaskAssigned{id, *where_.to}};
+    if (auto given = co_await add_all(draft_, std::move(facts)); !given) co_return given;
+    const auto from = task->from;
+    const Bringing at_once;
+    co_return co_await bring_task(draft_, std::move(*task), *where_.to, from, at_once);
   }
 
   api::ReclaimDone done;
@@ -290,12 +281,7 @@ class Batch {
   /// Work in free text becomes a task of the backlog.
   Async<Status> make_task(const Message& message) {
     if (auto settled = co_await settle(message); !settled) co_return settled;
-    reeve::Task task;
-    task.id = TaskId(draft_.env().uuid4());
-    task.text = message.text;
-    task.from = message.from;
-    task.priority = message.priority;
-    task.created_at = task.updated_at = draft_.env().now();
+    auto task = task_of(message, TaskId(draft_.env().uuid4()), draft_.env().now());
     ++done.created;
     draft_.write(store::QueuePush{kBacklog, task.id.str(), static_cast<int>(task.priority)});
     co_return co_await draft_.add(fact::TaskCreated{std::move(task)});

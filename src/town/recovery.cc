@@ -103,7 +103,13 @@ Async<Result<api::RecoveryReport>> recover(Ground ground, api::RecoverRequest re
     if (!mail) co_return fail(mail.error());
     auto dead = co_await all_items(store, dead_queue(agent.id));
     if (!dead) co_return fail(dead.error());
-    const auto waiting = mail->size() + (agent.current_task ? 1 : 0);
+    auto waiting = mail->size();
+    if (agent.current_task) {  // unless a message that waits brings it
+      auto brought =
+          co_await store.count(run::DocOf<Message>::kKind, run::task_mark(*agent.current_task));
+      if (!brought) co_return fail(brought.error());
+      if (*brought == 0) ++waiting;
+    }
     if (auto trouble = trouble_of(agent, waiting, dead->size(), ground.env.now()))
       report.trouble.push_back(std::move(*trouble));
   }

@@ -4,85 +4,14 @@
 #include <gtest/gtest.h>
 
 #include "model/town_at.h"
-#include "run/testing.h"
-#include "town/agent_views.h"
-#include "town/agents.h"
-#include "town/control.h"
-#include "town/inbox.h"
-#include "town/messages.h"
 #include "town/retention.h"
-#include "town/supervisor.h"
-#include "town/tasks.h"
+#include "town/testing.h"
 
 namespace reeve::town {
 namespace {
 
-using namespace std::chrono_literals;
-using run::testing::Backend;
-using run::testing::World;
-using ::testing::IsEmpty;
-
-class EventsReplayTown : public ::testing::TestWithParam<Backend> {
+class EventsReplayTown : public DaemonTest {
  protected:
-  EventsReplayTown() { start_daemon(); }
-  ~EventsReplayTown() override { stop_daemon(); }
-
-  void start_daemon() {
-    supervisor_ =
-        std::make_unique<Supervisor>(ground_, world_.loop.get_executor(), Supervisor::Options());
-    run::Runs::Options options;
-    options.rounds = world_.dir.path() / "rounds";
-    options.root = world_.dir.path();
-    runs_ = std::make_unique<run::Runs>(world_.env, world_.loop.get_executor(), world_.log,
-                                        world_.machine, *supervisor_, options);
-    ASSERT_TRUE(world_.await(runs_->recover()));
-    ASSERT_TRUE(world_.await(supervisor_->start(*runs_)));
-    world_.quiet();
-  }
-  void stop_daemon() {
-    world_.await(supervisor_->close());
-    world_.await(runs_->close());
-    runs_.reset();
-    supervisor_.reset();
-  }
-  Agent spawn(std::string name, std::string cli = "claude") {
-    api::SpawnRequest request;
-    request.name = std::move(name);
-    request.cli = std::move(cli);
-    return world_.await(town::spawn(ground_, Caller{}, std::move(request))).value();
-  }
-  reeve::Task assign(const Agent& agent, std::string text) {
-    api::AssignRequest request;
-    request.text = std::move(text);
-    return world_.await(town::assign(ground_, Caller{}, agent.id.str(), std::move(request)))
-        .value();
-  }
-  void send(std::string to, MessageType type, Caller caller = {}) {
-    api::SendRequest request;
-    request.to = std::move(to);
-    request.text = "a word";
-    request.type = type;
-    ASSERT_TRUE(world_.await(town::send(ground_, std::move(caller), std::move(request))));
-  }
-  Caller inside(const Agent& agent) {
-    Caller caller;
-    caller.agent = agent.id;
-    caller.origin = "agent:" + agent.name;
-    caller.round = Caller::Round{world_.machine.run_at(), 1};
-    return caller;
-  }
-  void until_round(std::size_t number) {
-    ASSERT_TRUE(world_.until([&] {
-      world_.env.advance(1ms);
-      return world_.machine.started() >= number && runs_->running() > 0;
-    }));
-  }
-  void end_round(int code, int index = -1) {
-    const auto running = runs_->running();
-    world_.machine.exit(code, index);
-    ASSERT_TRUE(world_.until([&] { return runs_->running() < running; }));
-    world_.quiet();
-  }
   /// ... also where the beginning is gone.
   void check(std::string_view when) {
     SCOPED_TRACE(when);
@@ -116,10 +45,6 @@ class EventsReplayTown : public ::testing::TestWithParam<Backend> {
                   world_.await(inbox(ground_, std::string(kSupervisor)))->messages.size()));
   }
 
-  World world_{GetParam()};
-  Ground ground_{world_.env, world_.log, "oak", "claude"};
-  std::unique_ptr<Supervisor> supervisor_;
-  std::unique_ptr<run::Runs> runs_;
   std::uint64_t removed_ = 0;
 };
 
@@ -127,55 +52,53 @@ INSTANTIATE_TEST_SUITE_P(, EventsReplayTown, ::testing::Values(Backend::memory, 
                          run::testing::name_of);
 
 TEST_P(EventsReplayTown, G11EveryDocumentIsTheFoldOfTheLogAtEveryTurnOfADay) {
-  const auto ada = spawn("ada");
-  const auto bob = spawn("bob", "worker");
-  const auto eve = spawn("eve", "worker");
+  const auto ada = spawn("ada", Completes::success, "claude");
+  const auto bob = spawn("bob");
+  const auto eve = spawn("eve");
   check("agents");
 
   const auto door = assign(ada, "paint the door");
-  until_round(1);
+  ASSERT_TRUE(until_rounds(1));
   world_.machine.out(run::testing::claude_init("s-1"));
   world_.machine.out(run::testing::claude_message("m1", "on it"));
   ASSERT_TRUE(world_.until_event("AssistantMessage"));
   check("a round is at work");
-  ASSERT_TRUE(world_.await(
-      town::report(ground_, inside(ada), door.id.str(), Report::progress, "half of it")));
-  send("bob", MessageType::query, inside(ada));
-  send("supervisor", MessageType::informational, inside(ada));
+  report(door, Report::progress, "half of it", inside(ada));
+  send("bob", "a word", MessageType::query, inside(ada));
+  send("supervisor", "a word", MessageType::informational, inside(ada));
   check("it reported and asked");
-  until_round(2);  // bob has been asked
+  ASSERT_TRUE(until_rounds(2));  // bob has been asked
   world_.machine.out(run::testing::claude_result("done"), 0);
-  end_round(0, 0);
+  end_round(0, "", 0);
   check("it succeeded, and its task waits for its agent's word");
 
   end_round(1);
   check("a round failed");
   for (std::size_t round = 3; round <= 4; ++round) {
     world_.env.advance(60s);
-    until_round(round);
+    ASSERT_TRUE(until_rounds(round));
     end_round(1);
   }
   check("a dead letter");
 
   const auto wall = assign(eve, "paint the wall");
-  until_round(5);
-  ASSERT_TRUE(
-      world_.await(town::report(ground_, inside(eve), wall.id.str(), Report::complete, "painted")));
+  ASSERT_TRUE(until_rounds(5));
+  report(wall, Report::complete, "painted", inside(eve));
   check("a task was reported as done");
-  ASSERT_TRUE(world_.await(town::kill(ground_, Caller{}, "eve", "enough")));
+  kill(eve);
   check("a stop was asked for");
   world_.machine.exit(143);
   ASSERT_TRUE(world_.until([&] { return runs_->running() == 0; }));
   check("it was stopped");
 
   assign(ada, "paint the floor");
-  until_round(6);
+  ASSERT_TRUE(until_rounds(6));
   stop_daemon();  // the round goes on without it
   check("no daemon");
   start_daemon();
   world_.machine.out(run::testing::claude_result("done again"));
   end_round(0);
-  ASSERT_TRUE(world_.await(town::kill(ground_, Caller{}, bob.id.str(), "")));
+  kill(bob);
   check("the evening");
   EXPECT_GT(removed_, 40U);
 }

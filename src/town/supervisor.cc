@@ -13,6 +13,7 @@
 #include "town/dependencies.h"
 #include "town/directory.h"
 #include "town/mailbox.h"
+#include "town/open_task.h"
 #include "town/prompt.h"
 #include "town/task_steps.h"
 
@@ -185,7 +186,9 @@ Async<Status> Supervisor::try_start(AgentId id) {
   const auto seen = co_await interrupts_seen(store, id);
   if (!seen) co_return fail(seen.error());
   interrupts_seen_[id] = *seen;
-  auto box = co_await open_mailbox(store, id, ground_.env.now(), agent->current_task);
+  auto in_hand = co_await task_in_hand(store, *agent);
+  if (!in_hand) co_return fail(in_hand.error());
+  auto box = co_await open_mailbox(store, id, ground_.env.now(), held_for(*in_hand));
   if (!box) co_return fail(box.error());
   if (!box->unreadable.empty()) {
     auto aside = co_await quarantine(ground_, id, std::move(box->unreadable));
@@ -206,12 +209,12 @@ Async<Status> Supervisor::try_start(AgentId id) {
       look_later(id, *box->later);
       co_return Status();
     }
-    if (agent->claims && !agent->current_task) {
+    if (agent->claims && !*in_hand) {
       auto claimed = co_await claim_next(ground_, *agent);
       if (!claimed) co_return fail(claimed.error());
       if (*claimed) co_return Status();  // what it was sent begins its round
     }
-    co_return co_await rest(std::move(*agent));
+    co_return co_await rest(std::move(*agent), std::move(*in_hand));
   }
 
   Briefing briefing;
@@ -235,7 +238,7 @@ Async<Status> Supervisor::try_start(AgentId id) {
     request.messages.push_back(message.id);
     briefing.letters.push_back(std::move(letter));
   }
-  if (!request.task) request.task = agent->current_task;
+  if (!request.task && *in_hand) request.task = (*in_hand)->id;
   if (request.task) {
     auto task = co_await run::load<reeve::Task>(store, *request.task);
     if (!task) co_return fail(task.error());
@@ -255,16 +258,25 @@ Async<Status> Supervisor::try_start(AgentId id) {
 }
 
 /// It has nothing to do. For too long: it is stopped, unless its task waits for somebody's answer.
-Async<Status> Supervisor::rest(Agent agent) {
+Async<Status> Supervisor::rest(Agent agent, std::optional<reeve::Task> in_hand) {
+  auto& store = ground_.log.store();
+  if (in_hand) {
+    auto waits = co_await awaits_answer(store, std::move(*in_hand));
+    if (!waits) co_return fail(waits.error());
+    // No event of its own says that an answer will never come.
+    if (*waits) look_later(agent.id, ground_.env.now() + kLongestWait);
+    if (*waits) co_return Status();
+    run::Draft draft(ground_.env, store, run::Caller{.origin = "town"});
+    if (auto brought = co_await bring_again(draft, store, options_, agent.id); !brought)
+      co_return brought;
+    const auto committed = co_await draft.commit();
+    if (!committed) co_return fail(committed.error());
+    co_return Status();
+  }
   const auto until = idle_until(agent);
   if (!until) co_return Status();
-  if (agent.current_task) {
-    auto task = co_await run::load<reeve::Task>(ground_.log.store(), *agent.current_task);
-    if (!task && !task.error().is(Errc::not_found)) co_return fail(task.error());
-    if (task && !is_ended(task->state) && task->agent == agent.id) co_return Status();
-  }
   // A task that waits for another one is something to do.
-  auto work = co_await has_work(ground_.log.store(), agent.id);
+  auto work = co_await has_work(store, agent.id);
   if (!work) co_return fail(work.error());
   if (*work) co_return Status();
   if (ground_.env.now() >= *until) co_return co_await stop_idle(agent.id);
@@ -352,14 +364,22 @@ Async<Status> Supervisor::at_end(run::Draft& draft, const reeve::Run& run, Endin
   if (!agent) co_return fail(agent.error());
   auto meant = consequence(options_, *agent, ending, started, end, draft.env().now(),
                            random_number(draft.env()));
+  if (run.task) {
+    // Its end concerns the task, and what is damaged must not keep it from ending.
+    auto task = co_await draft.get<reeve::Task>(*run.task);
+    if (!task && !run::is_unreadable(task.error())) co_return fail(task.error());
+    if (!task) end.task.reset();
+  }
   if (ending == Ending::completed) {
-    end.messages = run.messages;
-    for (const auto& message : run.messages)
-      draft.write(store::QueueAck{inbox_queue(*run.agent), message.str()});
-    if (!run.reported && agent->completes == Completes::success) {
-      auto done = co_await complete_in_hand(draft, *run.agent, run.id, end.text);
-      if (!done) co_return done;
+    for (const auto& id : run.messages) {
+      auto message = co_await draft.get<Message>(id);
+      if (!message && !run::is_unreadable(message.error())) co_return fail(message.error());
+      if (message) end.messages.push_back(id);
+      draft.write(store::QueueAck{inbox_queue(*run.agent), id.str()});
     }
+    auto settled = co_await settle_in_hand(draft, ground_.log.store(), options_, run,
+                                           agent->completes, end.text);
+    if (!settled) co_return settled;
   } else {
     if (auto given = co_await give_back(draft, run, meant.counted, end); !given) co_return given;
   }
@@ -381,14 +401,28 @@ Async<Status> Supervisor::give_back(run::Draft& draft, const reeve::Run& run, bo
   fact::MessagesReturned returned{*run.agent, run.id, {}, counted, {}};
   const auto random = random_number(draft.env());  // one for all: they come back together
   bool task_waits = false;
+  std::string damage;  // the last that was found
   for (const auto& id : run.messages) {
     auto message = co_await draft.get<Message>(id);
-    if (!message) co_return fail(message.error());
+    if (!message && !run::is_unreadable(message.error())) co_return fail(message.error());
+    if (!message) damage = message.error().message();
     std::optional<reeve::Task> task;
-    if (message->task) {
+    if (message && message->task) {
       auto found = co_await draft.get<reeve::Task>(*message->task);
-      if (!found) co_return fail(found.error());
-      task = std::move(*found);
+      if (!found && !run::is_unreadable(found.error())) co_return fail(found.error());
+      if (found) {
+        task = std::move(*found);
+      } else {
+        damage = "its task cannot be read: " + found.error().message();
+      }
+    }
+    if (!message || (message->task && !task)) {
+      // What is damaged must not keep the run from ending.
+      Unreadable item{id.str(), message ? static_cast<int>(message->priority) : 0, damage};
+      auto put =
+          co_await put_into_quarantine(draft, ground_.log.store(), *run.agent, std::move(item));
+      if (!put) co_return put;
+      continue;
     }
     if (is_settled(*message, task ? &*task : nullptr)) {  // whatever became of the round
       end.messages.push_back(id);
@@ -417,6 +451,9 @@ Async<Status> Supervisor::give_back(run::Draft& draft, const reeve::Run& run, bo
     fact::TaskFailed failed{*message->task, *run.agent, run.id, reason};
     auto ended = co_await end_task(draft, *message->task, std::move(failed));
     if (!ended) co_return ended;
+  }
+  if (!damage.empty()) {
+    if (auto told = co_await tell_of_quarantine(draft, *run.agent, damage); !told) co_return told;
   }
   if (run.task && task_waits) {
     if (auto added = co_await draft.add(fact::TaskReturned{*run.task, *run.agent, run.id}); !added)

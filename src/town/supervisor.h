@@ -19,12 +19,10 @@ namespace reeve::town {
 ///
 /// The life cycle of work (design, section 4): a round takes messages under a lease; success
 /// acknowledges them, failure gives them back with one attempt more, later, and after the last
-/// attempt they go to the dead letters; a cancel gives them back as they were. A task is done with
-/// the round that carried it, unless its agent reported or asked in it. A round that begins with
-/// another task puts aside the one that its agent had in hand.
 /// attempt they go to the dead letters; a cancel gives them back as they were, and so does a
 /// failure that is not theirs (town/consequence.h). A task is done with the round that carried it,
-/// unless its agent reported or asked in it.
+/// unless its agent asked in it, or said that it goes on (town/open_task.h). A round that begins
+/// with another task puts aside the one that its agent had in hand.
 class Supervisor final : public run::Participant {
  public:
   using Options = Pauses;
@@ -52,7 +50,7 @@ class Supervisor final : public run::Participant {
   Async<Status> acknowledge(AgentId agent, std::vector<MessageId> settled);
   Async<Status> give_back(run::Draft& draft, const reeve::Run& run, bool counted,
                           fact::RunEnd& end);
-  Async<Status> rest(Agent agent);
+  Async<Status> rest(Agent agent, std::optional<reeve::Task> in_hand);
   Async<Status> stop_used_up(AgentId agent);
   Async<Status> stop_idle(AgentId agent);
   /// At that time, or a minute from now if it is farther away: the clock may jump.

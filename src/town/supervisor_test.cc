@@ -408,6 +408,22 @@ TEST_P(SupervisorTest, ABrokenInvariantOfOneAgentIsNotTheEndOfAll) {
   ASSERT_TRUE(until_rounds(2));
 }
 
+TEST_P(SupervisorTest, AnAgentThatLostARaceGoesBehindTheOthers) {
+  const auto ada = spawn("ada");
+  const auto bob = spawn("bob");
+  supervisor_->hold();
+  assign(ada, "paint");
+  assign(bob, "paint");
+  stop_daemon();
+  // The lower id is looked at first, and its start loses.
+  world_.store.next = {{Errc::conflict, false}};
+  start_daemon();
+  ASSERT_TRUE(world_.until([&] { return world_.machine.started() == 2; }));
+  EXPECT_TRUE(world_.store.next.empty());
+  EXPECT_EQ(world_.machine.process(0).spec.env.at("REEVE_AGENT"), ada.id < bob.id ? "bob" : "ada");
+  EXPECT_EQ(world_.machine.process(1).spec.env.at("REEVE_AGENT"), ada.id < bob.id ? "ada" : "bob");
+}
+
 TEST_P(SupervisorTest, AStartThatTheStoreRefusesIsTriedAgainLater) {
   const auto ada = spawn("ada");
   const auto task = [&] {

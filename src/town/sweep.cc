@@ -106,6 +106,9 @@ class Search {
     // A time that is yet to come says nothing: the clock was set back.
     return changed <= now_ && now_ - changed < rules_.grace;
   }
+  [[nodiscard]] Duration longest_pause(const Message& message) const {
+    return message.delivery == Delivery::idle ? rules_.longest_rest : rules_.longest_pause;
+  }
   [[nodiscard]] const Sighting::Seen<Agent>* find_agent(const AgentId& id) const {
     const auto found = agents_.find(id);
     return found == agents_.end() ? nullptr : found->second;
@@ -156,7 +159,7 @@ class Search {
       add(Kind::message_held, message.id.str(), seen.version, message.to,
           held ? "a run that is over held it" : "it was taken, and no run has it")
           .item = item;
-    } else if (!held && item.not_before > now_ + rules_.longest_pause) {
+    } else if (!held && item.not_before > now_ + longest_pause(message)) {
       add(Kind::pause, message.id.str(), seen.version, message.to,
           "it paused until " + to_rfc3339(item.not_before) + ", longer than any pause")
           .item = item;
@@ -278,19 +281,10 @@ Async<Result<std::optional<Mending>>> mend_task(run::Draft& draft, const Suspect
     auto added = co_await draft.add(fact::TaskReturned{*id, suspect.agent, *task->run});
     if (!added) co_return fail(added.error());
   }
-  Message message;
-  message.id = MessageId(draft.env().uuid4());
-  message.from = task->from.empty() ? std::string(kSupervisor) : task->from;
-  message.to = suspect.agent;
-  message.type = MessageType::task_assign;
-  message.priority = task->priority;
-  message.text = task->text;
-  message.task = *id;
-  message.created_at = draft.env().now();
-  draft.write(store::QueuePush{inbox_queue(suspect.agent), message.id.str(),
-                               static_cast<int>(message.priority)});
-  auto added = co_await draft.add(fact::MessageSent{std::move(message), std::nullopt});
-  if (!added) co_return fail(added.error());
+  const auto from = task->from;
+  const Bringing at_once;
+  auto brought = co_await bring_task(draft, std::move(*task), suspect.agent, from, at_once);
+  if (!brought) co_return fail(brought.error());
   co_return std::optional(Mending{"task", "a message brings it now"});
 }
 

@@ -19,7 +19,6 @@
 /// what came from elsewhere (an import, a restored backup, an older version, a mistake).
 namespace reeve::town {
 
-
 /// A moment of the town, as far as it is not over. What stands further down was read later: who
 /// takes something out of a queue changes its document in the same commit, so an item that is
 /// missing below, beside a document that is still at its version, is missing indeed.
@@ -43,8 +42,10 @@ struct SweepRules {
   /// What changed more recently is left alone.
   Duration grace{60'000};
   /// No message pauses for longer, but where the clock was set back: the longest back-off is a
-  /// minute.
+  /// minute ...
   Duration longest_pause{120'000};
+  /// ... and the longest rest of a task that was left open ten.
+  Duration longest_rest{20 * 60'000};
   bool dry_run = false;
 };
 

@@ -7,56 +7,7 @@
 namespace reeve::town {
 namespace {
 
-class TownLoopTasks : public DaemonTest {
- protected:
-  ~TownLoopTasks() override {
-    if (world_.store.down) return;
-    const auto wrong = world_.await(misplaced_in(world_.store));
-    EXPECT_TRUE(wrong) << wrong.error().message();
-    for (const auto& one : wrong.value_or(std::vector<std::string>())) ADD_FAILURE() << one;
-  }
-
-  Agent claimer(std::string name) {
-    api::SpawnRequest request;
-    request.name = std::move(name);
-    request.cli = "worker";
-    request.claims = true;
-    return world_.await(town::spawn(ground_, Caller{}, std::move(request))).value();
-  }
-  reeve::Task give(const Agent& agent, api::AssignRequest request, Caller caller = {}) {
-    return world_
-        .await(town::assign(ground_, std::move(caller), agent.id.str(), std::move(request)))
-        .value();
-  }
-  reeve::Task add(api::AssignRequest request) {
-    return world_.await(add_task(ground_, Caller{}, std::move(request))).value();
-  }
-  Result<reeve::Task> start(const reeve::Task& task, Caller caller) {
-    return world_.await(start_task(ground_, std::move(caller), task.id.str()));
-  }
-  Result<reeve::Task> cancel(const reeve::Task& task, Caller caller = {}) {
-    return world_.await(cancel_task(ground_, std::move(caller), task.id.str(), ""));
-  }
-  Result<reeve::Task> requeue(const reeve::Task& task, Caller caller = {}) {
-    return world_.await(requeue_task(ground_, std::move(caller), task.id.str(), ""));
-  }
-  Result<reeve::Task> retry(const reeve::Task& task) {
-    return world_.await(retry_task(ground_, Caller{}, task.id.str(), {}));
-  }
-  reeve::Task now(const reeve::Task& task) { return world_.get<reeve::Task>(task.id); }
-  Agent now(const Agent& agent) { return world_.get<Agent>(agent.id); }
-  std::string prompt() { return world_.machine.process().stdin_text; }
-  bool until_stopping() {
-    return world_.until([&] { return !world_.machine.process().stops.empty(); });
-  }
-  /// Nothing more begins, whatever time it gets.
-  void expect_no_more_rounds_than(std::size_t rounds) {
-    world_.quiet();
-    world_.env.advance(120s);
-    world_.quiet();
-    EXPECT_EQ(world_.machine.started(), rounds);
-  }
-};
+class TownLoopTasks : public TaskRounds {};
 
 INSTANTIATE_TEST_SUITE_P(, TownLoopTasks, ::testing::Values(Backend::memory, Backend::sqlite),
                          run::testing::name_of);
@@ -113,6 +64,7 @@ TEST_P(TownLoopTasks, W24_AnUnfinishedTaskIsPutAsideForTheNextOneAndComesBack) {
   EXPECT_TRUE(prompt().contains("roof"));
   EXPECT_EQ(world_.fact<fact::TaskReturned>("TaskReturned").task, first.id);
   end_round(0, "the roof is red");
+  world_.env.advance(2s);
   ASSERT_TRUE(until_rounds(3)) << "the first one again";
   EXPECT_EQ(state_of(second), TaskState::completed);
   EXPECT_TRUE(prompt().contains("paint the door"));
@@ -122,21 +74,33 @@ TEST_P(TownLoopTasks, W24_AnUnfinishedTaskIsPutAsideForTheNextOneAndComesBack) {
   expect_no_more_rounds_than(3);
 }
 
-TEST_P(TownLoopTasks, TwoUnfinishedTasksDoNotTakeTurnsForEver) {
+TEST_P(TownLoopTasks, TwoUnfinishedTasksTakeTurnsWithPausesThatGrow) {
   const auto ada = spawn("ada", Completes::report);
   const auto first = assign(ada, "door");
   const auto second = assign(ada, "roof");
   ASSERT_TRUE(until_rounds(1));
   end_round(0);
-  ASSERT_TRUE(until_rounds(2));
-  end_round(0);
-  expect_no_more_rounds_than(2);
+  ASSERT_TRUE(until_rounds(2)) << "the other one waits for no pause";
   EXPECT_EQ(now(ada).current_task, second.id);
+  end_round(0);
+  std::size_t rounds = 2;
+  for (const auto pause : {2s, 4s, 8s}) {
+    pass(pause - 500ms, 500ms);
+    EXPECT_EQ(world_.machine.started(), rounds) << "each time twice as long";
+    world_.env.advance(500ms);
+    for (const auto& task : {first, second}) {
+      ASSERT_TRUE(until_rounds(++rounds));
+      EXPECT_EQ(now(ada).current_task, task.id);
+      end_round(0);
+    }
+  }
   report(second, Report::complete, "");
-  ASSERT_TRUE(until_rounds(3)) << "the way is free";
+  pass(16s);
+  ASSERT_TRUE(until_rounds(rounds + 1));
   EXPECT_EQ(now(ada).current_task, first.id);
   report(first, Report::complete, "", inside(ada));
   end_round(0);
+  expect_no_more_rounds_than(rounds + 1);
 }
 
 TEST_P(TownLoopTasks, AnAgentTakesAnotherOfItsTasksInHand) {

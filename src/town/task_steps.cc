@@ -9,40 +9,15 @@
 namespace reeve::town {
 namespace {
 
-Message assignment(run::Draft& draft, const reeve::Task& task, const AgentId& to,
-                   std::string from) {
-  Message message;
-  message.id = MessageId(draft.env().uuid4());
-  message.from = std::move(from);
-  message.to = to;
-  message.type = MessageType::task_assign;
-  message.priority = task.priority;
-  message.text = task.text;
-  message.task = task.id;
-  message.created_at = draft.env().now();
-  return message;
-}
-
-Async<Status> post(run::Draft& draft, Message message, std::optional<RunId> run) {
+Async<Status> post(run::Draft& draft, Message message, std::optional<RunId> run,
+                   Time not_before = {}) {
   draft.write(store::QueuePush{inbox_queue(message.to), message.id.str(),
-                               static_cast<int>(message.priority)});
+                               static_cast<int>(message.priority), not_before});
   co_return co_await draft.add(fact::MessageSent{std::move(message), run});
 }
 
 std::optional<RunId> run_of(const run::Caller& caller) {
   return caller.round ? std::optional(caller.round->run) : std::nullopt;
-}
-
-/// Nobody takes the task up by this message any more.
-Async<Status> withdraw_message(run::Draft& draft, Message message, std::string reason) {
-  if (message.state == MessageState::queued) {
-    draft.require(store::QueueHolds{inbox_queue(message.to), message.id.str(), ""});
-    draft.write(store::QueueAck{inbox_queue(message.to), message.id.str()});
-  } else if (message.state == MessageState::dead) {
-    draft.write(store::QueueAck{dead_queue(message.to), message.id.str()});
-  }
-  fact::MessageWithdrawn withdrawn{message.to, message.id, std::move(reason)};
-  co_return co_await draft.add(std::move(withdrawn));
 }
 
 /// What is said to whoever made a task and wanted to know.
@@ -81,18 +56,67 @@ bool brings_task(const Message& message) {
   return message.type == MessageType::task_assign && message.task.has_value();
 }
 
+reeve::Task task_of(const Message& message, TaskId id, Time now) {
+  reeve::Task task;
+  task.id = id;
+  task.text = message.text;
+  task.from = message.from;
+  task.priority = message.priority;
+  task.created_at = task.updated_at = now;
+  return task;
+}
+
+Async<Status> bring_task(run::Draft& draft, reeve::Task task, AgentId to, std::string from,
+                         Bringing how) {
+  Message message;
+  message.id = MessageId(draft.env().uuid4());
+  message.from = from.empty() ? std::string(kSupervisor) : std::move(from);
+  message.to = to;
+  message.type = MessageType::task_assign;
+  message.text = std::move(task.text);
+  message.task = task.id;
+  if (how.when_idle) {
+    message.delivery = Delivery::idle;
+  } else {
+    message.priority = task.priority;
+  }
+  message.created_at = draft.env().now();
+  co_return co_await post(draft, std::move(message), how.run, how.not_before);
+}
+
+Async<Status> withdraw_message(run::Draft& draft, Message message, std::string reason) {
+  if (message.state == MessageState::queued) {
+    draft.require(store::QueueHolds{inbox_queue(message.to), message.id.str(), ""});
+    draft.write(store::QueueAck{inbox_queue(message.to), message.id.str()});
+  } else if (message.state == MessageState::dead) {
+    draft.write(store::QueueAck{dead_queue(message.to), message.id.str()});
+  }
+  fact::MessageWithdrawn withdrawn{message.to, message.id, std::move(reason)};
+  co_return co_await draft.add(std::move(withdrawn));
+}
+
 Async<Result<std::vector<Message>>> bringers_of(run::Draft& draft, store::Store& store,
                                                 TaskId task) {
-  auto listed = co_await run::load_all<Message>(store, run::task_mark(task));
-  if (!listed) co_return fail(listed.error());
   std::vector<Message> messages;
-  for (const auto& one : *listed) {
-    auto message = co_await draft.get<Message>(one.id);  // as it stands in this draft
-    if (!message) co_return fail(message.error());
-    if (!message->withdrawn && message->state != MessageState::handled)
-      messages.push_back(std::move(*message));
+  store::DocQuery query;
+  query.kind = run::DocOf<Message>::kKind;
+  query.mark = run::task_mark(task);
+  query.limit = limits::kPage;
+  for (;;) {
+    auto docs = co_await store.list(query);
+    if (!docs) co_return fail(docs.error());
+    for (const auto& doc : *docs) {
+      query.after_rank = doc.rank;
+      const auto id = MessageId::parse(doc.key.id);
+      if (!id) continue;
+      auto message = co_await draft.get<Message>(*id);                // as it stands in this draft
+      if (!message && run::is_unreadable(message.error())) continue;  // it brings nothing
+      if (!message) co_return fail(message.error());
+      if (!message->withdrawn && message->state != MessageState::handled)
+        messages.push_back(std::move(*message));
+    }
+    if (docs->size() < query.limit) co_return messages;
   }
-  co_return messages;
 }
 
 Async<Status> give_task(run::Draft& draft, reeve::Task task, AgentId to, run::Caller caller) {
@@ -101,8 +125,9 @@ Async<Status> give_task(run::Draft& draft, reeve::Task task, AgentId to, run::Ca
     fact::TaskDelegated delegated{task.id, *caller.agent, to, run_of(caller)};
     if (auto added = co_await draft.add(std::move(delegated)); !added) co_return added;
   }
-  auto message = assignment(draft, task, to, caller.sender());
-  co_return co_await post(draft, std::move(message), run_of(caller));
+  Bringing how;
+  how.run = run_of(caller);
+  co_return co_await bring_task(draft, std::move(task), to, caller.sender(), how);
 }
 
 Async<Status> stop_run(run::Draft& draft, RunId id, std::string reason) {
@@ -163,6 +188,7 @@ Async<Status> put_aside(run::Draft& draft, store::Store& store, AgentId id, RunI
   if (!agent) co_return fail(agent.error());
   if (!agent->current_task) co_return Status();
   auto task = co_await draft.get<reeve::Task>(*agent->current_task);
+  if (!task && run::is_unreadable(task.error())) co_return Status();
   if (!task) co_return fail(task.error());
   if (is_ended(task->state)) co_return Status();
   auto messages = co_await bringers_of(draft, store, task->id);
@@ -179,10 +205,10 @@ Async<Status> put_aside(run::Draft& draft, store::Store& store, AgentId id, RunI
   fact::TaskReturned returned{task->id, id, run};
   if (auto added = co_await draft.add(std::move(returned)); !added) co_return added;
   if (waits) co_return Status();
-  auto message = assignment(draft, *task, id, task->from);
-  message.priority = Priority::normal;
-  message.delivery = Delivery::idle;
-  co_return co_await post(draft, std::move(message), std::nullopt);
+  Bringing later;
+  later.when_idle = true;
+  const auto from = task->from;
+  co_return co_await bring_task(draft, std::move(*task), id, from, later);
 }
 
 Async<Status> take_in_hand(run::Draft& draft, store::Store& store, TaskId task, AgentId id,
@@ -202,28 +228,19 @@ Async<Status> take_in_hand(run::Draft& draft, store::Store& store, TaskId task, 
   co_return co_await draft.add(fact::TaskStarted{task, id, run});
 }
 
-Async<Status> complete_in_hand(run::Draft& draft, AgentId id, RunId run, std::string result) {
-  auto agent = co_await draft.get<Agent>(id);
-  if (!agent) co_return fail(agent.error());
-  if (!agent->current_task) co_return Status();
-  auto task = co_await draft.get<reeve::Task>(*agent->current_task);
-  if (!task) co_return fail(task.error());
-  if (is_ended(task->state) || task->run != run) co_return Status();
-  fact::TaskCompleted completed{task->id, id, run, std::move(result)};
-  co_return co_await end_task(draft, task->id, std::move(completed));
-}
-
 Async<Status> give_back_begun(run::Draft& draft, store::Store& store, reeve::Run run) {
   if (!run.agent) co_return Status();
   auto agent = co_await draft.get<Agent>(*run.agent);
   if (!agent) co_return fail(agent.error());
   if (!agent->current_task) co_return Status();
   auto task = co_await draft.get<reeve::Task>(*agent->current_task);
+  if (!task && run::is_unreadable(task.error())) co_return Status();
   if (!task) co_return fail(task.error());
   if (is_ended(task->state) || task->run != run.id) co_return Status();
   bool begun = run.task != task->id;
   for (const auto& id : run.messages) {  // it was put aside, and taken up again
     auto message = co_await draft.get<Message>(id);
+    if (!message && run::is_unreadable(message.error())) continue;
     if (!message) co_return fail(message.error());
     begun = begun || (brings_task(*message) && message->task == task->id && message->withdrawn);
   }

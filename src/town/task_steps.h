@@ -28,9 +28,26 @@ inline constexpr const char* kBacklog = "backlog";
 
 /// Whether the message is the one by which its agent takes up a task of the town.
 bool brings_task(const Message& message);
+/// A task, made of what a message says in free text. Pure.
+reeve::Task task_of(const Message& message, TaskId id, Time now);
+
+/// How the message that brings a task comes.
+struct Bringing {
+  std::optional<RunId> run;  ///< the one in which it is sent
+  bool when_idle = false;    ///< when nothing else waits, whatever the task's priority
+  Time not_before{};
+};
+/// Puts the message that brings the task into an agent's inbox. `from`: an agent's id; empty: the
+/// supervisor.
+Async<Status> bring_task(run::Draft& draft, reeve::Task task, AgentId to, std::string from,
+                         Bringing how);
 /// The messages that bring the task and are not handled: also a dead letter.
 Async<Result<std::vector<Message>>> bringers_of(run::Draft& draft, store::Store& store,
                                                 TaskId task);
+
+/// Nobody takes the message up any more: it leaves the queue that it waits in. A run that has it
+/// goes on.
+Async<Status> withdraw_message(run::Draft& draft, Message message, std::string reason);
 
 /// Makes it the agent's: TaskAssigned and the message that brings it; with TaskDelegated where
 /// another agent gives it.
@@ -59,8 +76,6 @@ Async<Status> put_aside(run::Draft& draft, store::Store& store, AgentId agent, R
 Async<Status> take_in_hand(run::Draft& draft, store::Store& store, TaskId task, AgentId agent,
                            RunId run);
 
-/// A run has succeeded: completes the task that it worked on last, if that is open.
-Async<Status> complete_in_hand(run::Draft& draft, AgentId agent, RunId run, std::string result);
 /// A run has not succeeded, and its messages have been given back: so is a task that its agent
 /// began in it (`reeve task start`).
 Async<Status> give_back_begun(run::Draft& draft, store::Store& store, reeve::Run run);

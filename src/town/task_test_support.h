@@ -139,4 +139,62 @@ class TownTasks : public ServicesTest {
   }
 };
 
+/// A town with a daemon, and what is asked of it about tasks.
+class TaskRounds : public DaemonTest {
+ protected:
+  ~TaskRounds() override {
+    if (world_.store.down) return;
+    const auto wrong = world_.await(misplaced_in(world_.store));
+    EXPECT_TRUE(wrong) << wrong.error().message();
+    for (const auto& one : wrong.value_or(std::vector<std::string>())) ADD_FAILURE() << one;
+  }
+
+  Agent claimer(std::string name) {
+    api::SpawnRequest request;
+    request.name = std::move(name);
+    request.cli = "worker";
+    request.claims = true;
+    return world_.await(town::spawn(ground_, Caller{}, std::move(request))).value();
+  }
+  reeve::Task give(const Agent& agent, api::AssignRequest request, Caller caller = {}) {
+    return world_
+        .await(town::assign(ground_, std::move(caller), agent.id.str(), std::move(request)))
+        .value();
+  }
+  reeve::Task add(api::AssignRequest request) {
+    return world_.await(add_task(ground_, Caller{}, std::move(request))).value();
+  }
+  Result<reeve::Task> start(const reeve::Task& task, Caller caller) {
+    return world_.await(start_task(ground_, std::move(caller), task.id.str()));
+  }
+  Result<reeve::Task> cancel(const reeve::Task& task, Caller caller = {}) {
+    return world_.await(cancel_task(ground_, std::move(caller), task.id.str(), ""));
+  }
+  Result<reeve::Task> requeue(const reeve::Task& task, Caller caller = {}) {
+    return world_.await(requeue_task(ground_, std::move(caller), task.id.str(), ""));
+  }
+  Result<reeve::Task> retry(const reeve::Task& task) {
+    return world_.await(retry_task(ground_, Caller{}, task.id.str(), {}));
+  }
+  reeve::Task now(const reeve::Task& task) { return world_.get<reeve::Task>(task.id); }
+  Agent now(const Agent& agent) { return world_.get<Agent>(agent.id); }
+  std::string prompt() { return world_.machine.process().stdin_text; }
+  bool until_stopping() {
+    return world_.until([&] { return !world_.machine.process().stops.empty(); });
+  }
+  /// Lets a while go by, as a clock does.
+  void pass(Duration time, Duration step = 10s) {
+    for (; time > Duration::zero(); time -= step) {
+      world_.env.advance(std::min(step, time));
+      world_.quiet();
+    }
+  }
+  /// Nothing more begins, whatever time it gets.
+  void expect_no_more_rounds_than(std::size_t rounds) {
+    world_.quiet();
+    pass(120s);
+    EXPECT_EQ(world_.machine.started(), rounds);
+  }
+};
+
 }  // namespace reeve::town

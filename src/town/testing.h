@@ -108,10 +108,11 @@ class DaemonTest : public ::testing::TestWithParam<Backend> {
     supervisor_.reset();
   }
 
-  Agent spawn(std::string name, Completes completes = Completes::success) {
+  Agent spawn(std::string name, Completes completes = Completes::success,
+              std::string cli = "worker") {
     api::SpawnRequest request;
     request.name = std::move(name);
-    request.cli = "worker";
+    request.cli = std::move(cli);
     request.completes = completes;
     return world_.await(town::spawn(ground_, Caller{}, std::move(request))).value();
   }
@@ -171,11 +172,11 @@ class DaemonTest : public ::testing::TestWithParam<Backend> {
       return world_.machine.started() >= rounds && runs_->running() > 0;
     });
   }
-  /// Ends the newest round and waits until that is known.
-  void end_round(int code, std::string said = "") {
+  /// Ends a round (`index`: FakeSpawner::process) and waits until that is known.
+  void end_round(int code, std::string said = "", int index = -1) {
     const auto running = runs_->running();
-    if (!said.empty()) world_.machine.out(said + "\n");
-    world_.machine.exit(code);
+    if (!said.empty()) world_.machine.out(said + "\n", index);
+    world_.machine.exit(code, index);
     ASSERT_TRUE(world_.until([&] { return runs_->running() < running; }));
     world_.quiet();
   }

@@ -30,7 +30,7 @@ struct Story {
   std::set<std::string> stopped;  ///< runs that somebody asked to end
   std::map<std::string, std::optional<Agent>> agents;
   std::map<std::string, std::optional<Task>> task_docs;
-  std::set<std::string> reported;  ///< tasks whose agent said something of them
+  std::set<std::string> withdrawn;  ///< messages that nobody wanted to be read any more
   std::vector<std::string> unreadable;
 };
 
@@ -68,7 +68,9 @@ void tell(Story& story, const Fact& told) {
                    [&](const fact::RunCompleted& it) { end_run(story, "RunCompleted", it); },
                    [&](const fact::RunFailed& it) { end_run(story, "RunFailed", it); },
                    [&](const fact::RunCancelled& it) { end_run(story, "RunCancelled", it); },
-                   [&](const fact::TaskProgressed& it) { story.reported.insert(it.task.str()); },
+                   [&](const fact::MessageWithdrawn& it) {
+                     story.withdrawn.insert(it.message.str());
+                   },
                    [](const auto&) {}},
              told);
 }
@@ -274,11 +276,11 @@ Finding outlived(const Evidence& evidence, const Story& story) {
 }
 
 Finding tasks_explained(const Story& story) {
-  Finding finding{"every task is over, or its agent reported on it", story.task_docs.size(), {}};
+  Finding finding{"every task is over", story.task_docs.size(), {}};
   for (const auto& [id, task] : story.task_docs) {
     if (!task) {
       finding.offences.push_back(id + " is not there");
-    } else if (!is_ended(task->state) && !story.reported.contains(id)) {
+    } else if (!is_ended(task->state)) {
       finding.offences.push_back(id + " is " + std::string(enum_name(task->state)));
     }
   }
@@ -308,7 +310,8 @@ Finding messages_kept(const Evidence& evidence, const Story& story) {
     const auto handled = story.handled.contains(id) ? story.handled.at(id) : 0;
     const auto dead = story.dead.contains(id) ? story.dead.at(id) : 0;
     const int waits = evidence.waiting.contains(id) ? 1 : 0;
-    if (handled + dead + waits != 1)
+    const int places = handled + dead + waits;
+    if (places != 1 && !(places == 0 && story.withdrawn.contains(id)))
       finding.offences.push_back(id + " (" + text + "): handled " + std::to_string(handled) +
                                  ", dead " + std::to_string(dead) + ", waits " +
                                  std::to_string(waits));

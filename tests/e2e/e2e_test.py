@@ -691,6 +691,21 @@ class Emit(Town):
         self.assertIn("enough", self.reeve("run", "wait", run, exit_code=1))
         self.assertIn("neither a provider nor an agent", self.reeve("emit", "nobody", "hi", exit_code=3))
 
+    def test_a_timeout_ends_what_an_agent_was_asked_too(self):
+        self.spawn("ada")
+        self.assertIn("not done within", self.reeve("emit", "ada", "--timeout", "0.2", "GATE", exit_code=5))
+        self.reeve("wait", "ada")
+        self.assertEqual(self.kinds().count("RunCancelled"), 1)
+
+    def test_what_an_agent_was_asked_is_shown_with_its_run_also_later(self):
+        self.spawn("ada")
+        message = self.reeve("emit", "ada", "--no-wait", "who are you?").strip()
+        self.reeve("run", "wait", message)
+        self.reeve("stop")
+        shown = self.json("run", "show", message)  # of a daemon that knows nothing of it
+        self.assertEqual(shown["document"]["state"], "completed")
+        self.assertIn("done: ada", self.reeve("run", "show", message))
+
     def test_a_killed_daemon_ends_runs_of_models_as_interrupted(self):
         run = self.reeve("emit", "hang", "--no-wait", "hi").strip()
         os.kill(self.json("status")["pid"], signal.SIGKILL)

@@ -132,6 +132,18 @@ class TownAgentsEndToEnd(Town):
         self.at_the_gate("bob")
         self.reeve("wait", "bob", "--timeout", "0.1", exit_code=5)
 
+    def test_a_wait_of_no_time_looks_and_says_what_it_would_wait_for(self):
+        self.make_town()
+        self.spawn("ada")
+        self.assertEqual(self.reeve("wait", "ada", "--timeout", "0"), "ada is idle\n")
+        self.reeve("interrupt", "ada")
+        task = self.assign("ada", "paint")
+        said = self.reeve("wait", "ada", "--timeout", "0", exit_code=5)
+        self.assertIn("ada is paused: reeve resume ada", said)
+        self.reeve("resume", "ada")
+        self.reeve("wait", "--task", task)
+        self.assertEqual(self.reeve("wait", "--task", task, "--timeout", "0").splitlines()[0], task + " is completed")
+
     def test_one_agent_in_full(self):
         self.make_town()
         self.spawn("ada", "--role", "painter", "--rounds", "10", "--max-cost", "2.5")

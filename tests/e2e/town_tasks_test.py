@@ -111,6 +111,26 @@ class TownTasks(Town):
         self.reeve("task", "start", free, exit_code=7)  # only inside a round
         self.assertEqual(self.state(other), "pending")
 
+    def test_a_task_that_made_progress_is_brought_again(self):
+        self.make_town()
+        self.agent.write_text("""#!/bin/sh
+prompt=$(cat)
+case "$prompt" in
+  *"You reported before: half of it"*) echo "all of it" ;;
+  *) reeve task progress "$REEVE_TASK" "half of it" ;;
+esac
+""")
+        self.spawn("ada")
+        task = self.json("assign", "ada", "paint")["id"]
+        self.until(self.follow(), "TaskLeftOpen")
+        again = self.task(task)["again_at"]
+        self.assertEqual(self.json("status", "ada")["again_at"], again)
+        self.assertIn("goes on at " + again, self.reeve("status"))
+        self.assertIn("again    " + again, self.reeve("task", "show", task))
+        self.reeve("wait", "ada")  # also for what rests
+        self.assertEqual((self.state(task), self.task(task)["result"]), ("completed", "all of it\n"))
+        self.assertEqual(self.task(task)["attempts"], 2)
+
     def test_every_page_of_a_long_list(self):
         self.make_town()
         for number in range(7):

@@ -5,6 +5,7 @@
 
 import json
 import os
+import select
 import shutil
 import stat
 import subprocess
@@ -151,6 +152,63 @@ class TownTooling(Town):
         self.reeve("config", "--unset", "name", exit_code=2)
         self.reeve("config", "agents.rounds", "1", "2", exit_code=2)
         self.assertEqual(self.settings().read_text(), before)
+
+    def test_config_refuses_a_provider_that_no_daemon_would_start_with(self):
+        self.make_town()
+        # One after the other: until it is whole, that is told and not refused.
+        done = self.run_reeve("config", "providers.gpt.base_url", "https://example.org/v1")
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("no daemon starts with it", done.stderr)
+        self.assertIn("kind", self.json("config", "providers.gpt.tries", "2")["problem"])
+        self.reeve("config", "providers.gpt.kind", "openia", exit_code=2)
+        self.assertIsNone(self.json("config", "providers.gpt.kind", "openai")["problem"])
+        before = self.settings().read_text()
+        self.assertIn("did you mean model?", self.reeve("config", "providers.gpt.modell", "m-1", exit_code=2))
+        self.reeve("config", "providers.gpt.tries", "0", exit_code=2)
+        self.reeve("config", "providers.gpt.tries", "often", exit_code=2)
+        self.reeve("config", "providers.gpt.base_url", "nonsense", exit_code=2)
+        self.assertEqual(self.settings().read_text(), before)
+        self.reeve("config", "providers.gpt.model", "m-1")
+        self.json("status")  # it starts
+
+    def test_the_version_is_the_programs_and_the_daemons(self):
+        self.make_town()
+        own = self.json("version")
+        self.assertEqual(list(own), ["version"])
+        self.json("status")
+        both = self.json("version")
+        self.assertEqual(both["daemon"]["version"], own["version"])
+        self.assertEqual(both["daemon"]["pid"], self.json("status")["pid"])
+        self.assertIn("daemon " + own["version"], self.reeve("version"))
+
+    def test_a_limit_is_one_or_more_and_0_only_of_what_is_followed(self):
+        self.make_town()
+        self.spawn("ada")
+        for words in (("events",), ("history",), ("activity", "ada"), ("task", "list"), ("backlog", "list")):
+            self.reeve(*words, "-n", "0", exit_code=2)
+            self.reeve(*words, "-n", "1")
+        self.reeve("events", "-n", "1001", exit_code=2)
+        following = self.begin("events", "--follow", "-n", "0")
+        names = (f"a{number}" for number in range(1000))
+
+        def told():  # of what happens once it follows
+            self.spawn(next(names))
+            return select.select([following.stdout], [], [], 0.2)[0]
+
+        self.eventually(told)
+        first = json.loads(following.stdout.readline())
+        self.assertEqual(first["kind"], "AgentSpawned")
+        self.assertTrue(first["payload"]["agent"]["name"].startswith("a"), first)
+        self.assertNotEqual(first["payload"]["agent"]["name"], "ada")
+
+    def test_text_that_is_not_utf8_is_called_so(self):
+        self.make_town()
+        self.spawn("ada")
+        for words, stdin in (((b"assign", b"ada", b"gr\xfc\xdf"), None), ((b"assign", b"ada", b"-"), b"gr\xfc\xdf")):
+            done = subprocess.run([support.REEVE, "--town", str(self.root), *words], env=self.env, input=stdin,
+                                  capture_output=True, timeout=PATIENCE, check=False)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(b"UTF-8", done.stderr)
 
     def test_w41_dead_settings_are_told(self):
         self.make_town()

@@ -212,6 +212,31 @@ class TownReset(Town):
         self.reeve("reset", "--force")
         self.assertEqual(len(list((self.root / ".reeve").glob("before-reset-*"))), 2)
 
+    def test_a_reset_of_the_agents_leaves_the_rest(self):
+        self.make_town()
+        self.reeve("send", "supervisor", "hello")
+        waiting = self.json("backlog", "add", "later")["id"]
+        self.spawn("bob")
+        over = self.assign("bob", "paint")
+        self.reeve("wait", "--task", over)
+        task = self.at_the_gate()
+        log = self.json("status")["log"]
+        said = self.reeve("reset", "--agents-only", exit_code=2)
+        self.assertIn("--agents-only --force", said)
+        self.assertEqual(len(self.json("list")), 2)
+        gone = self.json("reset", "--agents-only", "--force")["agents"]
+        self.assertEqual(sorted(agent["name"] for agent in gone), ["ada", "bob"])
+        # The gate has no reader any more: the round has ended.
+        with self.assertRaises(OSError):
+            os.close(os.open(self.gate, os.O_WRONLY | os.O_NONBLOCK))
+        self.assertEqual(self.json("list"), [])
+        states = {view["task"]["id"]: view["task"]["state"] for view in self.json("task", "list")["tasks"]}
+        self.assertEqual(states, {over: "completed", task: "cancelled", waiting: "pending"})
+        self.assertEqual(self.json("status")["log"], log)
+        self.assertEqual(len(self.json("inbox")["messages"]), 1)
+        self.spawn("ada")  # its name is free
+        self.assertEqual(self.json("wait", "--task", self.assign("ada", "paint"))["state"], "completed")
+
     def test_a_reset_that_was_cut_off_is_gone_on_with(self):
         self.make_town()
         self.spawn("ada")
