@@ -54,7 +54,7 @@ Async<> Mirror::close() {
 
 Async<bool> Mirror::caught_up() {
   const auto head = ground_.log.head();
-  if (wake_) wake_->pull();
+  wake();
   while (state_ != api::MirrorState::following || upto_ < head || touched_.any() || writing_)
     co_await progress_.wait();
   co_return true;
@@ -82,17 +82,22 @@ void Mirror::become(api::MirrorState state, std::string error) {
 
 // --- What is asked of it ------------------------------------------------------------------------
 
+/// Once is enough for each wait.
+void Mirror::wake() {
+  if (wake_ && !wake_->pulled()) wake_->pull();
+}
+
 void Mirror::touch(const AgentId& agent) {
   touched_.agents.insert(agent);
-  if (wake_) wake_->pull();
+  wake();
 }
 void Mirror::touch(const TaskId& task) {
   touched_.tasks.insert(task);
-  if (wake_) wake_->pull();
+  wake();
 }
 void Mirror::touch_backlog() {
   touched_.backlog = true;
-  if (wake_) wake_->pull();
+  wake();
 }
 
 // --- The loop -----------------------------------------------------------------------------------
@@ -232,10 +237,9 @@ Async<Status> Mirror::follow() {
     if (!done) co_return done;
     progress_.notify();
     wake_.emplace();
-    const auto timer = ground_.env.after(
-        std::max(next_beat_ - ground_.env.uptime(), std::chrono::nanoseconds(0)), [this] {
-          if (wake_) wake_->pull();
-        });
+    const auto timer =
+        ground_.env.after(std::max(next_beat_ - ground_.env.uptime(), std::chrono::nanoseconds(0)),
+                          [this] { wake(); });
     auto frames = co_await aio::until(*wake_, subscription->next());
     wake_.reset();
     if (!frames) continue;

@@ -102,6 +102,7 @@ class Mirror {
   Async<Result<net::RedisReply>> eval(Writes& writes, std::optional<Position> position);
   Async<Status> send(Writes& writes, std::optional<Position> position);
   void hear(const WriteReply& reply);
+  void wake();
   void become(api::MirrorState state, std::string error = "");
   [[nodiscard]] Writes::Guard guard() const {
     return changed_ ? Writes::Guard::keep : Writes::Guard::over;

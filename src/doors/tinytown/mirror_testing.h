@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/asio/post.hpp>
+
 #include <map>
 #include <memory>
 #include <set>
@@ -55,9 +57,18 @@ class MirrorTest : public town::ServicesTest {
   /// Lets time go by until it is so.
   bool until(const std::function<bool()>& so) {
     return world_.until([&] {
-      world_.env.advance(std::chrono::milliseconds(20));
+      advance(std::chrono::milliseconds(20));
       return so();
     });
+  }
+  /// Within the loop, as the daemon's clock and its services are.
+  void advance(std::chrono::nanoseconds by) {
+    in_loop([this, by] { world_.env.advance(by); });
+  }
+  void in_loop(std::function<void()> work) {
+    boost::asio::post(world_.loop, std::move(work));
+    world_.loop.restart();
+    world_.loop.poll();
   }
 
   // --- What stands in Redis
