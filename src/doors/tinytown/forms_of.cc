@@ -190,7 +190,8 @@ TtAgent form_of(const Agent& agent, const LogId& owner, Time heartbeat) {
   form.created_at = moment_of(agent.created_at);
   form.last_heartbeat = moment_of(heartbeat);
   form.tasks_completed = count(agent.tasks_completed);
-  form.rounds_completed = count(agent.rounds_completed);
+  // Since it was started, as tt counts them.
+  form.rounds_completed = count(agent.spent.rounds);
   form.last_active_at = moment_of(agent.last_active_at);
   form.spawn_mode = agent.spawn_mode;
   form.current_task = agent.current_task;

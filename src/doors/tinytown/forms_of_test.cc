@@ -28,7 +28,7 @@ Agent ada() {
   agent.role = "worker";
   agent.parent = kBob;
   agent.current_task = kTask;
-  agent.rounds_completed = 3;
+  agent.spent.rounds = 3;
   agent.tasks_completed = 2;
   agent.created_at = agent.last_active_at = kNow;
   return agent;

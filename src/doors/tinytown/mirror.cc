@@ -19,8 +19,12 @@ std::int64_t number(const std::string& text) {
   return value;
 }
 
+constexpr std::chrono::milliseconds kAwayLimit{2'000};
+
 net::RedisOptions named(net::RedisOptions options) {
   options.name = "reeve-mirror";
+  // Nobody waits for the mirror but whoever asks how it is.
+  options.away_limit = std::min(options.away_limit, kAwayLimit);
   return options;
 }
 
@@ -67,7 +71,7 @@ api::MirrorView Mirror::view() const {
   view.keys = keys_.prefix();
   view.position = upto_;
   view.behind = static_cast<std::int64_t>(ground_.log.head().value - upto_.value);
-  view.error = error_;
+  view.error = error_.empty() ? complaint_ : error_;
   view.since = since_;
   view.rewritten = rewritten_;
   return view;
@@ -150,6 +154,7 @@ Async<Result<Sight>> Mirror::look() {
 /// Finds the place where it goes on, and writes all of the town where there is none.
 Async<Status> Mirror::attach() {
   auto& store = ground_.log.store();
+  complaint_.clear();
   const auto sight = co_await look();
   if (!sight) co_return fail(sight.error());
   auto note = co_await load_mirror_note(store);
@@ -360,8 +365,10 @@ void Mirror::hear(const WriteReply& reply) {
     if (id && parsed->family == KeyFamily::task) touch(TaskId(*id));
   }
   if (!reply.wrong_type.empty()) {
-    become(state_, "the key " + reply.wrong_type[0] +
-                       " holds something else than tinytown keeps there: it is left alone");
+    auto complaint = "the key " + reply.wrong_type[0] +
+                     " holds something else than tinytown keeps there: it is left alone";
+    if (complaint != complaint_) logging::warn("the mirror in {}: {}", where_.display(), complaint);
+    complaint_ = std::move(complaint);
   }
 }
 

@@ -125,6 +125,7 @@ class Mirror {
   bool writing_ = false;  // what was touched
   api::MirrorState state_ = api::MirrorState::away;
   std::string error_;
+  std::string complaint_;  // of keys that hold something else, since it attached
   Time since_{};
   std::int64_t rewritten_ = 0;
   aio::Signal progress_;

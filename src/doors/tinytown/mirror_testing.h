@@ -57,7 +57,7 @@ class MirrorTest : public town::ServicesTest {
   /// Lets time go by until it is so.
   bool until(const std::function<bool()>& so) {
     return world_.until([&] {
-      advance(std::chrono::milliseconds(20));
+      advance(std::chrono::milliseconds(100));
       return so();
     });
   }
