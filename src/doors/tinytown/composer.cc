@@ -16,6 +16,10 @@ namespace {
 constexpr std::size_t kListItems = limits::kPage;
 constexpr std::size_t kListBytes = 4 << 20;
 
+/// From so many items on a list is written by its changes; no more than so many may be gone.
+constexpr std::size_t kLongList = 64;
+constexpr std::size_t kGone = 256;
+
 /// A document, if there is one.
 template <class D>
 Async<Result<std::optional<D>>> find(store::Store& store, typename run::DocOf<D>::Key id) {
@@ -125,14 +129,39 @@ Async<Status> Composer::mail(AgentId id, bool always, Writes& writes) {
     (shown->urgent ? lists.urgent : lists.inbox).push_back(*message);
     (shown->urgent ? urgent : inbox).push_back(std::move(shown->text));
   }
-  const auto known = lists_.find(id);
+  const auto found = lists_.find(id);
+  const auto* known = always || found == lists_.end() ? nullptr : &found->second;
   const auto& keys = writes.keys();
-  if (always || known == lists_.end() || known->second.inbox != lists.inbox)
-    writes.messages(keys.inbox(id), inbox);
-  if (always || known == lists_.end() || known->second.urgent != lists.urgent)
-    writes.messages(keys.urgent(id), urgent);
+  put_list(keys.inbox(id), known != nullptr ? &known->inbox : nullptr, lists.inbox,
+           std::move(inbox), writes);
+  put_list(keys.urgent(id), known != nullptr ? &known->urgent : nullptr, lists.urgent,
+           std::move(urgent), writes);
   lists_[id] = std::move(lists);
   co_return Status();
+}
+
+/// A short list is written whole, which also mends it; of a long one only what has changed, if that
+/// is at its end or gone.
+void Composer::put_list(std::string key, const std::vector<MessageId>* known,
+                        const std::vector<MessageId>& now, std::vector<std::string> items,
+                        Writes& writes) const {
+  if (known != nullptr && *known == now) return;
+  if (known == nullptr || known->size() < kLongList) return writes.messages(std::move(key), items);
+  const std::set<MessageId> there(now.begin(), now.end());
+  std::vector<std::string> gone;
+  std::size_t stayed = 0;
+  for (const auto& id : *known) {
+    if (there.contains(id)) {
+      if (now[stayed++] != id) return writes.messages(std::move(key), items);
+      continue;
+    }
+    const auto text = items_.find(id);
+    if (text == items_.end() || text->second.text.empty() || gone.size() == kGone)
+      return writes.messages(std::move(key), items);
+    gone.push_back(text->second.text);
+  }
+  items.erase(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(stayed));
+  writes.change_messages(std::move(key), gone, items);
 }
 
 Async<Status> Composer::backlog(bool always, Writes& writes) {
@@ -160,8 +189,20 @@ void Composer::note(const Fact& fact, Touched& touched) {
              fact);
 }
 
+/// Forgets what stands in no list any more, when that has become much.
+void Composer::sweep_items() {
+  if (items_.size() < items_limit_) return;
+  std::set<MessageId> listed;
+  for (const auto& [agent, lists] : lists_) {
+    listed.insert(lists.inbox.begin(), lists.inbox.end());
+    listed.insert(lists.urgent.begin(), lists.urgent.end());
+  }
+  std::erase_if(items_, [&](const auto& entry) { return !listed.contains(entry.first); });
+  items_limit_ = 2 * items_.size() + kItems;
+}
+
 Async<Status> Composer::events(const std::vector<EventPtr>& events, Guard guard, Writes& writes) {
-  if (items_.size() > kItems) items_.clear();
+  sweep_items();
   Touched touched;
   for (std::size_t i = 0; i < events.size(); ++i) {
     auto fact = fact_of(*events[i]);

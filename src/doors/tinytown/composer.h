@@ -50,10 +50,14 @@ class Composer {
     std::vector<MessageId> inbox;
     std::vector<MessageId> urgent;
   };
+  void put_list(std::string key, const std::vector<MessageId>* known,
+                const std::vector<MessageId>& now, std::vector<std::string> items,
+                Writes& writes) const;
   struct Touched;
   void note(const Fact& fact, Touched& touched);
   Async<Result<Item>> item(MessageId id);
   void tell(const std::vector<EventPtr>& events, const Touched& touched, Writes& writes);
+  void sweep_items();
   void tell_broadcast(const Fact& fact, Writes& writes);
 
   Env& env_;
@@ -62,6 +66,7 @@ class Composer {
   std::map<AgentId, Lists> lists_;
   std::optional<std::vector<std::string>> backlog_;
   std::map<MessageId, Item> items_;  // of lists_, and of messages that were just sent
+  std::size_t items_limit_ = 0;      // at which sweep_items() looks through them
   // Of the last message that was sent, and how many in a row had it.
   std::optional<std::string> broadcast_;
   int broadcast_count_ = 0;

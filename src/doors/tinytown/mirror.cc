@@ -28,6 +28,14 @@ net::RedisOptions named(net::RedisOptions options) {
   return options;
 }
 
+std::optional<LogId> former_log(const Event& event) {
+  const auto fact = fact_of(event);
+  if (!fact || !*fact) return std::nullopt;
+  const auto* reset = std::get_if<fact::TownReset>(&**fact);
+  const auto log = reset != nullptr ? LogId::parse(reset->former_log) : LogId();
+  return log ? std::optional(*log) : std::nullopt;
+}
+
 /// Agents that one heartbeat takes.
 constexpr std::size_t kBeats = 1000;
 
@@ -166,6 +174,13 @@ Async<Status> Mirror::attach() {
   ours.was_there = note->redis == where_.display();
   ours.unfinished = ours.was_there && note->writing;
   ours.far = options_.far;
+  if (sight->place && sight->place->log != owner_) {
+    store::EventFilter resets;
+    resets.kinds = {"TownReset"};
+    const auto reset = co_await store.latest(std::move(resets), 1);
+    if (!reset) co_return fail(reset.error());
+    if (!reset->empty()) ours.former = former_log(*reset->front());
+  }
   const auto decision = decide_place(*sight, ours);
   if (decision.what == Decision::What::refuse) co_return fail(Errc::conflict, decision.reason);
 

@@ -14,6 +14,7 @@ Decision rewrite(const OurSide& ours, std::string reason, bool lost) {
 Decision decide_place(const Sight& sight, const OurSide& ours) {
   if (!sight.place) return rewrite(ours, "the mirror's place was gone", ours.was_there);
   const auto& place = *sight.place;
+  if (place.log == ours.former) return rewrite(ours, "the town began anew", true);
   if (place.log != ours.log) {
     if (sight.now - sight.seen < ours.live) {
       return {What::refuse, false,

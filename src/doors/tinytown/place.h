@@ -20,6 +20,7 @@ struct Sight {
 /// What the town knows.
 struct OurSide {
   LogId log;
+  std::optional<LogId> former;  ///< the town's before `reeve reset`
   Position head;
   Position oldest_mark;        ///< events up to here are gone from the log
   bool was_there = false;      ///< we have written all of the town into this Redis before

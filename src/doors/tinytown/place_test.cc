@@ -74,6 +74,12 @@ TEST_F(TinytownPlace, TooFarBehindAllIsWrittenWithoutAWord) {
   expect(What::rewrite, false);
 }
 
+TEST_F(TinytownPlace, ATownThatBeganAnewTakesItsOwnPlace) {
+  sight_.place->log = kOther;
+  ours_.former = kOther;
+  expect(What::rewrite, true);
+}
+
 TEST_F(TinytownPlace, AnotherTownsMirrorIsLeftAloneWhileItLives) {
   sight_.place->log = kOther;
   expect(What::refuse, false);

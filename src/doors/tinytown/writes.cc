@@ -18,7 +18,7 @@ if place[1] ~= ARGV[1] or place[2] ~= ARGV[2] or place[3] ~= ARGV[3] then return
 if redis.call('GET', KEYS[2]) ~= ARGV[3] then return {'emptied'} end
 local prefix = ARGV[5]
 
-local kinds = {hash = 'hash', heartbeat = 'hash', messages = 'list', backlog = 'list',
+local kinds = {hash = 'hash', heartbeat = 'hash', messages = 'list', change = 'list', backlog = 'list',
                activity = 'list', stop = 'string', event = 'stream'}
 local ops, notes, at = {}, {'done'}, 6
 while at <= #ARGV do
@@ -140,6 +140,11 @@ end
 function acts.messages(op)
   make_list(op[2], {unpack(op, 3)}, our_message)
 end
+function acts.change(op)
+  local gone = tonumber(op[3])
+  for i = 4, 3 + gone do redis.call('LREM', op[2], 1, op[i]) end
+  push(op[2], op, 4 + gone)
+end
 function acts.backlog(op)
   make_list(op[2], {unpack(op, 3)}, our_task)
 end
@@ -232,6 +237,15 @@ void Writes::messages(std::string key, const std::vector<std::string>& items) {
   begin("messages", 1 + items.size());
   add(std::move(key));
   for (const auto& item : items) add(item);
+}
+
+void Writes::change_messages(std::string key, const std::vector<std::string>& gone,
+                             const std::vector<std::string>& added) {
+  begin("change", 2 + gone.size() + added.size());
+  add(std::move(key));
+  add(std::to_string(gone.size()));
+  for (const auto& item : gone) add(item);
+  for (const auto& item : added) add(item);
 }
 
 void Writes::backlog(const std::vector<std::string>& ids) {

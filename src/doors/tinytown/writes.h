@@ -49,7 +49,10 @@ class Writes {
   /// What stands in a list of messages and is ours is made equal to `items`; what others put there
   /// stays, before or behind ours as it was.
   void messages(std::string key, const std::vector<std::string>& items);
-  /// The same of the backlog: ids whose task has our mark are ours.
+  /// Of a long list whose items of ours are known: these go, those come behind all others.
+  void change_messages(std::string key, const std::vector<std::string>& gone,
+                       const std::vector<std::string>& added);
+  /// The same as messages() of the backlog: ids whose task has our mark are ours.
   void backlog(const std::vector<std::string>& ids);
   void activity(const AgentId& agent, std::string text);
   void stop(const AgentId& agent);
