@@ -51,7 +51,7 @@ class Mirror(support.Town):
         self.eventually(lambda: self.json("mirror").get("error"))
         self.assertEqual(self.json("mirror")["state"], "away")
         self.assertIn("trouble", self.reeve("mirror"))
-        both = self.reeve("init", "--name", "x", "--mirror", self.redis.url, "--no-mirror", exit_code=1)
+        both = self.reeve("init", "--name", "x", "--mirror", self.redis.url, "--no-mirror", exit_code=2)
         self.assertIn("one of --mirror and --no-mirror", both)
 
 
