@@ -13,10 +13,13 @@
 #include "aio/real_env.h"
 #include "aio/run.h"
 #include "aio/task_group.h"
+#include "aio/within.h"
 #include "app/aside.h"
+#include "app/mirror_choice.h"
 #include "app/stop_mode.h"
 #include "base/logging.h"
 #include "doors/rest/routes.h"
+#include "doors/tinytown/mirror.h"
 #include "llm/settings.h"
 #include "log/log.h"
 #include "net/http_client.h"
@@ -79,6 +82,9 @@ town::Preflight preflight_as(run::Runs::Options options) {
 /// What a webhook says in its answer is of no interest, but it must be read.
 constexpr std::size_t kWebhookAnswer = 1 << 20;
 
+/// How long an orderly stop waits for the mirror.
+constexpr std::chrono::seconds kMirrorEnd{1};
+
 town::Webhooks::Options webhook_options(Env& env) {
   town::Webhooks::Options options;
   options.owner = env.uuid4().str();
@@ -139,11 +145,16 @@ class Daemon {
               .invocation = invocation_,
               .providers = providers_,
               .stop = [this](api::StopMode mode) { ask_to_stop(mode, "asked to"); }},
+        mirror_(options_.mirror ? std::make_unique<doors::tinytown::Mirror>(
+                                      ground_, loop.get_executor(), *options_.mirror,
+                                      doors::tinytown::Mirror::Options())
+                                : nullptr),
         server_(loop.get_executor(), handler(), net::ServerOptions{.version = options_.version}),
         asked_(loop.get_executor()),
         serving_(loop.get_executor()),
         group_(loop.get_executor()) {
     invocation_.set_desk(desk_);
+    if (mirror_) rest_.mirror = [this] { return mirror_->view(); };
   }
 
   Async<Status> run() {
@@ -155,6 +166,11 @@ class Daemon {
     co_await supervisor_.close();
     co_await runs_.close();
     co_await webhooks_.close();
+    if (mirror_) {
+      // So that tt sees how it ended; if Redis is away now, the next daemon writes it.
+      static_cast<void>(co_await aio::within(env_, kMirrorEnd, mirror_->caught_up()));
+      co_await mirror_->close();
+    }
     // Whoever waits or follows would hold up the end: all that is to be told has been told.
     log_.close(Error(Errc::unavailable, "the daemon is stopping"));
     server_.stop();
@@ -228,6 +244,7 @@ class Daemon {
     serving_.spawn("server", server_.run());
     group_.spawn("retention", retention_.run());
     group_.spawn("sweep", sweeper_.run());
+    if (mirror_) mirror_->start();
     logging::info("serving {} (pid {}, {} rounds taken up)", options_.settings.name, ::getpid(),
                   *found);
     if (options_.ready) options_.ready();
@@ -281,6 +298,7 @@ class Daemon {
   net::HttpClient http_;
   town::Webhooks webhooks_;
   doors::Rest rest_;
+  std::unique_ptr<doors::tinytown::Mirror> mirror_;  // null: there is none
   net::Server server_;
   std::optional<api::StopMode> stop_;
   std::string reason_;
@@ -300,6 +318,10 @@ Status run_daemon(DaemonOptions options) {
                                             ": durability is disk, os or memory, not \"" +
                                             options.settings.durability + "\"");
   }
+  // On a town whose store is a Redis, that one's address is the second argument.
+  auto mirror = mirror_address(options.settings.mirror, std::nullopt);
+  if (!mirror) return fail(mirror.error().during(options.folder.settings().string()));
+  options.mirror = std::move(*mirror);
   asio::io_context loop(1);
   aio::RealEnv env(loop);
   auto providers = llm::make_registry(options.settings.providers, options.folder.dir(), env,

@@ -2,6 +2,7 @@
 
 #include <ostream>
 
+#include "app/mirror_choice.h"
 #include "client/town_folder.h"
 #include "client/town_registry.h"
 
@@ -15,6 +16,8 @@ class Init final : public cli::Command {
     options.choice(
         "--durability", durability_, {"disk", "os", "memory"},
         "What an acknowledged change survives: a power cut, a killed daemon, or nothing");
+    options.value("--mirror", mirror_, "The Redis in which tinytown sees the town: redis://...");
+    options.flag("--no-mirror", no_mirror_, "Tinytown does not see the town");
   }
 
   Status run(cli::Session& session) override {
@@ -27,6 +30,7 @@ class Init final : public cli::Command {
     settings.name = name_.empty() ? client::suggest_name(clean) : name_;
     settings.default_cli = cli_;
     settings.durability = durability_;
+    if (auto chosen = choose_mirror(mirror_, no_mirror_, settings.mirror); !chosen) return chosen;
     if (auto made = client::create_town(folder, settings); !made) return made;
     if (const auto registry = client::registry_path()) {
       if (auto known = client::remember_town(*registry, {settings.name, clean.string()}); !known)
@@ -46,6 +50,8 @@ class Init final : public cli::Command {
   std::string name_;
   std::string cli_ = "claude";
   std::string durability_ = "disk";
+  std::string mirror_;
+  bool no_mirror_ = false;
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/near_names.h"
 #include "client/settings_file.h"
+#include "net/redis_url.h"
 
 namespace reeve::client {
 namespace {
@@ -40,6 +41,9 @@ constexpr std::array kKeys{
     SettingKey{"retention.max_size", size, "", "The oldest events go when there are more bytes"},
     SettingKey{"retention.max_events", number, "", "The oldest events go when there are more"},
     SettingKey{"retention.keep_events", number, "1000", "So many of the newest stay in any case"},
+    SettingKey{"mirror.redis", text, "",
+               "The Redis in which tinytown (tt) sees the town: redis://..., rediss://, unix://"},
+    SettingKey{"mirror.enabled", flag, "true", "... and whether it does now"},
 };
 
 /// Tables that are read by somebody else, whole.
@@ -71,6 +75,12 @@ std::string bare(const toml::node& node) {
 
 /// Headers are where a key may stand.
 bool may_be_secret(std::string_view key) { return key.contains(".headers."); }
+
+/// A URL is shown without its password.
+std::string shown(std::string_view key, const toml::node& node) {
+  auto text = bare(node);
+  return key == "mirror.redis" ? net::redacted_redis_url(text) : text;
+}
 
 }  // namespace
 
@@ -111,7 +121,7 @@ Result<std::vector<SettingView>> view_settings(std::string_view text, const std:
                      std::string(known.help)};
     const auto said = std::ranges::find(leaves, view.key, &std::pair<std::string, Leaf>::first);
     if (said != leaves.end()) {
-      view.value = bare(*said->second.node);
+      view.value = shown(known.key, *said->second.node);
       view.source = "town.toml";
       view.line = said->second.line;
     }
