@@ -1,10 +1,11 @@
 # The house: one target per folder of src/, linked downwards only, with its tests beside it.
 
-# reeve_module(SOURCES a.cc ... TESTS a_test.cc ... LINKS lib ... [THREADED])
+# reeve_module(SOURCES a.cc ... TESTS a_test.cc ... LINKS lib ... [WHOLE Name=filter ...] [THREADED])
 #   The target is reeve_<folder>. It links every existing folder on a lower floor (src/FLOORS).
-#   Tests become <folder>_test; THREADED puts them into the TSan run, too.
+#   Tests become <folder>_test; THREADED puts them into the TSan run, too. Tests of a WHOLE filter share what is slow
+#   to set up: they are one test of CTest's, <folder>_test.Name.
 function(reeve_module)
-  cmake_parse_arguments(arg "THREADED" "" "SOURCES;TESTS;LINKS;TEST_LINKS" ${ARGN})
+  cmake_parse_arguments(arg "THREADED" "" "SOURCES;TESTS;LINKS;TEST_LINKS;WHOLE" ${ARGN})
   get_filename_component(name ${CMAKE_CURRENT_SOURCE_DIR} NAME)
   set(target reeve_${name})
   add_library(${target} STATIC ${arg_SOURCES})
@@ -15,19 +16,34 @@ function(reeve_module)
     add_executable(${name}_test ${arg_TESTS})
     target_link_libraries(${name}_test PRIVATE ${target} GTest::gtest GTest::gmock reeve_test_main ${arg_TEST_LINKS})
     reeve_precompile(${name}_test)
+    set(label unit)
     if(arg_THREADED)
-      reeve_discover(${name}_test threaded)
+      set(label threaded)
       add_dependencies(threaded_tests ${name}_test)
-    else()
-      reeve_discover(${name}_test unit)
     endif()
+    set(apart "")
+    foreach(whole ${arg_WHOLE})
+      string(REGEX MATCH "^([^=]+)=(.+)$" _ ${whole})
+      string(APPEND apart ":${CMAKE_MATCH_2}")
+      add_test(NAME ${name}_test.${CMAKE_MATCH_1} COMMAND ${name}_test --gtest_brief=1 --gtest_filter=${CMAKE_MATCH_2})
+      set_tests_properties(${name}_test.${CMAKE_MATCH_1} PROPERTIES LABELS ${label} TIMEOUT 300)
+    endforeach()
+    if(apart)
+      string(PREPEND apart "-")
+    endif()
+    reeve_discover(${name}_test ${label} ${apart})
   endif()
 endfunction()
 
-# Registers every test of a gtest executable with CTest, under one label (of a list only the first would arrive).
+# Registers every test of a gtest executable with CTest, under one label (of a list only the first would arrive);
+# a third argument is a filter.
 include(GoogleTest)
 function(reeve_discover target label)
-  gtest_discover_tests(${target} TEST_PREFIX "${target}." DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
+  set(filter "")
+  if(ARGC GREATER 2)
+    set(filter TEST_FILTER "${ARGV2}")
+  endif()
+  gtest_discover_tests(${target} ${filter} TEST_PREFIX "${target}." DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
                        PROPERTIES LABELS ${label} TIMEOUT 120)
 endfunction()
 

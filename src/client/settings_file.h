@@ -8,16 +8,14 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/files.h"
 #include "base/json.h"
 
 /// Small files of settings: read whole, written whole.
 namespace reeve::client {
 
-/// not_found, denied, ...: as the system says. too_large: no settings of ours.
-Result<std::string> read_small_file(const std::filesystem::path& path);
-/// Writes beside it and puts that in its place, so that a reader sees all or nothing. A new file is
-/// 0600, another keeps its mode. The error leaves the old file as it was.
-Status replace_file(const std::filesystem::path& path, std::string_view text);
+using reeve::read_small_file;
+using reeve::replace_file;
 
 /// Held, nobody else who asks for it changes files of the folder; waits for them.
 Result<Fd> lock_folder(const std::filesystem::path& folder);

@@ -23,7 +23,7 @@ class EventsRetention : public ::testing::TestWithParam<Backend> {
   ~EventsRetention() override { aio::run(loop_, store_->close()); }
 
   void open() {
-    store_ = GetParam().open(env_, loop_.get_executor(), dir_);
+    store_ = GetParam().open(env_, loop_, dir_);
     store_->set_feed([this](const std::vector<EventPtr>& events) {
       for (const auto& event : events) fed_.push_back(event);
     });

@@ -25,7 +25,7 @@ using ::testing::IsEmpty;
 
 class StoreContract : public ::testing::TestWithParam<Backend> {
  public:
-  StoreContract() : store_(GetParam().open(env_, loop_.get_executor(), dir_)) {
+  StoreContract() : store_(GetParam().open(env_, loop_, dir_)) {
     store_->set_feed([this](const std::vector<EventPtr>& events) {
       for (const auto& event : events) fed_.push_back(event);
     });

@@ -3,8 +3,8 @@
 
 #include <random>
 
-#include "store/sqlite/postings.h"
-#include "store/sqlite/tail_index.h"
+#include "store/postings.h"
+#include "store/tail_index.h"
 
 namespace reeve::store::sqlite {
 namespace {

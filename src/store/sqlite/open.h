@@ -7,7 +7,7 @@
 #include "store/sqlite/connection.h"
 #include "store/sqlite/lock_file.h"
 #include "store/sqlite/sqlite_store.h"
-#include "store/sqlite/tail_index.h"
+#include "store/tail_index.h"
 
 namespace reeve::store::sqlite {
 

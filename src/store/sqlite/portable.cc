@@ -14,8 +14,8 @@
 #include "store/sqlite/lock_file.h"
 #include "store/sqlite/rows.h"
 #include "store/sqlite/schema.h"
-#include "store/sqlite/tail_index.h"
 #include "store/sqlite/write_tables.h"
+#include "store/tail_index.h"
 
 namespace reeve::store::portable {
 namespace {

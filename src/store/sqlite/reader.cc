@@ -5,7 +5,7 @@
 
 #include "base/limits.h"
 #include "store/check.h"
-#include "store/sqlite/postings.h"
+#include "store/postings.h"
 #include "store/sqlite/rows.h"
 #include "store/sqlite/schema.h"
 

@@ -4,7 +4,7 @@
 #include <unordered_set>
 
 #include "base/limits.h"
-#include "store/sqlite/postings.h"
+#include "store/postings.h"
 
 namespace reeve::store::sqlite {
 namespace {

@@ -9,7 +9,7 @@
 #include "store/sqlite/connection.h"
 #include "store/sqlite/extent.h"
 #include "store/sqlite/rows.h"
-#include "store/sqlite/tail_index.h"
+#include "store/tail_index.h"
 
 namespace reeve::store::sqlite {
 

@@ -12,7 +12,7 @@
 
 #include "store/sqlite/job.h"
 #include "store/sqlite/lock_file.h"
-#include "store/sqlite/tail_index.h"
+#include "store/tail_index.h"
 #include "store/store.h"
 
 namespace reeve::store::sqlite {

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-namespace reeve::store::sqlite {
+namespace reeve::store {
 
 /// Ascending positions as variable-length integers (7 bits a byte, low ones first): the first
 /// absolute, then differences.
@@ -13,4 +13,4 @@ void encode_postings(std::span<const std::uint64_t> ascending, std::vector<std::
 /// Nothing: not such bytes.
 std::optional<std::vector<std::uint64_t>> decode_postings(std::span<const std::uint8_t> bytes);
 
-}  // namespace reeve::store::sqlite
+}  // namespace reeve::store

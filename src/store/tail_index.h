@@ -9,7 +9,7 @@
 #include "base/ids.h"
 #include "event/event.h"
 
-namespace reeve::store::sqlite {
+namespace reeve::store {
 
 /// Which of the newest events are in which scope: what the written segments do not cover yet.
 ///
@@ -56,4 +56,4 @@ class TailIndex {
   std::vector<Entry> entries_;
 };
 
-}  // namespace reeve::store::sqlite
+}  // namespace reeve::store

@@ -1,6 +1,6 @@
-#include "store/sqlite/postings.h"
+#include "store/postings.h"
 
-namespace reeve::store::sqlite {
+namespace reeve::store {
 
 void encode_postings(std::span<const std::uint64_t> ascending, std::vector<std::uint8_t>& out) {
   out.clear();
@@ -32,4 +32,4 @@ std::optional<std::vector<std::uint64_t>> decode_postings(std::span<const std::u
   return positions;
 }
 
-}  // namespace reeve::store::sqlite
+}  // namespace reeve::store

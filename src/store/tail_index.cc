@@ -1,8 +1,8 @@
-#include "store/sqlite/tail_index.h"
+#include "store/tail_index.h"
 
 #include <algorithm>
 
-namespace reeve::store::sqlite {
+namespace reeve::store {
 namespace {
 
 // Measured: shorter segments cost the writer more per event, longer ones start-up and memory.
@@ -58,4 +58,4 @@ std::vector<std::string_view> TailIndex::sorted_scopes() const {
   return scopes;
 }
 
-}  // namespace reeve::store::sqlite
+}  // namespace reeve::store

@@ -1,0 +1,25 @@
+# cmake -DFOLDER=src/store/redis/lua -DOUT=lua_files.cc -P embed_lua.cmake
+# Writes the folder's scripts, by name, as what src/store/redis/scripts.h declares.
+
+file(GLOB files ${FOLDER}/*.lua)
+list(SORT files)
+set(cases "")
+foreach(file ${files})
+  get_filename_component(name ${file} NAME_WE)
+  file(READ ${file} text)
+  if(text MATCHES "\\)lua\"")
+    message(FATAL_ERROR "${file} holds the text that ends a script: )lua\"")
+  endif()
+  string(APPEND cases "  if (name == \"${name}\") return R\"lua(${text})lua\";\n")
+endforeach()
+file(WRITE ${OUT} "// Made by cmake/embed_lua.cmake from src/store/redis/lua/.
+#include \"store/redis/scripts.h\"
+
+namespace reeve::store::redis {
+
+std::string_view lua_file(std::string_view name) {
+${cases}  return {};
+}
+
+}  // namespace reeve::store::redis
+")

@@ -1,0 +1,96 @@
+#include "store/redis/follower.h"
+
+#include <utility>
+
+#include "aio/real_env.h"
+#include "base/backoff.h"
+#include "base/logging.h"
+#include "store/redis/codec.h"
+#include "store/redis/events.h"
+
+namespace reeve::store::redis {
+namespace {
+
+/// How long a read blocks, and so how soon another town in the place of ours is noticed.
+constexpr std::string_view kBlockMs = "1000";
+constexpr std::size_t kRows = 1'000;
+
+net::RedisOptions connection_options(const RedisOptions& options) {
+  net::RedisOptions out;
+  out.name = "reeve-follow:" + options.town;
+  out.away_limit = options.patience;
+  return out;
+}
+
+}  // namespace
+
+Follower::Follower(Env& env, const boost::asio::any_io_executor& executor,
+                   const RedisOptions& options, Session& session, Position after)
+    : env_(env),
+      session_(session),
+      router_(executor, env, options.address, redis_prefix(options.town),
+              connection_options(options)),
+      after_(after) {}
+
+Async<Follower::Part> Follower::next() {
+  for (Backoff trouble;;) {
+    auto part = co_await look();
+    if (part && !part->events.empty()) {
+      after_ = part->head;
+      co_return std::move(*part);
+    }
+    if (part) {
+      trouble.reset();
+      continue;
+    }
+    logging::warn("following the town: {}", part.error().message());
+    co_await aio::sleep(env_, trouble.next());
+  }
+}
+
+Async<Result<Follower::Part>> Follower::look() {
+  const auto stream = session_.key("log");
+  std::vector<RedisWords> commands;
+  commands.push_back({"HMGET", session_.key("meta"), "log", "generation", "oldest"});
+  commands.push_back({"XREAD", "COUNT", std::to_string(kRows), "BLOCK", std::string(kBlockMs),
+                      "STREAMS", stream, std::to_string(after_.value) + "-0"});
+  auto replies = co_await router_.ask_all(std::move(commands));
+  if (!replies) co_return fail(replies.error());
+  for (auto& reply : *replies) {
+    if (reply.is_error()) co_return fail(net::redis_error(reply));
+  }
+  const auto& meta = replies->at(0).elements;
+  if (meta.size() != 3 || meta[0].text != session_.log().str() ||
+      meta[1].text != session_.generation()) {
+    co_return fail(Errc::corrupt, "another town is in the place of the one that is followed");
+  }
+  const auto oldest = whole_number<std::uint64_t>(meta[2].text);
+  if (!oldest) co_return fail(not_understood());
+  Part part{.events = {}, .head = after_, .oldest = {*oldest}};
+  // [[stream, [[id, [h, header, p, payload]], ...]]], or nothing
+  if (replies->at(1).elements.empty()) co_return part;
+  const auto& of_stream = replies->at(1).elements.front().elements;
+  if (of_stream.size() != 2) co_return fail(not_understood());
+  for (const auto& entry : of_stream[1].elements) {
+    if (entry.elements.size() != 2 || entry.elements[1].elements.size() != 4)
+      co_return fail(not_understood());
+    const auto& fields = entry.elements[1].elements;
+    auto event = decode_event(entry.elements[0].text, fields[1].text, fields[3].text);
+    if (!event) co_return fail(event.error());
+    // What was pruned in between is not in the stream any more.
+    while (reeve::next(part.head) < (*event)->position) {
+      auto page = co_await events_between(session_, reeve::next(part.head),
+                                          {(*event)->position.value - 1}, kRows);
+      if (!page) co_return fail(page.error());
+      for (auto& one : page->events) part.events.push_back(std::move(one));
+      part.head = page->scanned;
+    }
+    part.head = (*event)->position;
+    part.events.push_back(std::move(*event));
+  }
+  co_return part;
+}
+
+Async<> Follower::close() { co_await router_.close(); }
+
+}  // namespace reeve::store::redis

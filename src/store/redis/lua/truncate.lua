@@ -1,0 +1,37 @@
+-- ARGV: of enter(); from, upto, how many bytes go, changed documents (kind, id, body), events (header, payload, size).
+-- Answers {1, first, last}, or {0, oldest, head} where it does not fit the log.
+local town, refused = enter()
+if not town then return refused end
+local from, upto = num(), num()
+if from + 1 ~= town.oldest or upto <= from or upto > town.head then
+  return { 0, town.oldest, town.head }
+end
+local SNAP, RANKS, INDEX = P .. 'snap', P .. 'snap:r', P .. 'ix'
+call('HLEN', SNAP)
+call('ZCARD', RANKS)
+local over = call('ZRANGEBYSCORE', INDEX, '-inf', int(upto))
+local size = num()
+for _, after in ipairs(over) do
+  call('UNLINK', INDEX .. ':' .. after)
+  call('ZREM', INDEX, after)
+end
+call('ZREMRANGEBYSCORE', PRUNED, '-inf', int(upto))
+call('XTRIM', LOG, 'MINID', int(upto + 1) .. '-0')
+town.bytes = town.bytes - size
+town.oldest = upto + 1
+for _ = 1, num() do
+  local kind, id, body = arg(), arg(), arg()
+  local name = #kind .. ':' .. kind .. id
+  local before = call('HGET', SNAP, name)
+  local rank = before and string.match(before, '^%d+')
+  if not rank then
+    town.snap = town.snap + 1
+    rank = int(town.snap)
+    call('ZADD', RANKS, rank, name)
+  end
+  call('HSET', SNAP, name, rank .. '\n' .. body)
+end
+local first = town.head + 1
+for _ = 1, num() do append(town, arg(), arg(), num()) end
+leave(town)
+return { 1, first, town.head }

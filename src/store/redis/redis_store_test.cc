@@ -1,0 +1,641 @@
+// What only a town on Redis can meet: another holder, a server that forgets, restarts, refuses or
+// is cut off. What every store promises: store_contract.cc.
+
+#include "store/redis/redis_store.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "net/redis_fixture.h"
+#include "store/redis/server.h"
+#include "store/redis/settings.h"
+#include "store/redis/testing.h"
+#include "store/redis/witness.h"
+
+namespace reeve::store {
+namespace {
+
+using namespace std::chrono_literals;
+using net::testing::CuttingProxy;
+using net::testing::RedisServer;
+using net::testing::RedisServerOptions;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class RedisTown : public ::testing::Test {
+ protected:
+  void SetUp() override { REEVE_NEEDS_REDIS(); }
+  void TearDown() override { close(); }
+
+  void serve(RedisServerOptions options = {.lines = disk_settings()}) {
+    server_ = std::make_unique<RedisServer>(std::move(options));
+  }
+  RedisOptions options() {
+    auto options = redis_options(server_->address(), "town");
+    options.holder = "us";
+    options.who = "us, as a test";
+    options.witness = dir_.file("witness.json");
+    options.on_lost = [this](const Error& why) { lost_.push_back(why); };
+    return options;
+  }
+  Result<std::unique_ptr<Store>> try_open(RedisOptions how) {
+    return open_redis_now(env_, loop_, std::move(how));
+  }
+  void open(RedisOptions how) {
+    store_ = try_open(std::move(how)).value();
+    store_->set_feed([this](const std::vector<EventPtr>& events) {
+      for (const auto& event : events) fed_.push_back(event->position.value);
+    });
+  }
+  void open() { open(options()); }
+  void close() {
+    if (store_) run(store_->close());
+    store_.reset();
+  }
+  template <class T>
+  T run(Async<T> work) {
+    return aio::run(loop_, std::move(work));
+  }
+
+  Commit note(std::string key = {}) {
+    Commit commit;
+    commit.events = {make_event(env_, "Note", {"agent:a"})};
+    if (!key.empty()) {
+      commit.writes = {PutDoc{.key = {"note", key}, .body = "{}", .marks = {"open"}}};
+      commit.require = {DocAbsent{{"note", key}}};
+      commit.key = IdempotencyKey{.writer = "test", .key = std::move(key), .digest = "d"};
+    }
+    return commit;
+  }
+  Result<Committed> commit(Commit commit) { return run(store_->commit(std::move(commit))); }
+  std::vector<std::uint64_t> positions() {
+    return positions_of(run(store_->read({}, {}, 1000)).value().events);
+  }
+  net::RedisReply ask(const net::RedisWords& words) const { return server_->ask(words); }
+
+  boost::asio::io_context loop_;
+  TestEnv env_{loop_};
+  ScratchDir dir_;
+  std::unique_ptr<RedisServer> server_;
+  std::unique_ptr<Store> store_;
+  std::vector<std::uint64_t> fed_;
+  std::vector<Error> lost_;
+};
+
+// --- What it is ----------------------------------------------------------------------------------
+
+TEST_F(RedisTown, AllKeysAreUnderItsPrefixInOneSlot) {
+  serve();
+  open();
+  auto all = note("a");
+  all.writes.emplace_back(QueuePush{.queue = "inbox:ada", .item = "m1"});
+  all.writes.emplace_back(SetRunEpoch{.run = RunId(env_.uuid4()), .epoch = 3});
+  ASSERT_TRUE(commit(std::move(all)));
+  ASSERT_TRUE(run(store_->acquire("lease", "x", 10s)));
+  const auto keys = ask({"KEYS", "*"});
+  EXPECT_GE(keys.elements.size(), 9u);
+  for (const auto& key : keys.elements)
+    EXPECT_THAT(key.text, ::testing::StartsWith("reeve:{town}:"));
+}
+
+TEST_F(RedisTown, ACommitIsOneCall) {
+  serve();
+  open();
+  ASSERT_TRUE(commit(note("warm")));
+  const auto calls = [&](const std::string& of) {
+    const auto stats = ask({"INFO", "commandstats"}).text;
+    const auto at = stats.find("cmdstat_" + of + ":calls=");
+    if (at == std::string::npos) return 0L;
+    return std::strtol(stats.c_str() + at + of.size() + 15, nullptr, 10);
+  };
+  const auto before = calls("evalsha");
+  std::vector<std::optional<Result<Committed>>> done(100);
+  aio::TaskGroup group(loop_.get_executor());
+  for (std::size_t i = 0; i < done.size(); ++i) {
+    const auto one = [](Store& store, Commit commit,
+                        std::optional<Result<Committed>>& to) -> Async<> {
+      to = co_await store.commit(std::move(commit));
+    };
+    group.spawn("commit", one(*store_, note(std::to_string(i)), done[i]));
+  }
+  run(group.join());
+  for (const auto& one : done) EXPECT_TRUE(one && *one);
+  EXPECT_LE(calls("evalsha") - before, 4);  // those of one moment share a call
+  EXPECT_EQ(fed_.size(), 101u);
+}
+
+TEST_F(RedisTown, ANameThatCannotStandInAKeyIsRefused) {
+  serve();
+  for (const auto* name : {"", "a b", "a{b", "a}b", "a\nb"}) {
+    auto how = options();
+    how.town = name;
+    EXPECT_EQ(code_of(try_open(how)), Errc::invalid_argument) << name;
+  }
+}
+
+TEST_F(RedisTown, WhereThereIsNoneAndNoneIsToBeMadeItIsNotFound) {
+  serve();
+  auto how = options();
+  how.create = false;
+  EXPECT_EQ(code_of(try_open(how)), Errc::not_found);
+  EXPECT_THAT(ask({"KEYS", "*"}).elements, IsEmpty());
+}
+
+// --- What an acknowledgement means ---------------------------------------------------------------
+
+TEST_F(RedisTown, G1DiskNeedsTheSettingsThatGiveIt) {
+  serve({.lines = {"appendonly yes", "appendfsync everysec"}});
+  const auto refused = try_open(options());
+  ASSERT_EQ(code_of(refused), Errc::denied);
+  EXPECT_THAT(refused.error().message(), HasSubstr("appendfsync always (it is everysec)"));
+  auto how = options();
+  how.durability = RedisDurability::everysec;
+  open(how);
+  EXPECT_TRUE(commit(note()));
+}
+
+TEST_F(RedisTown, G1TheSettingsAreLookedAtOnEachConnection) {
+  serve();
+  open();
+  ASSERT_TRUE(commit(note()));
+  ask({"CONFIG", "SET", "appendfsync", "no"});
+  ask({"CLIENT", "KILL", "TYPE", "normal"});
+  EXPECT_EQ(code_of(commit(note())), Errc::denied);
+  ask({"CONFIG", "SET", "appendfsync", "always"});
+  // The connection comes back by itself.
+  auto later = commit(note());
+  for (int i = 0; i < 50 && !later; ++i) {
+    run(aio::sleep(env_, 100ms));
+    later = commit(note());
+  }
+  EXPECT_TRUE(later);
+}
+
+TEST_F(RedisTown, G1WhereConfigIsDeniedSomebodyHasToAssertIt) {
+  serve();
+  ask({"ACL", "SETUSER", "clerk", "on", ">secret", "~*", "&*", "+@all", "-config"});
+  auto how = options();
+  how.address.user = "clerk";
+  how.address.password = Secret("secret");
+  const auto refused = try_open(how);
+  ASSERT_EQ(code_of(refused), Errc::denied);
+  EXPECT_THAT(refused.error().message(), HasSubstr("settings_asserted"));
+  how.settings_asserted = true;
+  open(how);
+  EXPECT_TRUE(commit(note()));
+}
+
+TEST(RedisSettings, AnOldServerAReplicaAndAnEvictingOneAreRefused) {
+  using redis::check;
+  redis::ServerSettings server{.version = "7.0.15", .replica = false, .config = {}};
+  server.config = {{"appendonly", "yes"},
+                   {"appendfsync", "always"},
+                   {"no-appendfsync-on-rewrite", "no"},
+                   {"maxmemory", "0"},
+                   {"maxmemory-policy", "allkeys-lru"}};
+  const auto code = [&](RedisDurability durability = RedisDurability::disk) {
+    const auto status = check(server, durability, false);
+    return status ? Errc::internal : status.error().code();
+  };
+  EXPECT_EQ(code(), Errc::internal);
+  server.config["maxmemory"] = "1000000";
+  EXPECT_EQ(code(), Errc::denied);
+  EXPECT_EQ(code(RedisDurability::memory), Errc::denied);
+  server.config["maxmemory-policy"] = "noeviction";
+  EXPECT_EQ(code(), Errc::internal);
+  server.config["no-appendfsync-on-rewrite"] = "yes";
+  EXPECT_EQ(code(), Errc::denied);
+  EXPECT_EQ(code(RedisDurability::everysec), Errc::internal);
+  server.replica = true;
+  EXPECT_EQ(code(RedisDurability::memory), Errc::read_only);
+  for (const auto* version : {"6.2.7", "5.0", "", "x"}) {
+    server.version = version;
+    EXPECT_EQ(code(RedisDurability::memory), Errc::unsupported) << version;
+  }
+  EXPECT_EQ(redis::settings_of("# Server\r\nredis_version:7.2.1\r\nrole:slave\r\n").version,
+            "7.2.1");
+  EXPECT_TRUE(redis::settings_of("# Server\r\nredis_version:7.2.1\r\nrole:slave\r\n").replica);
+}
+
+TEST_F(RedisTown, G2OutOfMemoryIsToldAndNothingIsHalfDone) {
+  serve();
+  open();
+  ASSERT_TRUE(commit(note("before")));
+  ask({"CONFIG", "SET", "maxmemory", "1"});
+  EXPECT_EQ(code_of(commit(note("full"))), Errc::storage_full);
+  EXPECT_THAT(positions(), ElementsAre(1));  // reading goes on
+  ask({"CONFIG", "SET", "maxmemory", "0"});
+  ASSERT_TRUE(commit(note("full")));
+  EXPECT_THAT(positions(), ElementsAre(1, 2));
+}
+
+TEST_F(RedisTown, AReplicaIsToldFromItsPrimary) {
+  serve();
+  RedisServer replica({.tcp = true, .lines = {"maxmemory-policy noeviction"}});
+  open();
+  ASSERT_TRUE(commit(note()));
+  // The server becomes a replica while it is used, as after a failover elsewhere.
+  const auto port = std::get<net::TcpAddress>(replica.socket()).port;
+  ask({"REPLICAOF", "127.0.0.1", std::to_string(port)});
+  EXPECT_EQ(code_of(commit(note())), Errc::read_only);
+}
+
+TEST_F(RedisTown, TheServerMayForgetItsScripts) {
+  serve();
+  open();
+  ASSERT_TRUE(commit(note("a")));
+  ask({"SCRIPT", "FLUSH"});
+  EXPECT_TRUE(commit(note("b")));
+  ask({"SCRIPT", "FLUSH"});
+  EXPECT_THAT(positions(), ElementsAre(1, 2));
+}
+
+TEST_F(RedisTown, G2AKeyOfAWrongTypeIsToldBeforeAnythingIsWritten) {
+  serve();
+  open();
+  ASSERT_TRUE(commit(note("a")));
+  ask({"SET", "reeve:{town}:list:4:note:open", "spoiled"});
+  const auto refused = commit(note("b"));
+  ASSERT_EQ(code_of(refused), Errc::corrupt);
+  EXPECT_FALSE(run(store_->get({"note", "b"})).value());
+  EXPECT_THAT(positions(), ElementsAre(1));
+  EXPECT_TRUE(commit(note()));  // what does not need that key goes on
+}
+
+// --- Replicas ------------------------------------------------------------------------------------
+
+TEST_F(RedisTown, G1UnderReplicatedIsSaidAndNotHidden) {
+  serve();
+  auto how = options();
+  how.replicas = 1;
+  how.replica_timeout = 50ms;
+  open(how);
+  const auto done = commit(note("a"));
+  ASSERT_EQ(code_of(done), Errc::unknown_outcome);
+  EXPECT_THAT(done.error().message(), HasSubstr("only 0 of 1 replicas"));
+  EXPECT_THAT(fed_, ElementsAre(1));  // it has happened
+}
+
+TEST_F(RedisTown, G1WithItsReplicaACommitIsAnswered) {
+  auto settings = disk_settings();
+  settings.emplace_back("repl-diskless-sync-delay 0");
+  serve({.tcp = true, .lines = std::move(settings)});
+  const auto port = std::to_string(std::get<net::TcpAddress>(server_->socket()).port);
+  RedisServer replica({.lines = {"replicaof 127.0.0.1 " + port}});
+  auto how = options();
+  how.replicas = 1;
+  how.replica_timeout = 20s;
+  open(how);
+  EXPECT_TRUE(commit(note("a")));
+  EXPECT_EQ(replica.ask({"XLEN", "reeve:{town}:log"}).integer, 1);
+}
+
+// --- Who holds the town --------------------------------------------------------------------------
+
+TEST_F(RedisTown, G8ASecondHolderIsRefusedAndToldWhoHasIt) {
+  serve();
+  open();
+  auto how = options();
+  how.holder = "them";
+  const auto refused = try_open(how);
+  ASSERT_EQ(code_of(refused), Errc::conflict);
+  EXPECT_THAT(refused.error().message(), HasSubstr("us, as a test"));
+  EXPECT_TRUE(commit(note()));
+  close();  // gives it back
+  how.witness.clear();
+  const auto other = try_open(how);
+  ASSERT_TRUE(other);
+  run((*other)->close());
+}
+
+TEST_F(RedisTown, G8WhoHasLostTheTownWritesNothingMore) {
+  serve();
+  open();
+  ASSERT_TRUE(commit(note("a")));
+  env_.advance(16s);  // nobody has heard of us, by this clock
+  auto how = options();
+  how.holder = "them";
+  how.witness.clear();
+  const auto other = try_open(how);
+  ASSERT_TRUE(other);
+  EXPECT_EQ(code_of(commit(note("b"))), Errc::fenced);
+  EXPECT_EQ(code_of(commit(note("c"))), Errc::fenced);
+  EXPECT_THAT(lost_, SizeIs(1));
+  ASSERT_TRUE(run((*other)->commit(note("b"))));
+  EXPECT_EQ(run((*other)->read({}, {}, 10))->events.size(), 2u);
+  run((*other)->close());
+}
+
+TEST_F(RedisTown, G8AHoldThatRanOutIsGoodUntilSomebodyElseTakesIt) {
+  serve();
+  open();
+  env_.advance(10min);
+  EXPECT_TRUE(commit(note()));
+  auto how = options();
+  how.holder = "them";
+  EXPECT_EQ(code_of(try_open(how)), Errc::conflict);
+}
+
+TEST_F(RedisTown, G8TheSameHolderComesBackAtOnceAndFencesWhatItWas) {
+  serve();
+  open();
+  ASSERT_TRUE(commit(note("a")));
+  const auto again = try_open(options());  // as after a crash
+  ASSERT_TRUE(again);
+  EXPECT_EQ(code_of(commit(note("b"))), Errc::fenced);
+  EXPECT_TRUE(run((*again)->commit(note("b"))));
+  run((*again)->close());
+}
+
+// --- A server that is away, or forgets -----------------------------------------------------------
+
+TEST_F(RedisTown, WhileRedisIsAwayCommitsWaitAndThenFail) {
+  serve();
+  auto how = options();
+  how.patience = 300ms;
+  open(how);
+  ASSERT_TRUE(commit(note()));
+  server_->stop();
+  const auto refused = commit(note("away"));
+  EXPECT_TRUE(refused.error().is(Errc::unavailable) || refused.error().is(Errc::unknown_outcome))
+      << refused.error().message();
+  EXPECT_EQ(code_of(commit(note("away"))), Errc::unavailable);
+  server_->start();
+  EXPECT_TRUE(commit(note("away")));
+  EXPECT_THAT(positions(), ElementsAre(1, 2));
+}
+
+TEST_F(RedisTown, LostDataIsNamedAndNothingIsGuessed) {
+  serve();
+  open();
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(commit(note()));
+  ask({"FLUSHALL"});
+  const auto refused = commit(note());
+  ASSERT_EQ(code_of(refused), Errc::corrupt);
+  EXPECT_THAT(refused.error().message(), HasSubstr("the town is gone"));
+  EXPECT_THAT(ask({"KEYS", "*"}).elements, IsEmpty());
+  close();
+  // Also for the next process, which knows by the witness.
+  const auto again = try_open(options());
+  ASSERT_EQ(code_of(again), Errc::corrupt);
+  EXPECT_THAT(again.error().message(), HasSubstr("the town is gone"));
+}
+
+TEST_F(RedisTown, ARestoredBackupIsNoticed) {
+  serve();
+  open();
+  ASSERT_TRUE(commit(note("a")));
+  close();
+  std::map<std::string, std::string> dump;
+  for (const auto& key : ask({"KEYS", "*"}).elements) dump[key.text] = ask({"DUMP", key.text}).text;
+  open();
+  ASSERT_TRUE(commit(note("b")));
+  ASSERT_TRUE(commit(note("c")));
+  const auto restore = [&] {
+    ask({"FLUSHALL"});
+    for (const auto& [key, value] : dump) ask({"RESTORE", key, "0", value});
+    ask({"CLIENT", "KILL", "TYPE", "normal"});
+  };
+  restore();
+  auto refused = commit(note("d"));
+  ASSERT_EQ(code_of(refused), Errc::corrupt);
+  EXPECT_THAT(refused.error().message(), HasSubstr("lost 2 acknowledged events"));
+  close();
+  EXPECT_EQ(code_of(try_open(options())), Errc::corrupt);
+  // Somebody else, without our witness, went on from the backup: it is as long as ours was.
+  auto how = options();
+  how.holder = "them";
+  how.witness.clear();
+  env_.advance(1min);
+  const auto other = try_open(how).value();
+  for (const auto* key : {"x", "y", "z"}) ASSERT_TRUE(run(other->commit(note(key))));
+  run(other->close());
+  refused = fail(try_open(options()).error());
+  ASSERT_EQ(code_of(refused), Errc::corrupt);
+  EXPECT_THAT(refused.error().message(), HasSubstr("another event at position 3"));
+}
+
+TEST_F(RedisTown, AFailoverThatLostWritesIsNoticed) {
+  auto settings = disk_settings();
+  settings.emplace_back("repl-diskless-sync-delay 0");
+  serve({.tcp = true, .lines = std::move(settings)});
+  const auto port = std::to_string(std::get<net::TcpAddress>(server_->socket()).port);
+  auto lines = disk_settings();
+  lines.insert(lines.end(), {"replicaof 127.0.0.1 " + port});
+  RedisServer replica({.lines = lines});
+  open();
+  ASSERT_TRUE(commit(note("a")));
+  while (replica.ask({"EXISTS", "reeve:{town}:log"}).integer == 0) run(aio::sleep(env_, 10ms));
+  replica.ask({"REPLICAOF", "NO", "ONE"});  // promoted; what comes now it never has
+  ASSERT_TRUE(commit(note("b")));
+  close();
+  auto how = options();
+  how.address = replica.address();
+  const auto refused = try_open(how);
+  ASSERT_EQ(code_of(refused), Errc::corrupt);
+  EXPECT_THAT(refused.error().message(), HasSubstr("lost 1 acknowledged events"));
+}
+
+TEST_F(RedisTown, TheWitnessIsWrittenBehindAndAtTheEnd) {
+  serve();
+  open();
+  const auto seen = [&] {
+    const auto witness = redis::read_witness(dir_.file("witness.json")).value();
+    return witness ? witness->position.value : 0;
+  };
+  ASSERT_TRUE(commit(note("a")));
+  for (int i = 0; i < 200 && seen() == 0; ++i) run(aio::sleep(env_, 20ms));
+  EXPECT_EQ(seen(), 1u);
+  ASSERT_TRUE(commit(note("b")));
+  close();
+  EXPECT_EQ(seen(), 2u);
+  std::ofstream(dir_.file("witness.json")) << "spoiled";
+  EXPECT_EQ(code_of(try_open(options())), Errc::corrupt);
+}
+
+// --- Cut off in the middle -----------------------------------------------------------------------
+
+class RedisTownCut : public RedisTown {
+ protected:
+  void SetUp() override {
+    RedisTown::SetUp();
+    serve();
+    proxy_ = std::make_unique<CuttingProxy>(server_->socket(), dir_.path());
+    auto how = options();
+    how.address = proxy_->address();
+    open(how);
+    ASSERT_TRUE(commit(note("first")));
+  }
+  void TearDown() override {
+    RedisTown::TearDown();
+    proxy_.reset();
+  }
+  /// A commit that is cut there, and what its repetition with the same key leads to.
+  void cut(const std::string& key, CuttingProxy::Cut where) {
+    proxy_->cut_at(key, where);
+    const auto cut_off = commit(note(key));
+    ASSERT_TRUE(proxy_->has_cut());
+    ASSERT_EQ(code_of(cut_off), Errc::unknown_outcome);
+    ASSERT_TRUE(commit(note(key)));
+  }
+  std::unique_ptr<CuttingProxy> proxy_;
+};
+
+TEST_F(RedisTownCut, G9BeforeItArrivedItIsDoneByTheRepetition) {
+  cut("gone", CuttingProxy::Cut::before_request);
+  EXPECT_THAT(fed_, ElementsAre(1, 2));
+  EXPECT_THAT(positions(), ElementsAre(1, 2));
+}
+
+TEST_F(RedisTownCut, G9BeforeItsAnswerItIsDoneOnceAndToldOnce) {
+  cut("answer", CuttingProxy::Cut::before_reply);
+  EXPECT_THAT(fed_, ElementsAre(1, 2));
+  EXPECT_THAT(positions(), ElementsAre(1, 2));
+}
+
+TEST_F(RedisTownCut, G9InItsAnswerItIsDoneOnceAndToldOnce) {
+  cut("middle", CuttingProxy::Cut::in_reply);
+  EXPECT_THAT(fed_, ElementsAre(1, 2));
+  EXPECT_THAT(positions(), ElementsAre(1, 2));
+}
+
+TEST_F(RedisTownCut, G3WhatHappenedUnansweredIsToldWithoutARepetition) {
+  proxy_->cut_at("lonely", CuttingProxy::Cut::before_reply);
+  ASSERT_EQ(code_of(commit(note("lonely"))), Errc::unknown_outcome);
+  for (int i = 0; i < 500 && fed_.size() < 2; ++i) run(aio::sleep(env_, 10ms));
+  EXPECT_THAT(fed_, ElementsAre(1, 2));
+}
+
+/// Each acknowledged commit exactly once, in order, through restarts and SIGKILLs of the server.
+class RedisTownRestart : public RedisTown, public ::testing::WithParamInterface<bool> {};
+INSTANTIATE_TEST_SUITE_P(, RedisTownRestart, ::testing::Bool(),
+                         [](const auto& info) { return info.param ? "killed" : "stopped"; });
+
+TEST_P(RedisTownRestart, G1EachAcknowledgedCommitIsThereExactlyOnce) {
+  serve();
+  open();
+  constexpr int kWriters = 8;
+  constexpr int kRestarts = 4;
+  std::set<std::string> acknowledged;
+  bool over = false;
+  aio::TaskGroup group(loop_.get_executor());
+  const auto write = [&](int writer) -> Async<> {
+    for (int i = 0; !over; ++i) {
+      const auto key = std::to_string(writer) + "-" + std::to_string(i);
+      for (;;) {
+        auto done = co_await store_->commit(note(key));
+        if (done) break;
+        if (!done.error().is(Errc::unknown_outcome) && !done.error().is(Errc::unavailable)) {
+          ADD_FAILURE() << done.error().message();
+          co_return;
+        }
+      }
+      acknowledged.insert(key);
+    }
+  };
+  const auto torment = [&]() -> Async<> {
+    for (int i = 0; i < kRestarts; ++i) {
+      const auto before = acknowledged.size();
+      while (acknowledged.size() < before + 200) co_await aio::sleep(env_, 1ms);
+      GetParam() ? server_->kill() : server_->stop();
+      server_->start(false);
+    }
+    const auto before = acknowledged.size();
+    while (acknowledged.size() < before + 100) co_await aio::sleep(env_, 1ms);
+    over = true;
+  };
+  for (int i = 0; i < kWriters; ++i) group.spawn("writer", write(i));
+  group.spawn("torment", torment());
+  run(group.join());
+
+  const auto head = store_->log().head.value;
+  EXPECT_EQ(head, acknowledged.size());
+  ASSERT_EQ(fed_.size(), head);
+  for (std::size_t i = 0; i < fed_.size(); ++i) ASSERT_EQ(fed_[i], i + 1);
+  EXPECT_EQ(run(store_->count("note", "open")).value(), acknowledged.size());
+  for (const auto& key : acknowledged) ASSERT_TRUE(run(store_->get({"note", key})).value()) << key;
+}
+
+// --- Who follows ---------------------------------------------------------------------------------
+
+TEST_F(RedisTown, G3AFollowerIsToldOfWhatOthersWrite) {
+  serve();
+  open();
+  ASSERT_TRUE(commit(note("a")));
+  auto how = options();
+  how.reader = true;
+  how.witness.clear();
+  const auto reader = try_open(how).value();
+  std::vector<std::uint64_t> told;
+  reader->set_feed([&](const std::vector<EventPtr>& events) {
+    for (const auto& event : events) told.push_back(event->position.value);
+  });
+  EXPECT_EQ(reader->log().head.value, 1u);
+  for (const auto* key : {"b", "c", "d"}) ASSERT_TRUE(commit(note(key)));
+  for (int i = 0; i < 500 && told.size() < 3; ++i) run(aio::sleep(env_, 10ms));
+  EXPECT_THAT(told, ElementsAre(2, 3, 4));
+  EventFilter filter;
+  filter.scopes = {Scope::trusted("agent:a")};
+  EXPECT_EQ(run(reader->read({}, filter, 10))->events.size(), 4u);
+  EXPECT_EQ(code_of(run(reader->commit(note("e")))), Errc::read_only);
+  run(reader->close());
+}
+
+// --- Which events are in which scope -------------------------------------------------------------
+
+TEST_F(RedisTown, TheIndexOfScopesLastsAndIsWrittenBehind) {
+  serve({.lines = {"maxmemory-policy noeviction"}});
+  auto how = options();
+  how.durability = RedisDurability::memory;
+  open(how);
+  constexpr int kEvents = 70'000;
+  for (int done = 0; done < kEvents;) {
+    Commit many;
+    for (int i = 0; i < 1'000; ++i, ++done) {
+      auto scopes = std::vector<std::string>{"agent:" + std::to_string(done % 100)};
+      if (done % 10'000 == 5) scopes.emplace_back("run:rare");
+      many.events.push_back(make_event(env_, "Note", std::move(scopes)));
+    }
+    ASSERT_TRUE(commit(std::move(many)));
+  }
+  EventFilter rare;
+  rare.scopes = {Scope::trusted("run:rare")};
+  const auto check = [&](std::uint64_t after) {
+    std::vector<std::uint64_t> want;
+    for (std::uint64_t at = 6; at <= kEvents; at += 10'000) {
+      if (at > after) want.push_back(at);
+    }
+    const auto page = run(store_->read({after}, rare, 100)).value();
+    EXPECT_EQ(positions_of(page.events), want);
+    EXPECT_EQ(page.scanned.value, static_cast<std::uint64_t>(kEvents));
+    const auto newest = run(store_->latest(rare, 3)).value();
+    EXPECT_THAT(positions_of(newest), ElementsAre(40'006, 50'006, 60'006));
+    EventFilter common;
+    common.scopes = {Scope::trusted("agent:7"), Scope::trusted("agent:8")};
+    const auto some = run(store_->read({after}, common, 1000)).value();
+    const auto left = 2 * (kEvents - after) / 100;
+    ASSERT_EQ(some.events.size(), std::min<std::uint64_t>(left, 1000));
+    EXPECT_GT(some.events.front()->position.value, after);
+  };
+  check(0);
+  const auto segments = [&] { return ask({"ZCARD", "reeve:{town}:ix"}).integer; };
+  for (int i = 0; i < 500 && segments() < 2; ++i) run(aio::sleep(env_, 10ms));
+  EXPECT_EQ(segments(), 2);
+  check(0);
+  close();
+  open(how);
+  check(0);
+  check(35'000);
+  EXPECT_TRUE(run(store_->truncate({.from = {}, .upto = {500}, .changed = {}, .events = {}})));
+  check(500);
+}
+
+}  // namespace
+}  // namespace reeve::store

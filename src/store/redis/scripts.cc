@@ -1,0 +1,56 @@
+#include "store/redis/scripts.h"
+
+#include <array>
+
+#include "base/error.h"
+
+namespace reeve::store::redis {
+namespace {
+
+/// What Redis lets a script do. One that writes is refused as a whole, before it begins, when there
+/// is no memory or the server takes no writes; one that only reads is not.
+enum class May { read, write, write_when_full };
+
+struct Row {
+  std::string_view name;
+  May may;
+};
+constexpr std::array<Row, kScripts> kRows{{{"open", May::write_when_full},
+                                           {"beat", May::write_when_full},
+                                           {"commit", May::write},
+                                           {"list", May::read},
+                                           {"items", May::read},
+                                           {"read", May::read},
+                                           {"events_at", May::read},
+                                           {"segment", May::write},
+                                           {"postings", May::read},
+                                           {"truncate", May::write_when_full},
+                                           {"prune", May::write_when_full},
+                                           {"snapshot", May::read},
+                                           {"snapshot_of", May::read},
+                                           {"acquire", May::write},
+                                           {"release", May::write_when_full}}};
+
+const Row& row_of(Script script) { return kRows.at(static_cast<std::size_t>(script)); }
+
+std::string_view head_of(May may) {
+  switch (may) {
+    case May::read: return "#!lua flags=no-writes\n";
+    case May::write: return "#!lua\n";
+    case May::write_when_full: return "#!lua flags=allow-oom\n";
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string_view name_of(Script script) { return row_of(script).name; }
+
+std::string text_of(Script script) {
+  const auto text = lua_file(name_of(script));
+  REEVE_CHECK(!text.empty());
+  return std::string(head_of(row_of(script).may)) + std::string(lua_file("common")) +
+         std::string(text);
+}
+
+}  // namespace reeve::store::redis

@@ -1,0 +1,108 @@
+#include "store/redis/server.h"
+
+#include <utility>
+
+namespace reeve::store::redis {
+namespace {
+
+std::string_view rest_of(const RedisReply& reply) {
+  return std::string_view(reply.text).substr(std::min(reply.word().size() + 1, reply.text.size()));
+}
+
+}  // namespace
+
+Result<RedisReply> judge(RedisReply reply) {
+  if (!reply.is_error()) return reply;
+  const auto word = reply.word();
+  const std::string rest(rest_of(reply));
+  if (word == "LOST") {
+    return fail(Errc::corrupt, "the town on this Redis is not as it was left: " + rest +
+                                   ". It was emptied, restored, or changed by hand; docs/redis.md "
+                                   "says what to do");
+  }
+  if (word == "FENCED") return fail(Errc::fenced, "another daemon has taken the town: " + rest);
+  if (word == "HELD") {
+    const auto blank = rest.find(' ');
+    return fail(Errc::conflict, "the town is held by " + rest.substr(blank + 1) +
+                                    ": stop that one first (if it is gone, its hold runs out in " +
+                                    rest.substr(0, blank) + " ms)");
+  }
+  if (word == "COPYING") {
+    return fail(Errc::conflict,
+                "a town is being copied to this place, or was and did not get there: repeat "
+                "reeve migrate, or choose another name");
+  }
+  if (word == "EXPIRED") return fail(Errc::cursor_expired, rest);
+  if (word == "ABSENT") return fail(Errc::not_found, "there is no such town on this Redis");
+  if (word == "FORMAT") {
+    return fail(Errc::unsupported, "the town on this Redis has format " + rest +
+                                       "; this program knows format 1: use a newer one");
+  }
+  return fail(net::redis_error(reply));
+}
+
+Server::Server(net::RedisRouter& router, std::string prefix)
+    : router_(router), prefix_(std::move(prefix)) {}
+
+Async<Status> Server::load(net::RedisAsk ask) {
+  for (std::size_t i = 0; i < kScripts; ++i) {
+    RedisWords words{"SCRIPT", "LOAD", text_of(static_cast<Script>(i))};
+    auto reply = co_await ask(std::move(words));
+    if (!reply) co_return fail(reply.error());
+    if (reply->is_error()) co_return fail(net::redis_error(*reply));
+    shas_.at(i) = std::move(reply->text);
+  }
+  co_return Status();
+}
+
+RedisWords Server::words_of(Script script, bool by_text, RedisWords args) const {
+  RedisWords words;
+  words.reserve(args.size() + 4);
+  words.emplace_back(by_text ? "EVAL" : "EVALSHA");
+  words.push_back(by_text ? text_of(script) : shas_.at(static_cast<std::size_t>(script)));
+  words.emplace_back("1");
+  words.push_back(prefix_);
+  for (auto& arg : args) words.push_back(std::move(arg));
+  return words;
+}
+
+Async<Result<RedisReply>> Server::run_on(net::RedisAsk ask, Script script, RedisWords args) {
+  auto reply = co_await ask(words_of(script, false, std::move(args)));
+  if (!reply) co_return fail(reply.error());
+  co_return judge(std::move(*reply));
+}
+
+Async<Result<RedisReply>> Server::run(Script script, RedisWords args) {
+  const auto kept = std::make_shared<const RedisWords>(std::move(args));
+  co_return co_await run(script, [kept] { return *kept; });
+}
+
+Async<Result<RedisReply>> Server::run(Script script, MakeArgs make, Replicas* replicas) {
+  auto reply = co_await call(words_of(script, false, make()), replicas);
+  // SCRIPT FLUSH, or another server than before: the text brings the script along.
+  if (reply && reply->word() == "NOSCRIPT")
+    reply = co_await call(words_of(script, true, make()), replicas);
+  if (!reply) co_return fail(reply.error());
+  co_return judge(std::move(*reply));
+}
+
+Async<Result<RedisReply>> Server::call(RedisWords words, Replicas* replicas) {
+  if (replicas == nullptr || replicas->wanted == 0)
+    co_return co_await router_.ask(std::move(words));
+  std::vector<RedisWords> commands;
+  commands.push_back(std::move(words));
+  commands.push_back(
+      {"WAIT", std::to_string(replicas->wanted), std::to_string(replicas->wait.count())});
+  auto replies = co_await router_.ask_all(std::move(commands));
+  if (!replies) co_return fail(replies.error());
+  replicas->reached = replies->at(1).integer;
+  co_return net::settled(std::move(replies->at(0)));
+}
+
+Async<Result<RedisReply>> Server::ask(RedisWords words) {
+  auto reply = co_await router_.ask(std::move(words));
+  if (!reply) co_return fail(reply.error());
+  co_return judge(std::move(*reply));
+}
+
+}  // namespace reeve::store::redis

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <array>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "net/redis_router.h"
+#include "store/redis/scripts.h"
+
+namespace reeve::store::redis {
+
+using aio::Async;
+using net::RedisReplies;
+using net::RedisReply;
+using net::RedisWords;
+
+/// A town's scripts on its server. Domain thread only.
+class Server {
+ public:
+  /// `router` outlives it.
+  Server(net::RedisRouter& router, std::string prefix);
+
+  /// Loads the scripts: before anything else on a connection.
+  Async<Status> load(net::RedisAsk ask);
+  /// One call of a script on one connection, while it is being set up.
+  Async<Result<RedisReply>> run_on(net::RedisAsk ask, Script script, RedisWords args);
+
+  /// One call. Errors: the connection's, and what judge() says.
+  Async<Result<RedisReply>> run(Script script, RedisWords args);
+  /// The same with arguments that are made again if the server has forgotten its scripts, which is
+  /// rare: nobody has to keep a copy. With `replicas`, as many must have it within `wait`; how
+  /// many have is told in `reached`.
+  using MakeArgs = std::function<RedisWords()>;
+  struct Replicas {
+    int wanted = 0;
+    std::chrono::milliseconds wait{};
+    std::int64_t reached = 0;
+  };
+  Async<Result<RedisReply>> run(Script script, MakeArgs make, Replicas* replicas = nullptr);
+
+  Async<Result<RedisReply>> ask(RedisWords words);
+  [[nodiscard]] std::string key(std::string_view name) const { return prefix_ + std::string(name); }
+
+ private:
+  Async<Result<RedisReply>> call(RedisWords words, Replicas* replicas);
+  [[nodiscard]] RedisWords words_of(Script script, bool by_text, RedisWords args) const;
+
+  net::RedisRouter& router_;
+  std::string prefix_;
+  std::array<std::string, kScripts> shas_;
+};
+
+/// What a script's own error replies mean; any other reply is itself:
+///   corrupt         LOST: the town is gone or was changed behind its back
+///   fenced          FENCED: a later session writes
+///   conflict        HELD: another holder has the town; COPYING: it is being copied here
+///   cursor_expired  EXPIRED: retention removed the beginning of what was asked for
+///   not_found       ABSENT: there is no such town
+///   unsupported     FORMAT: written by a newer program
+Result<RedisReply> judge(RedisReply reply);
+
+}  // namespace reeve::store::redis

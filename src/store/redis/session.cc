@@ -1,0 +1,221 @@
+#include "store/redis/session.h"
+
+#include <utility>
+
+#include "aio/real_env.h"
+#include "base/logging.h"
+#include "store/redis/codec.h"
+#include "store/redis/settings.h"
+
+namespace reeve::store::redis {
+namespace {
+
+/// How much of what was acknowledged a power cut of this machine may take from the witness.
+constexpr auto kRemember = std::chrono::seconds(1);
+
+/// Nothing, or corrupt: what this process or its witness saw acknowledged is not there. `header` is
+/// of the event at the known position, empty where there is none.
+Status still_there(const Witness& known, const std::string& generation, Position head,
+                   Position oldest, std::string_view header) {
+  constexpr std::string_view kAdvice =
+      ": nothing is done until this is cleared up; docs/redis.md says how";
+  const auto lost = [&](const std::string& what) {
+    return fail(Errc::corrupt, what + std::string(kAdvice));
+  };
+  if (!known.generation.empty() && generation != known.generation) {
+    return lost("this Redis holds a copy of the town that was made anew (generation " + generation +
+                " instead of " + known.generation + ")");
+  }
+  if (head < known.position) {
+    return lost("Redis has lost " + std::to_string(known.position.value - head.value) +
+                " acknowledged events: the log ends at position " + std::to_string(head.value) +
+                " instead of " + std::to_string(known.position.value) +
+                " (a failover, or a restored backup)");
+  }
+  if (known.position.value == 0 || known.position < oldest) return {};
+  const auto id = event_id_in(header);
+  if (!id || *id != known.event) {
+    return lost("Redis has another event at position " + std::to_string(known.position.value) +
+                " than was acknowledged there (a failover, or a restored backup)");
+  }
+  return {};
+}
+
+}  // namespace
+
+Session::Session(Env& env, const boost::asio::any_io_executor& executor, RedisOptions options)
+    : env_(env),
+      options_(std::move(options)),
+      router_(executor, env, options_.address, redis_prefix(options_.town), connection_options()),
+      server_(router_, redis_prefix(options_.town)),
+      changed_(executor),
+      group_(executor) {
+  if (options_.holder.empty()) options_.holder = env_.uuid4().str();
+  if (options_.who.empty()) options_.who = options_.holder;
+}
+
+net::RedisOptions Session::connection_options() {
+  net::RedisOptions options;
+  options.name = "reeve:" + options_.town;
+  options.away_limit = options_.patience;
+  options.greet = [this](net::RedisAsk ask, std::uint64_t) { return greet(std::move(ask)); };
+  return options;
+}
+
+Async<Status> Session::begin() {
+  if (!options_.witness.empty()) {
+    const auto path = options_.witness;
+    auto witness = co_await aio::blocking(env_, [path] { return read_witness(path); });
+    if (!witness) co_return fail(witness.error());
+    if (*witness) {
+      known_ = remembered_ = **witness;
+      must_be_there_ = true;
+    }
+  }
+  // Whatever is asked first waits for the greeting, and is told what it was refused with.
+  auto there = co_await server_.ask({"HGET", server_.key("meta"), "format"});
+  if (!there) co_return fail(there.error());
+  must_be_there_ = true;
+  if (!options_.reader) group_.spawn("the hold on the town", keep_alive());
+  if (!options_.witness.empty() && !options_.reader) group_.spawn("the witness", keep_witness());
+  co_return Status();
+}
+
+Async<> Session::end() {
+  group_.cancel();
+  co_await group_.join();
+  if (must_be_there_ && !options_.reader && !lost_ && router_.connected()) {
+    const auto given_back = co_await write(Script::beat, [] { return RedisWords{"1"}; });
+    if (!given_back && !lost_)
+      logging::info("the hold on the town runs out by itself: {}", given_back.error().message());
+  }
+  if (!options_.witness.empty() && !options_.reader && must_be_there_) co_await remember();
+  co_await router_.close();
+}
+
+/// On each connection, before anything else: is it a server and the town that we know?
+Async<Status> Session::greet(net::RedisAsk ask) {
+  if (lost_) co_return fail(*lost_);
+  if (auto good = co_await check_server(ask, options_.durability, options_.settings_asserted);
+      !good)
+    co_return good;
+  if (auto loaded = co_await server_.load(ask); !loaded) co_return loaded;
+  const bool reader = options_.reader;
+  RedisWords args{must_be_there_ ? known_.log.str() : "",
+                  LogId(env_.uuid4()).str(),
+                  env_.uuid4().str(),
+                  reader ? "" : options_.holder,
+                  options_.who,
+                  std::to_string(options_.lease.count()),
+                  now_text(),
+                  std::to_string(known_.position.value),
+                  options_.create && !reader ? "1" : "0"};
+  auto reply = co_await server_.run_on(ask, Script::open, std::move(args));
+  if (!reply) {
+    // While we were away, somebody else has taken it.
+    if (must_be_there_ && !epoch_.empty() && reply.error().is(Errc::conflict))
+      lose(Error(Errc::fenced, reply.error().message()));
+    co_return fail(lost_ ? *lost_ : reply.error());
+  }
+  if (reply->elements.size() != 9) co_return fail(not_understood());
+  const auto text = [&](std::size_t i) -> const std::string& { return reply->elements[i].text; };
+  const auto log = LogId::parse(text(1));
+  const auto head = whole_number<std::uint64_t>(text(3));
+  const auto oldest = whole_number<std::uint64_t>(text(4));
+  const auto bytes = whole_number<std::uint64_t>(text(5));
+  const auto indexed = whole_number<std::uint64_t>(text(6));
+  if (!log || !head || !oldest || !bytes || !indexed) co_return fail(not_understood());
+  if (must_be_there_) {
+    if (auto same = still_there(known_, text(2), {*head}, {*oldest}, text(8)); !same)
+      co_return same;
+  }
+  const bool first = found_.id.is_nil();
+  if (first) {
+    found_ = {.id = *log, .head = {*head}, .oldest = {*oldest}, .bytes = *bytes};
+    indexed_ = {*indexed};
+  }
+  known_.log = *log;
+  known_.generation = text(2);
+  epoch_ = text(7);
+  if (!first && ahead_ && *head > known_.position.value) ahead_({*head});
+  co_return Status();
+}
+
+Async<Result<RedisReply>> Session::run(Script script, RedisWords args) {
+  if (lost_) co_return fail(*lost_);
+  co_return co_await server_.run(script, std::move(args));
+}
+
+Async<Result<RedisReply>> Session::write(Script script, Server::MakeArgs make,
+                                         Server::Replicas* replicas) {
+  for (;;) {
+    if (lost_) co_return fail(*lost_);
+    const auto epoch = epoch_;
+    auto reply = co_await try_write(script, make, replicas);
+    if (!reply && reply.error().is(Errc::fenced)) {
+      if (epoch_ != epoch) continue;  // ours, from before the connection broke: it has not run
+      lose(reply.error());
+    }
+    co_return reply;
+  }
+}
+
+Async<Result<RedisReply>> Session::try_write(Script script, Server::MakeArgs make,
+                                             Server::Replicas* replicas) {
+  auto with_session = [this, make = std::move(make)] {
+    RedisWords words{known_.log.str(), epoch_, now_text()};
+    for (auto& arg : make()) words.push_back(std::move(arg));
+    return words;
+  };
+  co_return co_await server_.run(script, std::move(with_session), replicas);
+}
+
+void Session::lose(const Error& why) {
+  if (lost_) return;
+  lost_ = Error(Errc::fenced, why.message());
+  logging::error("the hold on the town is lost: {}", why.message());
+  if (options_.on_lost) options_.on_lost(*lost_);
+}
+
+void Session::acknowledged(Position position, const EventId& event) {
+  if (position <= known_.position) return;
+  known_.position = position;
+  known_.event = event;
+  changed_.notify();
+}
+
+Async<> Session::keep_alive() {
+  for (;;) {
+    co_await aio::sleep(env_, options_.lease / 3);
+    if (lost_) co_return;
+    const auto kept = co_await write(Script::beat, [] { return RedisWords{"0"}; });
+    if (!kept && !lost_) logging::warn("the hold on the town: {}", kept.error().message());
+  }
+}
+
+Async<> Session::keep_witness() {
+  for (;;) {
+    if (known_ == remembered_) co_await changed_.wait();
+    co_await aio::sleep(env_, kRemember);
+    co_await remember();
+  }
+}
+
+Async<> Session::remember() {
+  if (known_ == remembered_) co_return;
+  const auto now = known_;
+  const auto path = options_.witness;
+  const auto written =
+      co_await aio::blocking(env_, [path, now] { return write_witness(path, now); });
+  if (written) {
+    remembered_ = now;
+  } else {
+    logging::warn("what was acknowledged is not remembered: {}", written.error().message());
+  }
+}
+
+std::string Session::now_text() const {
+  return options_.own_clock ? std::to_string(to_ms(env_.now())) : std::string();
+}
+
+}  // namespace reeve::store::redis

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "aio/signal.h"
+#include "aio/task_group.h"
+#include "base/env.h"
+#include "net/redis_router.h"
+#include "store/redis/redis_store.h"
+#include "store/redis/server.h"
+#include "store/redis/witness.h"
+
+namespace reeve::store::redis {
+
+/// Our hold on a town: who we are there, what we know that it has, and that both are still so on
+/// each new connection. Domain thread only.
+class Session {
+ public:
+  /// `env` outlives it.
+  Session(Env& env, const boost::asio::any_io_executor& executor, RedisOptions options);
+
+  /// Takes the town (a reader: finds it). Errors as of open_redis().
+  Async<Status> begin();
+  /// Gives the town back and closes the connection. Nothing else may be under way.
+  Async<> end();
+
+  /// A script that reads.
+  Async<Result<RedisReply>> run(Script script, RedisWords args);
+  /// A script that writes: its arguments come behind those that say in which session. A call of an
+  /// earlier session of ours, which was still waiting when the connection broke, is refused by
+  /// Redis and made again in the new one. fenced: another holder has the town, for good.
+  Async<Result<RedisReply>> write(Script script, Server::MakeArgs make,
+                                  Server::Replicas* replicas = nullptr);
+  Async<Result<RedisReply>> ask(RedisWords words) { return server_.ask(std::move(words)); }
+  [[nodiscard]] std::string key(std::string_view name) const { return server_.key(name); }
+
+  [[nodiscard]] const LogId& log() const { return known_.log; }
+  [[nodiscard]] const std::string& generation() const { return known_.generation; }
+  /// As found at begin(); bytes and head as of then, too.
+  [[nodiscard]] const LogInfo& found() const { return found_; }
+  [[nodiscard]] Position indexed() const { return indexed_; }
+
+  /// That event is acknowledged: a town that has another one there, or none, is not ours any more.
+  void acknowledged(Position position, const EventId& event);
+  /// Called when a new connection shows a head that lies behind what was acknowledged last: commits
+  /// whose answers were lost.
+  void on_ahead(std::function<void(Position)> told) { ahead_ = std::move(told); }
+  /// Another holder has the town.
+  [[nodiscard]] const std::optional<Error>& lost() const { return lost_; }
+
+ private:
+  [[nodiscard]] net::RedisOptions connection_options();
+  Async<Status> greet(net::RedisAsk ask);
+  Async<> keep_alive();
+  Async<> keep_witness();
+  Async<> remember();
+  Async<Result<RedisReply>> try_write(Script script, Server::MakeArgs make,
+                                      Server::Replicas* replicas);
+  void lose(const Error& why);
+  [[nodiscard]] std::string now_text() const;
+
+  Env& env_;
+  RedisOptions options_;
+  net::RedisRouter router_;
+  Server server_;
+  Witness known_;       // what was acknowledged
+  Witness remembered_;  // of it, what the file has
+  bool must_be_there_ = false;
+  LogInfo found_;
+  Position indexed_;
+  std::string epoch_;
+  std::optional<Error> lost_;
+  std::function<void(Position)> ahead_;
+  aio::Signal changed_;
+  aio::TaskGroup group_;
+};
+
+}  // namespace reeve::store::redis
