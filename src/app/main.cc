@@ -12,6 +12,7 @@
 #include "app/agent_script.h"
 #include "app/doctor/doctor.h"
 #include "app/init.h"
+#include "app/migrate.h"
 #include "app/reset.h"
 #include "app/serve.h"
 #include "cli/command.h"
@@ -29,6 +30,11 @@ constexpr std::array kOwnCommands{
                       "  reeve reset              # lists what would go\n"
                       "  reeve reset --force      # ends all rounds; the settings stay\n",
                       reeve::app::make_reset},
+    reeve::cli::Entry{"migrate", "Move the town to another store, with its cursors",
+                      "  reeve migrate --to redis://localhost:6379/2 --dry-run\n"
+                      "  reeve migrate --to unix:///run/redis.sock\n"
+                      "  reeve migrate --to sqlite          # and back\n",
+                      reeve::app::make_migrate},
     reeve::cli::Entry{"doctor", "What is missing on this machine", "  reeve doctor\n",
                       reeve::app::make_doctor},
     reeve::cli::Entry{"agent-script", "Be an agent that does what a file says, without a model",

@@ -21,9 +21,6 @@ using ::testing::ElementsAre;
 class StoreMoves : public ::testing::TestWithParam<std::tuple<SideKind, SideKind>> {
  protected:
   void SetUp() override {
-    for (const auto& kind : {std::get<0>(GetParam()), std::get<1>(GetParam())}) {
-      if (!kind.is_there()) GTEST_SKIP() << "THERE IS NO redis-server ON THE PATH";
-    }
     from_ = std::get<0>(GetParam()).make(ground_, "from");
     to_ = std::get<1>(GetParam()).make(ground_, "to");
   }
@@ -95,7 +92,7 @@ class StoreMoves : public ::testing::TestWithParam<std::tuple<SideKind, SideKind
     truncation.changed = {{{"task", "0"}, R"({"then":1})", 0}, {{"agent", "1"}, "{}", 0}};
     truncation.events = {event("LogTruncated")};
     EXPECT_TRUE(run(store.truncate(std::move(truncation))));
-    EXPECT_TRUE(run(store.prune({{101}, {500}, {501}, {2103}})));
+    EXPECT_TRUE(run(store.prune({{101}, {500}, {501}, {2102}})));
   }
 
   Result<Tally> move() {
@@ -106,8 +103,9 @@ class StoreMoves : public ::testing::TestWithParam<std::tuple<SideKind, SideKind
     auto written = run(target->written());
     EXPECT_TRUE(written) << written.error().message();
     EXPECT_EQ((*written)->summary().log, source->summary().log);
-    EXPECT_EQ(tally(**written), *copied);
-    EXPECT_EQ(tally(**written).digest((*written)->summary()), copied->digest(source->summary()));
+    const auto there = tally(**written);
+    EXPECT_EQ(there, *copied);
+    EXPECT_EQ(there.digest((*written)->summary()), copied->digest(source->summary()));
     written->reset();
     const auto finished = run(target->finish());
     EXPECT_TRUE(finished) << finished.error().message();

@@ -201,7 +201,7 @@ class SqliteTarget final : public Target {
  public:
   SqliteTarget(std::string path, LockFile lock)
       : path_(std::move(path)), file_(path_ + ".moving"), lock_(std::move(lock)) {}
-  ~SqliteTarget() override { close(); }
+  ~SqliteTarget() override { let_go(); }
 
   Async<Status> begin(Summary summary) override { co_return make(summary); }
   Async<Status> put(std::vector<Row> rows) override { co_return write(rows); }
@@ -229,7 +229,7 @@ class SqliteTarget final : public Target {
   };
 
   Status make(const Summary& summary) {
-    close();
+    let_go();
     std::error_code error;
     if (fs::exists(path_, error))
       return fail(Errc::conflict, path_ + " is there already: move it aside, or name another");
@@ -244,11 +244,19 @@ class SqliteTarget final : public Target {
     counts_.clear();
     inserts_ = std::make_unique<Inserts>(*db_);
     db_->run("BEGIN IMMEDIATE");
-    inserts_->meta.with("log_id", summary.log.str()).run();
-    inserts_->meta.with("session", "moving").run();
-    inserts_->meta.with("last_rank", summary.last_rank).run();
-    if (summary.oldest.value > 1) inserts_->meta.with("oldest", summary.oldest.value).run();
+    set_meta("log_id", summary.log.str());
+    set_meta("session", "moving");
+    set_meta("last_rank", summary.last_rank);
+    if (summary.oldest.value > 1) set_meta("oldest", summary.oldest.value);
     return commit();
+  }
+
+  template <class T>
+  void set_meta(std::string_view name, const T& value) {
+    inserts_->meta.with(name, value).run();
+  }
+  void set_meta(std::string_view name, const char* value) {
+    set_meta(name, std::string_view(value));
   }
 
   Status commit() {
@@ -335,11 +343,11 @@ class SqliteTarget final : public Target {
   }
 
   Status put_in_place() {
-    inserts_->meta.with("session", "closed").run();
+    set_meta("session", "closed");
     inserts_.reset();
     db_->checkpoint();
     if (auto done = status(*db_); !done) return done;
-    close();
+    let_go();
     std::error_code error;
     if (fs::exists(path_, error)) return fail(Errc::conflict, path_ + " is there already");
     fs::rename(file_, path_, error);
@@ -352,7 +360,7 @@ class SqliteTarget final : public Target {
                        .head = summary_.head.value});
   }
 
-  void close() {
+  void let_go() {
     inserts_.reset();
     db_.reset();
   }
