@@ -11,6 +11,7 @@
 
 #include "app/agent_script.h"
 #include "app/doctor/doctor.h"
+#include "app/import.h"
 #include "app/init.h"
 #include "app/migrate.h"
 #include "app/reset.h"
@@ -36,6 +37,10 @@ constexpr std::array kOwnCommands{
                       "  reeve migrate --to unix:///run/redis.sock\n"
                       "  reeve migrate --to sqlite          # and back\n",
                       reeve::app::make_migrate},
+    reeve::cli::Entry{"import tinytown", "Take over a tinytown town: agents, tasks, messages",
+                      "  reeve import tinytown . --dry-run   # what would be taken over\n"
+                      "  reeve import tinytown ~/project     # a second time, only what is new\n",
+                      reeve::app::make_import_tinytown},
     reeve::cli::Entry{"doctor", "What is missing on this machine", "  reeve doctor\n",
                       reeve::app::make_doctor},
     reeve::cli::Entry{"agent-script", "Be an agent that does what a file says, without a model",
