@@ -246,7 +246,8 @@ class Mover {
                                             from.town));
     if (!place) return fail(place.error());
     auto marked = await(store::mark_redis_moved(env_, loop_.get_executor(), from.redis()->address,
-                                                place->keys, report_.to));
+                                                place->keys,
+                                                report_.to + " (by " + holder_text(env_.now()) + ")"));
     if (!marked) return fail(marked.error());
     return from.display + ", keys " + store::redis_prefix(place->keys) + "*";
   }

@@ -59,13 +59,13 @@ class RedisTown(support.Town):
         self.spawn("ada")
         task = self.assign("ada", "hello")
         self.reeve("wait", "ada")
-        self.assertEqual(self.json("task", "show", task)["state"], "completed")
+        self.assertEqual(self.json("task", "show", task)["task"]["state"], "completed")
         self.assertIn(f"redis unix://{self.socket}", self.json("status")["store"])
         # The daemon is killed: the next one has the town at once, and everything is there.
         pid = self.json("status")["pid"]
         subprocess.run(["kill", "-9", str(pid)], check=True)
         self.eventually(lambda: self.json("status")["pid"] != pid)
-        self.assertEqual(self.json("task", "show", task)["state"], "completed")
+        self.assertEqual(self.json("task", "show", task)["task"]["state"], "completed")
         found = json.loads(self.run_reeve("--json", "doctor").stdout)
         verdicts = {one["subject"]: one["verdict"] for one in found}
         self.assertEqual(verdicts["redis"], "good")
@@ -166,7 +166,7 @@ class RedisTown(support.Town):
             self.ask("HSET", "reeve:{oak}:meta", "until", "0")
         else:
             self.assertTrue(self.json("migrate", "--to", self.url)["done"])
-        self.assertEqual(len(self.reeve("--json", "task", "list", "--all").splitlines()), 30)
+        self.assertEqual(len(self.json("task", "list", "--all")["tasks"]), 30)
 
     def test_a_reset_on_redis_keeps_the_former_town(self):
         self.make_redis_town()
@@ -256,9 +256,8 @@ class RedisTown(support.Town):
         self.assertEqual(report["agents"], 2)
         self.assertTrue((self.root / ".reeve" / "tinytown" / "logs" / "alice.log").exists())
         self.reeve("wait", "alice")
-        task = self.json("task", "list", "--agent", "alice")
-        tasks = task["tasks"] if isinstance(task, dict) else task
-        self.assertEqual([one["state"] for one in tasks], ["completed"])
+        tasks = self.json("task", "list", "--agent", "alice")["tasks"]
+        self.assertEqual([one["task"]["state"] for one in tasks], ["completed"])
         again = self.json("import", "tinytown", str(self.root))
         self.assertEqual(again["agents"] + again["tasks"] + again["messages"] + again["events"], 0)
         self.assertEqual(sorted(self.ask("--scan").split()), sorted(before.split()))
