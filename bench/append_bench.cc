@@ -85,10 +85,10 @@ void append(Run& run, const Load& load) {
   std::vector<Run::Baseline> baselines{
       {"limit n/(f+n/a0)", limit}, {"a: bare SQLite, scope index", a}, {"a0: bare SQLite", a0}};
   const int clients = static_cast<int>(std::min<std::size_t>(load.in_flight, 64));
-  if (const auto b = redis_events(folder(), clients, false))
-    baselines.push_back({"b: 3 XADD, no fsync", *b});
-  if (const auto c = redis_events(folder(), clients, true))
-    baselines.push_back({"c: 3 XADD, fsync always", *c});
+  if (const BareRedis redis(folder(), false); redis.up())
+    baselines.push_back({"b: 3 XADD, no fsync", redis.three_xadds(clients)});
+  if (const BareRedis redis(folder(), true); redis.up())
+    baselines.push_back({"c: 3 XADD, fsync always", redis.three_xadds(clients)});
   run.report(load.name, value, "events/s", baselines);
 }
 

@@ -14,6 +14,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/fd.h"
@@ -26,9 +27,9 @@ namespace {
 
 constexpr auto kWindow = std::chrono::seconds(2);
 
-/// A redis-server of its own, gone with this.
-class Server {
- public:
+}  // namespace
+
+struct BareRedis::Server {
   Server(const std::filesystem::path& folder, bool sync_always) : socket_(folder / "redis.sock") {
     std::vector<std::string> words{"redis-server",
                                    "--port",
@@ -70,10 +71,11 @@ class Server {
     return nullptr;
   }
 
- private:
   std::string socket_;
   pid_t pid_ = 0;
 };
+
+namespace {
 
 struct Client {
   redisContext* context = nullptr;
@@ -96,15 +98,23 @@ void send(Client& client, std::uint64_t number, const std::string& body) {
 
 }  // namespace
 
-std::optional<double> redis_events(const std::filesystem::path& folder, int clients,
-                                   bool sync_always) {
-  const Server server(folder, sync_always);
+BareRedis::BareRedis(const std::filesystem::path& folder, bool sync_always)
+    : server_(std::make_unique<Server>(folder, sync_always)) {
+  auto* context = server_->connect();
+  up_ = context != nullptr;
+  if (up_) redisFree(context);
+}
+BareRedis::~BareRedis() = default;
+
+const std::string& BareRedis::socket() const { return server_->socket_; }
+
+double BareRedis::three_xadds(int clients) const {
   const std::string body(350, 'x');
   const Fd poller(::epoll_create1(EPOLL_CLOEXEC));
   std::vector<Client> all(static_cast<std::size_t>(clients));
   for (auto& client : all) {
-    client.context = server.connect();
-    if (client.context == nullptr) return std::nullopt;
+    client.context = server_->connect();
+    if (client.context == nullptr) throw std::runtime_error("redis-server is gone");
     epoll_event event{.events = EPOLLIN, .data = {.ptr = &client}};
     ::epoll_ctl(poller.get(), EPOLL_CTL_ADD, client.context->fd, &event);
   }
@@ -137,12 +147,45 @@ std::optional<double> redis_events(const std::filesystem::path& folder, int clie
   return static_cast<double>(events) / took;
 }
 
+double BareRedis::pipelined_xadds(int events_at_a_time) const {
+  const std::string body(350, 'x');
+  auto* context = server_->connect();
+  if (context == nullptr) throw std::runtime_error("redis-server is gone");
+  std::uint64_t events = 0;
+  const auto start = Clock::now();
+  while (Clock::now() - start < kWindow) {
+    for (int i = 0; i < events_at_a_time; ++i) {
+      ++events;
+      for (const auto& [which, of] : {std::pair{"town", 1U}, {"agent", 1'000U}, {"mission", 7U}}) {
+        const auto key = std::string("tt:t:stream:") + which + std::to_string(events % of);
+        redisAppendCommand(context, "XADD %s MAXLEN ~ 10000 * event %b", key.c_str(), body.data(),
+                           body.size());
+      }
+    }
+    for (int i = 0; i < 3 * events_at_a_time; ++i) {
+      void* reply = nullptr;
+      if (redisGetReply(context, &reply) != REDIS_OK) throw std::runtime_error(context->errstr);
+      freeReplyObject(reply);
+    }
+  }
+  const auto took = Seconds(Clock::now() - start).count();
+  redisFree(context);
+  return static_cast<double>(events) / took;
+}
+
 }  // namespace reeve::bench
 
 #else
 
 namespace reeve::bench {
-std::optional<double> redis_events(const std::filesystem::path&, int, bool) { return std::nullopt; }
+struct BareRedis::Server {
+  std::string none;
+};
+BareRedis::BareRedis(const std::filesystem::path&, bool) : server_(std::make_unique<Server>()) {}
+BareRedis::~BareRedis() = default;
+const std::string& BareRedis::socket() const { return server_->none; }
+double BareRedis::three_xadds(int) const { return 0; }
+double BareRedis::pipelined_xadds(int) const { return 0; }
 }  // namespace reeve::bench
 
 #endif

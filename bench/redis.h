@@ -1,14 +1,33 @@
 #pragma once
 
 #include <filesystem>
-#include <optional>
+#include <memory>
+#include <string>
 
 namespace reeve::bench {
 
-/// Events per second of what tinytown does for each: three XADD ... MAXLEN ~, one after the other,
-/// by each of `clients` connections over a Unix socket to a real redis-server. Nothing: there is no
-/// redis-server or no hiredis here.
-std::optional<double> redis_events(const std::filesystem::path& folder, int clients,
-                                   bool sync_always);
+/// A redis-server of its own on a Unix socket, gone with this, and what others do with one.
+class BareRedis {
+ public:
+  /// `sync_always`: it has an append-only file and syncs it before each answer.
+  BareRedis(const std::filesystem::path& folder, bool sync_always);
+  ~BareRedis();
+  BareRedis(const BareRedis&) = delete;
+  BareRedis& operator=(const BareRedis&) = delete;
+
+  /// False: there is no redis-server or no hiredis here.
+  [[nodiscard]] bool up() const { return up_; }
+  [[nodiscard]] const std::string& socket() const;
+  /// Events per second of what tinytown does for each: three XADD ... MAXLEN ~, one after the
+  /// other, by each of `clients` connections.
+  [[nodiscard]] double three_xadds(int clients) const;
+  /// The same three for each event, but so many events in one pipeline of one connection.
+  [[nodiscard]] double pipelined_xadds(int events_at_a_time) const;
+
+ private:
+  struct Server;
+  std::unique_ptr<Server> server_;
+  bool up_ = false;
+};
 
 }  // namespace reeve::bench

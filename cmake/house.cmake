@@ -39,6 +39,7 @@ endfunction()
 # a third argument is a filter.
 include(GoogleTest)
 function(reeve_discover target label)
+  add_dependencies(unit_tests ${target})
   set(filter "")
   if(ARGC GREATER 2)
     set(filter TEST_FILTER "${ARGV2}")
@@ -75,6 +76,7 @@ function(reeve_house)
   add_custom_target(check_house ALL DEPENDS ${CMAKE_BINARY_DIR}/house.stamp)
 
   add_custom_target(threaded_tests)  # what ./dev builds for the TSan run
+  add_custom_target(unit_tests)      # and for the one with ASan: no benches, no tools
 
   add_library(reeve_test_main STATIC ${CMAKE_SOURCE_DIR}/cmake/test_main.cc)
   target_link_libraries(reeve_test_main PUBLIC reeve_flags GTest::gtest)

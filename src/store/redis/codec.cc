@@ -40,6 +40,12 @@ std::optional<std::string_view> take(std::string_view& text, char end) {
   return part;
 }
 
+std::uint64_t big_endian(std::string_view bytes, std::size_t at, std::size_t count) {
+  std::uint64_t number = 0;
+  for (const char c : bytes.substr(at, count)) number = number << 8 | static_cast<unsigned char>(c);
+  return number;
+}
+
 /// "4:kindid" to its two.
 Result<DocKey> split_name(std::string_view name) {
   const auto digits = take(name, ':');
@@ -71,10 +77,18 @@ std::string encode_header(const NewEvent& event) {
   return write_json_of(header);
 }
 
-Result<std::shared_ptr<Event>> decode_event(std::string_view position, std::string_view header,
-                                            std::string payload) {
+std::string encode_event(const NewEvent& event) {
+  auto text = encode_header(event);
+  text.reserve(text.size() + 1 + event.payload.size());
+  text += '\n';
+  text += event.payload;
+  return text;
+}
+
+Result<std::shared_ptr<Event>> decode_event(std::string_view position, std::string_view text) {
   const auto at = whole_number<std::uint64_t>(position.substr(0, position.find('-')));
-  auto read = parse_json_as<Header>(header);
+  const auto end = text.find('\n');
+  auto read = parse_json_as<Header>(text.substr(0, end));
   if (!at || !read) return corrupt("event " + std::string(position));
   NewEvent event;
   event.id = read->id;
@@ -87,12 +101,12 @@ Result<std::shared_ptr<Event>> decode_event(std::string_view position, std::stri
   event.schema = read->schema;
   event.correlation = std::move(read->correlation);
   event.causation = std::move(read->causation);
-  event.payload = payload.empty() ? std::string(kPrunedPayload) : std::move(payload);
+  event.payload = end == std::string_view::npos ? kPrunedPayload : text.substr(end + 1);
   return std::make_shared<Event>(Position{*at}, std::move(event));
 }
 
-Result<EventId> event_id_in(std::string_view header) {
-  auto read = parse_json_as<Header>(header);
+Result<EventId> event_id_in(std::string_view event) {
+  auto read = parse_json_as<Header>(event.substr(0, event.find('\n')));
   if (!read || read->id.is_nil()) return corrupt("an event");
   return read->id;
 }
@@ -106,14 +120,26 @@ std::string join_marks(const std::vector<std::string>& marks) {
   return joined;
 }
 
-Result<Doc> decode_doc(DocKey key, std::string_view packed) {
-  const auto version = whole_number<std::uint64_t>(take(packed, ' ').value_or(""));
-  const auto rank = whole_number<std::uint64_t>(take(packed, ' ').value_or(""));
-  const auto marks = whole_number<std::size_t>(take(packed, ' ').value_or(""));
-  if (!version || !rank || !marks || *marks >= packed.size() || packed[*marks] != '\n')
-    return corrupt(key.kind + " " + key.id);
-  packed.remove_prefix(*marks + 1);
-  return Doc{std::move(key), *version, std::string(packed), *rank};
+Result<State> decode_state(std::string_view state) {
+  constexpr std::size_t kNumbers = 48;
+  const auto log = LogId::parse(state.substr(0, state.find(' ')));
+  if (!log || state.size() < kNumbers) return corrupt("its state");
+  const auto numbers = state.substr(state.size() - kNumbers);
+  return State{
+      .log = *log, .head = {big_endian(numbers, 0, 8)}, .oldest = {big_endian(numbers, 8, 8)}};
+}
+
+Result<Doc> decode_doc(DocKey key, std::string packed) {
+  constexpr std::size_t kEnd = 20;  // version, rank, length of the marks
+  const auto bad = [&] { return corrupt(key.kind + " " + key.id); };
+  if (packed.size() < kEnd) return bad();
+  const auto end = std::string_view(packed).substr(packed.size() - kEnd);
+  const auto version = big_endian(end, 0, 8);
+  const auto rank = big_endian(end, 8, 8);
+  const auto marks = big_endian(end, 16, 4);
+  if (version == 0 || rank == 0 || marks + kEnd > packed.size()) return bad();
+  packed.resize(packed.size() - kEnd - marks);
+  return Doc{std::move(key), version, std::move(packed), rank};
 }
 
 std::string encode_place(const QueuePlace& place) {

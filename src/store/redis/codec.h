@@ -10,19 +10,28 @@
 /// How values stand in Redis. docs/formats/redis.md
 namespace reeve::store::redis {
 
-/// An event without place and payload, as JSON.
+/// An event without place and payload, as one line of JSON: what is left of one that was pruned.
 std::string encode_header(const NewEvent& event);
+/// The header, a line end, and the payload: an entry of the log.
+std::string encode_event(const NewEvent& event);
 /// corrupt: not such a text.
-Result<std::shared_ptr<Event>> decode_event(std::string_view position, std::string_view header,
-                                            std::string payload);
+Result<std::shared_ptr<Event>> decode_event(std::string_view position, std::string_view event);
+/// The id in what encode_event() or encode_header() wrote. corrupt: not such a text.
+Result<EventId> event_id_in(std::string_view event);
 
-/// The id in what encode_header() wrote. corrupt: not such a text.
-Result<EventId> event_id_in(std::string_view header);
+/// The town's state, as far as it is looked at from here. corrupt: not such a text.
+struct State {
+  LogId log;
+  Position head;
+  Position oldest;
+};
+Result<State> decode_state(std::string_view state);
 
-/// Marks as one text, and a document as its hash holds it.
+/// Marks as one text.
 std::string join_marks(const std::vector<std::string>& marks);
-/// corrupt: not such a text.
-Result<Doc> decode_doc(DocKey key, std::string_view packed);
+/// A document as its hash holds it: the body, its marks, and twenty bytes. corrupt: not such a
+/// text.
+Result<Doc> decode_doc(DocKey key, std::string packed);
 
 /// An item's member of its queue's set: it sorts by priority (the highest first), then by order.
 std::string encode_place(const QueuePlace& place);

@@ -10,12 +10,12 @@
 namespace reeve::store::redis {
 namespace {
 
-/// Triples of position, header and payload.
-Result<std::vector<EventPtr>> decode_events(std::vector<RedisReply>& parts) {
+/// Positions and events.
+Result<std::vector<EventPtr>> decode_events(const std::vector<RedisReply>& parts) {
   std::vector<EventPtr> events;
-  events.reserve(parts.size() / 3);
-  for (std::size_t i = 0; i + 2 < parts.size(); i += 3) {
-    auto event = decode_event(parts[i].text, parts[i + 1].text, std::move(parts[i + 2].text));
+  events.reserve(parts.size() / 2);
+  for (std::size_t i = 0; i + 1 < parts.size(); i += 2) {
+    auto event = decode_event(parts[i].text, parts[i + 1].text);
     if (!event) return fail(event.error());
     events.push_back(std::move(*event));
   }

@@ -51,7 +51,8 @@ Async<Follower::Part> Follower::next() {
 Async<Result<Follower::Part>> Follower::look() {
   const auto stream = session_.key("log");
   std::vector<RedisWords> commands;
-  commands.push_back({"HMGET", session_.key("meta"), "log", "generation", "oldest"});
+  commands.push_back({"HGET", session_.key("meta"), "generation"});
+  commands.push_back({"GET", session_.key("state")});
   commands.push_back({"XREAD", "COUNT", std::to_string(kRows), "BLOCK", std::string(kBlockMs),
                       "STREAMS", stream, std::to_string(after_.value) + "-0"});
   auto replies = co_await router_.ask_all(std::move(commands));
@@ -59,23 +60,20 @@ Async<Result<Follower::Part>> Follower::look() {
   for (auto& reply : *replies) {
     if (reply.is_error()) co_return fail(net::redis_error(reply));
   }
-  const auto& meta = replies->at(0).elements;
-  if (meta.size() != 3 || meta[0].text != session_.log().str() ||
-      meta[1].text != session_.generation()) {
+  const auto state = decode_state(replies->at(1).text);
+  if (!state || state->log != session_.log() || replies->at(0).text != session_.generation()) {
     co_return fail(Errc::corrupt, "another town is in the place of the one that is followed");
   }
-  const auto oldest = whole_number<std::uint64_t>(meta[2].text);
-  if (!oldest) co_return fail(not_understood());
-  Part part{.events = {}, .head = after_, .oldest = {*oldest}};
-  // [[stream, [[id, [h, header, p, payload]], ...]]], or nothing
-  if (replies->at(1).elements.empty()) co_return part;
-  const auto& of_stream = replies->at(1).elements.front().elements;
+  Part part{.events = {}, .head = after_, .oldest = state->oldest};
+  // [[stream, [[id, [e, event]], ...]]], or nothing
+  if (replies->at(2).elements.empty()) co_return part;
+  const auto& of_stream = replies->at(2).elements.front().elements;
   if (of_stream.size() != 2) co_return fail(not_understood());
   for (const auto& entry : of_stream[1].elements) {
-    if (entry.elements.size() != 2 || entry.elements[1].elements.size() != 4)
+    if (entry.elements.size() != 2 || entry.elements[1].elements.size() != 2)
       co_return fail(not_understood());
     const auto& fields = entry.elements[1].elements;
-    auto event = decode_event(entry.elements[0].text, fields[1].text, fields[3].text);
+    auto event = decode_event(entry.elements[0].text, fields[1].text);
     if (!event) co_return fail(event.error());
     // What was pruned in between is not in the stream any more.
     while (reeve::next(part.head) < (*event)->position) {

@@ -94,24 +94,25 @@ void encode_commit(const Commit& commit, std::vector<std::string>& words) {
   const auto begin = words.size();
   words.emplace_back();
   if (commit.key) {
-    words.push_back(commit.key->writer);
-    words.push_back(commit.key->key);
+    words.push_back(text(commit.key->writer.size()) + ":" + commit.key->writer + commit.key->key);
     words.push_back(commit.key->digest);
-  } else {
-    words.resize(words.size() + 3);
+    words.push_back(commit.answer);
   }
-  words.push_back(text(commit.require.size()));
   for (const auto& required : commit.require) encode(required, words);
-  words.push_back(text(commit.writes.size()));
   for (const auto& write : commit.writes) encode(write, words);
-  words.push_back(text(commit.events.size()));
+  std::uint64_t bytes = 0;
   for (const auto& event : commit.events) {
-    words.push_back(encode_header(event));
-    words.push_back(event.payload);
-    words.push_back(text(stored_bytes(event)));
+    words.push_back(encode_event(event));
+    bytes += stored_bytes(event);
   }
-  words.push_back(commit.key ? commit.answer : "");
-  words[begin] = text(words.size() - begin - 1);
+  words.push_back(text(bytes));
+  auto& shape = words[begin];
+  for (const auto number : {words.size() - begin - 1, commit.require.size(), commit.writes.size(),
+                            commit.events.size()}) {
+    shape += static_cast<char>(number >> 8);
+    shape += static_cast<char>(number & 0xff);
+  }
+  shape += static_cast<char>(commit.key ? 1 : 0);
 }
 
 Error refusal(const Commit& commit, const Verdict& verdict) {

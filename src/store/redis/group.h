@@ -10,15 +10,13 @@ namespace reeve::store::redis {
 
 /// What it costs about to send: what limits a group.
 std::size_t size_of(const Commit& commit);
-/// Appends the commit's arguments, their number first.
+/// Appends the commit's arguments, as lua/commit.lua reads them.
 void encode_commit(const Commit& commit, std::vector<std::string>& words);
 
-/// One commit's part of the script's answer.
+/// Why the script did not do one.
 struct Verdict {
-  bool done = false;
-  Committed committed;  ///< of one that was done; `answer` is the kept one of a repetition
-  /// Of one that was not: which of its conditions (from 1) did not hold, negative: which of its
-  /// writes cannot be; 0: its key was used for something else.
+  /// Which of its conditions (from 1) did not hold, negative: which of its writes cannot be; 0: its
+  /// key was used for something else.
   std::int64_t which = 0;
   std::string instead;  ///< what is there
 };

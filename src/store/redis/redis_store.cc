@@ -127,8 +127,7 @@ class RedisStore final : public Store {
     }
     args.push_back(text(truncation.events.size()));
     for (const auto& event : truncation.events) {
-      args.push_back(encode_header(event));
-      args.push_back(event.payload);
+      args.push_back(encode_event(event));
       args.push_back(text(stored_bytes(event)));
     }
     Result<Committed> answer;
@@ -183,7 +182,7 @@ class RedisStore final : public Store {
     auto reply = co_await session_.ask({"HGET", session_.key("doc:" + key.kind), key.id});
     if (!reply) co_return fail(reply.error());
     if (reply->is(RedisReply::Kind::nil)) co_return std::nullopt;
-    auto doc = decode_doc(std::move(key), reply->text);
+    auto doc = decode_doc(std::move(key), std::move(reply->text));
     if (!doc) co_return fail(doc.error());
     co_return std::move(*doc);
   }
@@ -196,9 +195,9 @@ class RedisStore final : public Store {
                        text(std::min(query.limit, limits::kPage)), text(limits::kPageBytes)});
     if (!reply) co_return fail(reply.error());
     std::vector<Doc> docs;
-    const auto& parts = reply->elements;
+    auto& parts = reply->elements;
     for (std::size_t i = 0; i + 1 < parts.size(); i += 2) {
-      auto doc = decode_doc({query.kind, parts[i].text}, parts[i + 1].text);
+      auto doc = decode_doc({query.kind, std::move(parts[i].text)}, std::move(parts[i + 1].text));
       if (!doc) co_return fail(doc.error());
       docs.push_back(std::move(*doc));
     }
@@ -385,8 +384,7 @@ class RedisStore final : public Store {
   Async<> send_commits(std::shared_ptr<std::vector<Queued>> batch, std::uint64_t ticket) {
     const auto time = std::to_string(to_ms(env_.now()));
     auto make = [batch, time] {
-      RedisWords args{time, std::to_string(Duration(limits::kIdempotencyTtl).count()),
-                      text(batch->size())};
+      RedisWords args{time, std::to_string(Duration(limits::kIdempotencyTtl).count())};
       for (const auto& one : *batch) encode_commit(one.commit, args);
       return args;
     };
@@ -403,15 +401,14 @@ class RedisStore final : public Store {
                                                        Result<RedisReply> reply,
                                                        Server::Replicas replicas) {
     std::vector<Result<Committed>> answers;
-    if (!reply || reply->elements.size() != 2 ||
-        reply->elements[1].elements.size() != batch.size()) {
+    if (!reply || reply->elements.size() != batch.size()) {
       const auto error = reply ? not_understood() : reply.error();
       answers.assign(batch.size(), Result<Committed>(fail(error)));
       co_return answers;
     }
-    auto& verdicts = reply->elements[1].elements;
+    answers.reserve(batch.size());
     for (std::size_t i = 0; i < batch.size(); ++i)
-      answers.push_back(co_await settle(verdicts[i].elements, batch[i].commit));
+      answers.push_back(co_await settle(reply->elements[i], batch[i].commit));
     if (replicas.reached < replicas.wanted) {
       const auto few = text(static_cast<std::uint64_t>(replicas.reached)) + " of " +
                        text(static_cast<std::uint64_t>(replicas.wanted)) + " replicas";
@@ -426,27 +423,31 @@ class RedisStore final : public Store {
     co_return answers;
   }
 
-  Async<Result<Committed>> settle(std::vector<RedisReply>& parts, Commit& commit) {
-    if (parts.size() < 2) co_return fail(not_understood());
-    if (parts[0].integer == 2)
+  Async<Result<Committed>> settle(RedisReply& answer, Commit& commit) {
+    if (answer.is(RedisReply::Kind::integer)) {
+      const auto first = static_cast<std::uint64_t>(answer.integer);
+      Committed done{.first = {first},
+                     .last = {first + commit.events.size() - 1},
+                     .repeated = false,
+                     .answer = std::move(commit.answer)};
+      if (next(log_.head) < done.first) co_await read_up_to({first - 1});
+      tell(done, std::move(commit.events));
+      co_return done;
+    }
+    auto& parts = answer.elements;
+    if (parts.size() == 2 && parts[0].integer == 2)
       co_return fail(Errc::corrupt, "Redis refused a commit: " + parts[1].text);
-    if (parts[0].integer == 0 && parts.size() == 3) {
+    if (parts.size() == 3 && parts[0].integer == 0) {
       const Verdict verdict{.which = parts[1].integer, .instead = std::move(parts[2].text)};
       co_return fail(refusal(commit, verdict));
     }
-    if (parts.size() != 5) co_return fail(not_understood());
+    if (parts.size() != 4 || parts[0].integer != 1) co_return fail(not_understood());
     Committed done{.first = {static_cast<std::uint64_t>(parts[1].integer)},
                    .last = {static_cast<std::uint64_t>(parts[2].integer)},
-                   .repeated = parts[3].integer == 1,
-                   .answer = {}};
-    if (done.repeated) {
-      // Its first time may have been ours, and its answer lost.
-      co_await read_up_to(done.last);
-      done.answer = std::move(parts[4].text);
-      co_return done;
-    }
-    done.answer = std::move(commit.answer);
-    co_await tell(done, std::move(commit.events));
+                   .repeated = true,
+                   .answer = std::move(parts[3].text)};
+    // Its first time may have been ours, and its answer lost.
+    co_await read_up_to(done.last);
     co_return done;
   }
 
@@ -487,15 +488,15 @@ class RedisStore final : public Store {
     log_.oldest = next(truncation.upto);
     log_.bytes -= std::min(log_.bytes, freed);
     Committed done{.first = second, .last = third, .repeated = false, .answer = {}};
-    co_await tell(done, std::move(truncation.events));
+    if (next(log_.head) < done.first) co_await read_up_to({done.first.value - 1});
+    tell(done, std::move(truncation.events));
     co_return done;
   }
 
-  /// The feed and the index are told of what was committed, after what came before it and was not
-  /// ours, or whose answer was lost.
-  Async<> tell(const Committed& done, std::vector<NewEvent> events) {
-    if (done.first.value > 1) co_await read_up_to({done.first.value - 1});
+  /// The feed and the index are told of what was committed.
+  void tell(const Committed& done, std::vector<NewEvent> events) {
     std::vector<EventPtr> fresh;
+    fresh.reserve(events.size());
     auto at = done.first;
     for (auto& event : events) {
       if (at > log_.head) fresh.push_back(std::make_shared<const Event>(at, std::move(event)));
@@ -513,7 +514,7 @@ class RedisStore final : public Store {
     session_.acknowledged(fresh.back()->position, fresh.back()->id);
     if (feed_) feed_(fresh);
   }
-  /// Tells of what is in the log and was not told yet.
+  /// Tells of what is in the log and was not told yet: it was not ours, or its answer was lost.
   Async<> read_up_to(Position upto) {
     while (log_.head < upto) {
       auto part = co_await events_between(session_, next(log_.head), upto, kRows);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "aio/real_env.h"
+#include "base/limits.h"
 #include "base/logging.h"
 #include "store/redis/codec.h"
 #include "store/redis/settings.h"
@@ -12,6 +13,8 @@ namespace {
 
 /// How much of what was acknowledged a power cut of this machine may take from the witness.
 constexpr auto kRemember = std::chrono::seconds(1);
+/// Idempotency keys that go in one call, at most.
+constexpr std::int64_t kForgottenAtOnce = 1'000;
 
 /// Nothing, or corrupt: what this process or its witness saw acknowledged is not there. `header` is
 /// of the event at the known position, empty where there is none.
@@ -85,7 +88,7 @@ Async<> Session::end() {
   group_.cancel();
   co_await group_.join();
   if (must_be_there_ && !options_.reader && !lost_ && router_.connected()) {
-    const auto given_back = co_await write(Script::beat, [] { return RedisWords{"1"}; });
+    const auto given_back = co_await beat(true);
     if (!given_back && !lost_)
       logging::info("the hold on the town runs out by itself: {}", given_back.error().message());
   }
@@ -113,20 +116,20 @@ Async<Status> Session::greet(net::RedisAsk ask) {
   auto reply = co_await server_.run_on(ask, Script::open, std::move(args));
   if (!reply) {
     // While we were away, somebody else has taken it.
-    if (must_be_there_ && !epoch_.empty() && reply.error().is(Errc::conflict))
+    if (must_be_there_ && !session_.empty() && reply.error().is(Errc::conflict))
       lose(Error(Errc::fenced, reply.error().message()));
     co_return fail(lost_ ? *lost_ : reply.error());
   }
-  if (reply->elements.size() != 9) co_return fail(not_understood());
+  if (reply->elements.size() != 8) co_return fail(not_understood());
   const auto text = [&](std::size_t i) -> const std::string& { return reply->elements[i].text; };
-  const auto log = LogId::parse(text(1));
-  const auto head = whole_number<std::uint64_t>(text(3));
-  const auto oldest = whole_number<std::uint64_t>(text(4));
-  const auto bytes = whole_number<std::uint64_t>(text(5));
-  const auto indexed = whole_number<std::uint64_t>(text(6));
+  const auto log = LogId::parse(text(0));
+  const auto head = whole_number<std::uint64_t>(text(2));
+  const auto oldest = whole_number<std::uint64_t>(text(3));
+  const auto bytes = whole_number<std::uint64_t>(text(4));
+  const auto indexed = whole_number<std::uint64_t>(text(5));
   if (!log || !head || !oldest || !bytes || !indexed) co_return fail(not_understood());
   if (must_be_there_) {
-    if (auto same = still_there(known_, text(2), {*head}, {*oldest}, text(8)); !same)
+    if (auto same = still_there(known_, text(1), {*head}, {*oldest}, text(7)); !same)
       co_return same;
   }
   const bool first = found_.id.is_nil();
@@ -135,8 +138,8 @@ Async<Status> Session::greet(net::RedisAsk ask) {
     indexed_ = {*indexed};
   }
   known_.log = *log;
-  known_.generation = text(2);
-  epoch_ = text(7);
+  known_.generation = text(1);
+  session_ = text(6);
   if (!first && ahead_ && *head > known_.position.value) ahead_({*head});
   co_return Status();
 }
@@ -150,10 +153,10 @@ Async<Result<RedisReply>> Session::write(Script script, Server::MakeArgs make,
                                          Server::Replicas* replicas) {
   for (;;) {
     if (lost_) co_return fail(*lost_);
-    const auto epoch = epoch_;
+    const auto session = session_;
     auto reply = co_await try_write(script, make, replicas);
     if (!reply && reply.error().is(Errc::fenced)) {
-      if (epoch_ != epoch) continue;  // ours, from before the connection broke: it has not run
+      if (session_ != session) continue;  // ours, from before the connection broke: it has not run
       lose(reply.error());
     }
     co_return reply;
@@ -163,7 +166,7 @@ Async<Result<RedisReply>> Session::write(Script script, Server::MakeArgs make,
 Async<Result<RedisReply>> Session::try_write(Script script, Server::MakeArgs make,
                                              Server::Replicas* replicas) {
   auto with_session = [this, make = std::move(make)] {
-    RedisWords words{known_.log.str(), epoch_, now_text()};
+    RedisWords words{session_, now_text()};
     for (auto& arg : make()) words.push_back(std::move(arg));
     return words;
   };
@@ -184,11 +187,20 @@ void Session::acknowledged(Position position, const EventId& event) {
   changed_.notify();
 }
 
+Async<Result<RedisReply>> Session::beat(bool last) {
+  auto make = [last, time = to_ms(env_.now())] {
+    return RedisWords{last ? "1" : "0", std::to_string(time),
+                      std::to_string(Duration(limits::kIdempotencyTtl).count())};
+  };
+  co_return co_await write(Script::beat, std::move(make));
+}
+
 Async<> Session::keep_alive() {
   for (;;) {
     co_await aio::sleep(env_, options_.lease / 3);
     if (lost_) co_return;
-    const auto kept = co_await write(Script::beat, [] { return RedisWords{"0"}; });
+    auto kept = co_await beat(false);
+    while (kept && kept->integer == kForgottenAtOnce) kept = co_await beat(false);
     if (!kept && !lost_) logging::warn("the hold on the town: {}", kept.error().message());
   }
 }

@@ -54,6 +54,7 @@ class Session {
  private:
   [[nodiscard]] net::RedisOptions connection_options();
   Async<Status> greet(net::RedisAsk ask);
+  Async<Result<RedisReply>> beat(bool last);
   Async<> keep_alive();
   Async<> keep_witness();
   Async<> remember();
@@ -71,7 +72,7 @@ class Session {
   bool must_be_there_ = false;
   LogInfo found_;
   Position indexed_;
-  std::string epoch_;
+  std::string session_;  // "LOG EPOCH", as every script that writes is told
   std::optional<Error> lost_;
   std::function<void(Position)> ahead_;
   aio::Signal changed_;

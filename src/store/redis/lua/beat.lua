@@ -1,9 +1,17 @@
--- ARGV: of enter(); whether the session ends ("1"). The lease of the town begins anew, or is given back.
+-- ARGV: of enter(); whether the session ends ("1"), the time of keys and how long they are kept (ms). The hold on the
+-- town begins anew, or is given back; idempotency keys that are too old go. Answers how many went: at 1,000 there may
+-- be more.
 local town, refused = enter()
 if not town then return refused end
-if arg() == '1' then
+local over, time, ttl = arg(), num(), num()
+if over == '1' then
   call('HSET', META, 'holder', '', 'until', '0')
-else
-  call('HSET', META, 'until', int(town.now + tonumber(call('HGET', META, 'ttl'))))
+  return 0
 end
-return 1
+call('HSET', META, 'until', int(now_ms(ARGV[2]) + tonumber(call('HGET', META, 'ttl'))))
+local forgotten = call('ZRANGEBYSCORE', P .. 'keys:t', '-inf', int(time - ttl), 'LIMIT', 0, 1000)
+if #forgotten > 0 then
+  call('HDEL', P .. 'keys', unpack(forgotten))
+  call('ZREM', P .. 'keys:t', unpack(forgotten))
+end
+return #forgotten

@@ -1,28 +1,26 @@
--- ARGV: log, bytes, whether all must be left ("1"), then positions. Answers how many were looked at, then positions, headers and payloads
--- of those that are there; of a pruned event the payload is "".
+-- ARGV: log, bytes, whether all must be left ("1"), then positions. Answers how many were looked at, then positions and
+-- events of those that are there.
 local log, bytes, all = arg(), num(), arg()
-local m = call('HMGET', META, 'log', 'oldest')
-if m[1] ~= log then return redis.error_reply('LOST another log is here') end
-local out, size, looked, oldest = {}, 0, 0, tonumber(m[2])
+local here, oldest = look()
+if here ~= log then return redis.error_reply('LOST another log is here') end
+local out, size, looked = {}, 0, 0
 for i = at + 1, #ARGV do
   if size > bytes then break end
-  local position = ARGV[i]
+  local position, event = ARGV[i], nil
   local entry = call('XRANGE', LOG, position .. '-0', position .. '-0')[1]
-  local header, payload
   if entry then
-    header, payload = entry[2][2], entry[2][4]
+    event = entry[2][2]
   elseif tonumber(position) >= oldest then
     local pruned = call('ZRANGEBYSCORE', PRUNED, position, position)[1]
     if not pruned then return redis.error_reply('LOST event ' .. position .. ' is not in the log') end
-    header, payload = string.match(pruned, '\n(.*)$'), ''
+    event = string.match(pruned, '\n(.*)$')
   elseif all == '1' then
-    return redis.error_reply('EXPIRED ' .. m[2])
+    return redis.error_reply('EXPIRED ' .. int(oldest))
   end
-  if header then
+  if event then
     out[#out + 1] = position
-    out[#out + 1] = header
-    out[#out + 1] = payload
-    size = size + #header + #payload
+    out[#out + 1] = event
+    size = size + #event
   end
   looked = looked + 1
 end

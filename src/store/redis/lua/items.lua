@@ -7,8 +7,8 @@ for i, member in ipairs(members) do
   local id = string.sub(member, 25)
   local packed = call('HGET', P .. 'qi:' .. queue, id)
   if packed then
-    local _, _, _, not_before, lease = unpack_item(packed)
-    if now == '' or (lease == '' and not_before <= tonumber(now)) then
+    local not_before, lease = string.match(packed, '^%-?%d+ %d+ %-?%d+ (%-?%d+) (.*)$')
+    if now == '' or (lease == '' and tonumber(not_before) <= tonumber(now)) then
       out[#out + 1] = id
       out[#out + 1] = packed
       found = found + 1

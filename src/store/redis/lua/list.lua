@@ -1,6 +1,6 @@
 -- ARGV: kind, mark, after which rank, descending ("1"), limit, bytes. Answers ids and packed documents.
 local kind, mark, after, descending, limit, bytes = arg(), arg(), arg(), arg(), num(), num()
-local list = list_key(kind, mark)
+local list = P .. 'list:' .. #kind .. ':' .. kind .. ':' .. mark
 local ids
 if descending == '1' then
   ids = call('ZREVRANGEBYSCORE', list, after == '0' and '+inf' or '(' .. after, '-inf', 'LIMIT', 0, limit)

@@ -2,42 +2,49 @@
 -- and what people are told of it ("": nobody, this is a reader), for how long (ms), now (ms, "": Redis' own clock), a
 -- position, whether a new town may be made ("1").
 -- Every call of a holder begins a session: calls of earlier ones that are still on their way are refused.
--- Answers format, log, generation, head, oldest, bytes, indexed, epoch, the header of the event at that position.
+-- Answers log, generation, head, oldest, bytes, indexed, the session, and the event at that position.
 local must, log, generation, holder, who, ttl, now, position, make =
     arg(), arg(), arg(), arg(), arg(), arg(), arg(), arg(), arg()
 if call('EXISTS', META) == 0 then
   if must ~= '' then return redis.error_reply('LOST the town is gone') end
-  if call('EXISTS', LOG) == 1 then return redis.error_reply('LOST a log without its head') end
+  if call('EXISTS', LOG) == 1 or call('EXISTS', STATE) == 1 then
+    return redis.error_reply('LOST a log without its beginning')
+  end
   if make ~= '1' then return redis.error_reply('ABSENT there is no town') end
-  call('HSET', META, 'format', '1', 'log', log, 'generation', generation, 'head', '0', 'oldest', '1', 'bytes', '0',
-       'rank', '0', 'order', '0', 'snap', '0', 'indexed', '0', 'epoch', '0', 'holder', '', 'who', '', 'until', '0',
-       'ttl', ttl)
+  call('HSET', META, 'format', '1', 'generation', generation, 'indexed', '0', 'epoch', '0', 'holder', '', 'who', '',
+       'until', '0', 'ttl', ttl)
+  call('SET', STATE, log .. ' 0' .. struct.pack(NUMBERS, 0, 1, 0, 0, 0, 0))
 end
-local m = call('HMGET', META, 'format', 'log', 'generation', 'head', 'oldest', 'bytes', 'indexed', 'epoch',
-               'holder', 'who', 'until', 'copying')
+local m = call('HMGET', META, 'format', 'generation', 'indexed', 'epoch', 'holder', 'who', 'until', 'copying')
 if m[1] ~= '1' then return redis.error_reply('FORMAT ' .. tostring(m[1])) end
-if m[12] then return redis.error_reply('COPYING a town comes here') end
-if must ~= '' and m[2] ~= must then return redis.error_reply('LOST another log is here: ' .. m[2]) end
-if call('XLEN', LOG) + call('ZCARD', PRUNED) ~= tonumber(m[4]) - tonumber(m[5]) + 1 then
+if m[8] then return redis.error_reply('COPYING a town comes here') end
+local state = call('GET', STATE)
+if not state or #state < 48 then return redis.error_reply('LOST a town without its state') end
+local here = string.match(state, '^%S+')
+if must ~= '' and here ~= must then return redis.error_reply('LOST another log is here: ' .. here) end
+local numbers = string.sub(state, -48)
+local head, oldest, bytes = struct.unpack(NUMBERS, numbers)
+if call('XLEN', LOG) + call('ZCARD', PRUNED) ~= head - oldest + 1 then
   return redis.error_reply('LOST the log is not as long as it should be')
 end
-local epoch = m[8]
+local session = here .. ' ' .. m[4]
 if holder ~= '' then
   now = now_ms(now)
-  if m[9] ~= '' and m[9] ~= holder and tonumber(m[11]) > now then
-    return redis.error_reply('HELD ' .. int(tonumber(m[11]) - now) .. ' ' .. m[10])
+  if m[5] ~= '' and m[5] ~= holder and tonumber(m[7]) > now then
+    return redis.error_reply('HELD ' .. int(tonumber(m[7]) - now) .. ' ' .. m[6])
   end
-  epoch = int(call('HINCRBY', META, 'epoch', 1))
+  session = here .. ' ' .. int(call('HINCRBY', META, 'epoch', 1))
   call('HSET', META, 'holder', holder, 'who', who, 'until', int(now + tonumber(ttl)), 'ttl', ttl)
+  call('SET', STATE, session .. numbers)
 end
-local header = ''
+local event = ''
 if position ~= '0' then
   local entry = call('XRANGE', LOG, position .. '-0', position .. '-0')[1]
   if entry then
-    header = entry[2][2]
+    event = entry[2][2]
   else
     local pruned = call('ZRANGEBYSCORE', PRUNED, position, position)[1]
-    if pruned then header = string.match(pruned, '\n(.*)$') end
+    if pruned then event = string.match(pruned, '\n(.*)$') end
   end
 end
-return { m[1], m[2], m[3], m[4], m[5], m[6], m[7], epoch, header }
+return { here, m[2], int(head), int(oldest), int(bytes), m[3], session, event }

@@ -8,7 +8,8 @@ if forward == '1' then
 else
   segments = call('ZREVRANGEBYSCORE', P .. 'ix', position, '-inf', 'WITHSCORES', 'LIMIT', 0, limit)
 end
-local out = { call('HGET', META, 'oldest') or '1' }
+local _, oldest = look()
+local out = { int(oldest or 1) }
 for s = 1, #segments, 2 do
   out[#out + 1] = segments[s]
   out[#out + 1] = segments[s + 1]

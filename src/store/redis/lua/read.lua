@@ -1,23 +1,21 @@
--- ARGV: log, from, to, how many are looked at, bytes. Answers up to where, then positions, headers and payloads, by
--- position; of a pruned event the payload is "".
+-- ARGV: log, from, to, how many are looked at, bytes. Answers up to where, then positions and events, by position.
 local log, from, to, looks, bytes = arg(), num(), num(), num(), num()
-local m = call('HMGET', META, 'log', 'oldest')
-if m[1] ~= log then return redis.error_reply('LOST another log is here') end
-if from < tonumber(m[2]) then return redis.error_reply('EXPIRED ' .. m[2]) end
+local here, oldest = look()
+if here ~= log then return redis.error_reply('LOST another log is here') end
+if from < oldest then return redis.error_reply('EXPIRED ' .. int(oldest)) end
 if from + looks - 1 < to then to = from + looks - 1 end
 local out, size = {}, 0
-local function add(position, header, payload)
+local function add(position, event)
   out[#out + 1] = position
-  out[#out + 1] = header
-  out[#out + 1] = payload
-  size = size + #header + #payload
+  out[#out + 1] = event
+  size = size + #event
 end
 local pruned, p = call('ZRANGEBYSCORE', PRUNED, int(from), int(to)), 1
 local function add_pruned_before(position)
   while pruned[p] do
-    local its, header = string.match(pruned[p], '^(%d+)\n(.*)$')
+    local its, event = string.match(pruned[p], '^(%d+)\n(.*)$')
     if tonumber(its) >= position then return end
-    add(its, header, '')
+    add(its, event)
     p = p + 1
   end
 end
@@ -32,7 +30,7 @@ while next_one <= to and size <= bytes do
       upto = tonumber(position) - 1
       break
     end
-    add(position, entry[2][2], entry[2][4])
+    add(position, entry[2][2])
   end
   add_pruned_before(upto + 1)
   next_one = upto + 1

@@ -1,6 +1,7 @@
 -- ARGV: after which rank, limit, bytes. Answers the oldest position, then names and packed documents.
 local after, limit, bytes = arg(), num(), num()
-local out, size = { call('HGET', META, 'oldest') or '1' }, 0
+local _, oldest = look()
+local out, size = { int(oldest or 1) }, 0
 for _, name in ipairs(call('ZRANGEBYSCORE', P .. 'snap:r', '(' .. after, '+inf', 'LIMIT', 0, limit)) do
   if size >= bytes then break end
   local packed = call('HGET', P .. 'snap', name)

@@ -1,4 +1,4 @@
--- ARGV: of enter(); from, upto, how many bytes go, changed documents (kind, id, body), events (header, payload, size).
+-- ARGV: of enter(); from, upto, how many bytes go, changed documents (kind, id, body), events (event, size).
 -- Answers {1, first, last}, or {0, oldest, head} where it does not fit the log.
 local town, refused = enter()
 if not town then return refused end
@@ -32,6 +32,6 @@ for _ = 1, num() do
   call('HSET', SNAP, name, rank .. '\n' .. body)
 end
 local first = town.head + 1
-for _ = 1, num() do append(town, arg(), arg(), num()) end
+for _ = 1, num() do append(town, arg(), num()) end
 leave(town)
 return { 1, first, town.head }
