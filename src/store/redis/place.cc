@@ -37,10 +37,17 @@ Async<Result<RedisReply>> ask_once(Env& env, boost::asio::any_io_executor execut
 /// KEYS[1]: the prefix.
 constexpr const char* kLook = R"lua(#!lua flags=no-writes
 local P = KEYS[1]
-local m = redis.call('HMGET', P .. 'meta', 'log', 'head', 'moved', 'copying', 'who', 'holder', 'until')
+local m = redis.call('HMGET', P .. 'meta', 'format', 'moved', 'copying', 'who', 'holder', 'until')
+local state = redis.call('GET', P .. 'state')
+local log, head = '', 0
+if state and #state >= 48 then
+  log = string.match(state, '^%S+') or ''
+  head = struct.unpack('>I8', state, #state - 47)
+end
 local time = redis.call('TIME')
-local left = tonumber(m[7] or '0') - tonumber(time[1]) * 1000 - math.floor(tonumber(time[2]) / 1000)
-return { m[1] or '', m[2] or '0', m[3] or '', m[4] or '', m[5] or '', m[6] or '', string.format('%.0f', left) }
+local left = tonumber(m[6] or '0') - tonumber(time[1]) * 1000 - math.floor(tonumber(time[2]) / 1000)
+return { m[1] or '', log, string.format('%d', head), m[2] or '', m[3] or '', m[4] or '', m[5] or '',
+         string.format('%.0f', left) }
 )lua";
 
 Async<Result<RedisPlace>> look(Env& env, boost::asio::any_io_executor executor,
@@ -55,17 +62,17 @@ Async<Result<RedisPlace>> look(Env& env, boost::asio::any_io_executor executor,
       co_await ask_once(env, std::move(executor), std::move(address), prefix, std::move(words));
   if (!reply) co_return fail(reply.error());
   const auto& parts = reply->elements;
-  if (parts.size() != 7) co_return foreign(prefix + "meta");
-  place.log = parts[0].text;
-  place.moved = parts[2].text;
-  place.copying = !parts[3].text.empty();
-  place.exists = !place.log.empty() && !place.copying;
+  if (parts.size() != 8) co_return foreign(prefix + "meta");
+  place.log = parts[1].text;
+  place.moved = parts[3].text;
+  place.copying = !parts[4].text.empty();
+  place.exists = !parts[0].text.empty() && !place.copying;
   std::int64_t left = 0;
-  if (!read_number(parts[1].text, place.head) || !read_number(parts[6].text, left))
+  if (!read_number(parts[2].text, place.head) || !read_number(parts[7].text, left))
     co_return foreign(prefix + "meta");
-  if (left > 0 && !parts[5].text.empty()) {
-    place.holder = parts[5].text;
-    place.who = parts[4].text;
+  if (left > 0 && !parts[6].text.empty()) {
+    place.holder = parts[6].text;
+    place.who = parts[5].text;
     place.left = Duration(left);
   }
   co_return place;

@@ -38,17 +38,15 @@ for _, key in ipairs(found[2]) do out[#out + 1] = string.sub(key, #P + #pattern 
 return out
 )lua";
 
-/// Request keys by time. KEYS[1]: the prefix; ARGV: from which one on, how many, bytes. Answers name,
-/// time and what is known of each.
+/// Request keys by time. KEYS[1]: the prefix; ARGV: from which one on, how many, bytes. Answers name
+/// and what is known of each.
 constexpr const char* kKeys = R"lua(#!lua flags=no-writes
 local P, from, limit, bytes = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local names = redis.call('ZRANGE', P .. 'keys:t', from, from + limit - 1, 'WITHSCORES')
 local out, size = {}, 0
-for i = 1, #names, 2 do
+for _, name in ipairs(redis.call('ZRANGE', P .. 'keys:t', from, from + limit - 1)) do
   if size > bytes then break end
-  local known = redis.call('HGET', P .. 'keys', names[i]) or ''
-  out[#out + 1] = names[i]
-  out[#out + 1] = names[i + 1]
+  local known = redis.call('HGET', P .. 'keys', name) or ''
+  out[#out + 1] = name
   out[#out + 1] = known
   size = size + #known
 end
@@ -71,10 +69,10 @@ constexpr const char* kClaim = R"lua(#!lua
 local P, who, ttl = KEYS[1], ARGV[1], tonumber(ARGV[2])
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local meta = redis.call('HMGET', P .. 'meta', 'log', 'copying', 'until', 'who')
+local meta = redis.call('HMGET', P .. 'meta', 'format', 'copying', 'until', 'who')
 if meta[1] and not meta[2] then return 'TOWN' end
 if meta[2] and meta[4] ~= who and tonumber(meta[3] or '0') > now then return 'BUSY ' .. (meta[4] or '?') end
-redis.call('HSET', P .. 'meta', 'format', '1', 'log', '?', 'copying', '1', 'who', who, 'until',
+redis.call('HSET', P .. 'meta', 'format', '1', 'copying', '1', 'who', who, 'until',
            string.format('%.0f', now + ttl))
 return ''
 )lua";
@@ -133,30 +131,35 @@ class Keys {
   net::RedisRouter router_;
 };
 
-Result<Summary> summary_of(const RedisReply& reply) {
-  const auto& parts = reply.elements;
-  if (parts.size() != 5) return fail(not_understood());
-  const auto log = LogId::parse(parts[0].text);
-  const auto number = [&](std::size_t i) { return whole_number<std::uint64_t>(parts[i].text); };
-  const auto head = number(1);
-  const auto oldest = number(2);
-  const auto rank = number(3);
-  const auto order = number(4);
-  if (!log || !head || !oldest || !rank || !order) return fail(not_understood());
-  return Summary{.log = *log,
-                 .head = {*head},
-                 .oldest = {*oldest},
-                 .last_rank = *rank,
-                 .last_order = *order};
+void add_number(std::string& out, std::uint64_t number, int bytes = 8) {
+  for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8)
+    out += static_cast<char>(number >> shift & 0xff);
+}
+std::uint64_t number_at(std::string_view bytes, std::size_t at, std::size_t count = 8) {
+  std::uint64_t number = 0;
+  for (const char c : bytes.substr(at, count)) number = number << 8 | static_cast<unsigned char>(c);
+  return number;
 }
 
-/// The marks in "VERSION RANK LENGTH MARKS\nBODY", which decode_doc() has found good.
+/// "LOG EPOCH", then head, oldest, bytes, rank, order, snap.
+Result<Summary> summary_of(const RedisReply& reply) {
+  const auto state = decode_state(reply.text);
+  if (!state) return fail(state.error());
+  const auto numbers = std::string_view(reply.text).substr(reply.text.size() - 48);
+  return Summary{.log = state->log,
+                 .head = state->head,
+                 .oldest = state->oldest,
+                 .last_rank = number_at(numbers, 24),
+                 .last_order = number_at(numbers, 32)};
+}
+
+/// The marks in a document that decode_doc() has found good: the body, the marks, version, rank and
+/// the marks' length.
 std::vector<std::string> marks_in(std::string_view packed) {
-  for (int i = 0; i < 2; ++i) packed.remove_prefix(packed.find(' ') + 1);
-  const auto length = whole_number<std::size_t>(packed.substr(0, packed.find(' ')));
-  packed.remove_prefix(packed.find(' ') + 1);
+  constexpr std::size_t kEnd = 20;
+  const auto length = number_at(packed, packed.size() - 4, 4);
   std::vector<std::string> marks;
-  for (auto rest = packed.substr(0, length.value_or(0)); !rest.empty();) {
+  for (auto rest = packed.substr(packed.size() - kEnd - length, length); !rest.empty();) {
     const auto end = rest.find('\n');
     marks.emplace_back(rest.substr(0, end));
     rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
@@ -164,8 +167,8 @@ std::vector<std::string> marks_in(std::string_view packed) {
   return marks;
 }
 
-/// "N:WRITERKEY" and "FIRST LAST N:DIGESTANSWER".
-Result<KeyRow> decode_key(std::string_view name, std::string_view time, std::string_view packed) {
+/// "N:WRITERKEY" and "TIME FIRST LAST N:DIGESTANSWER".
+Result<KeyRow> decode_key(std::string_view name, std::string_view packed) {
   const auto take = [](std::string_view& text, char end) {
     const auto at = std::min(text.find(end), text.size());
     const auto part = text.substr(0, at);
@@ -173,7 +176,7 @@ Result<KeyRow> decode_key(std::string_view name, std::string_view time, std::str
     return part;
   };
   const auto writer = whole_number<std::size_t>(take(name, ':'));
-  const auto ms = whole_number<std::int64_t>(time);
+  const auto ms = whole_number<std::int64_t>(take(packed, ' '));
   const auto first = whole_number<std::uint64_t>(take(packed, ' '));
   const auto last = whole_number<std::uint64_t>(take(packed, ' '));
   const auto digest = whole_number<std::size_t>(take(packed, ':'));
@@ -196,7 +199,7 @@ class RedisSource final : public Source {
 
   /// `own`: nobody else uses the connection.
   static Async<Result<std::unique_ptr<Source>>> open(std::shared_ptr<Keys> keys, bool own) {
-    RedisWords words{"HMGET", keys->key("meta"), "log", "head", "oldest", "rank", "order"};
+    RedisWords words{"GET", keys->key("state")};
     auto reply = co_await keys->ask(std::move(words));
     if (!reply) co_return fail(reply.error());
     auto summary = summary_of(*reply);
@@ -333,8 +336,8 @@ class RedisSource final : public Source {
     auto reply = co_await keys_->run(kKeys, std::move(args));
     if (!reply) co_return fail(reply.error());
     const auto& parts = reply->elements;
-    for (std::size_t i = 0; i + 2 < parts.size(); i += 3) {
-      auto key = decode_key(parts[i].text, parts[i + 1].text, parts[i + 2].text);
+    for (std::size_t i = 0; i + 1 < parts.size(); i += 2) {
+      auto key = decode_key(parts[i].text, parts[i + 1].text);
       if (!key) co_return fail(key.error());
       rows.emplace_back(std::move(*key));
       ++at_;
@@ -370,8 +373,8 @@ class RedisSource final : public Source {
     const auto reached = whole_number<std::uint64_t>(reply->elements[0].text);
     if (!reached || *reached < at_) co_return fail(not_understood());
     const auto& parts = reply->elements[1].elements;
-    for (std::size_t i = 0; i + 2 < parts.size(); i += 3) {
-      auto event = decode_event(parts[i].text, parts[i + 1].text, parts[i + 2].text);
+    for (std::size_t i = 0; i + 1 < parts.size(); i += 2) {
+      auto event = decode_event(parts[i].text, parts[i + 1].text);
       if (!event) co_return fail(event.error());
       rows.emplace_back(EventRow{std::move(*event)});
     }
@@ -431,34 +434,18 @@ class RedisTarget final : public Target {
 
   Async<Result<std::unique_ptr<Source>>> written() override {
     // The newest positions stay in no segment: whoever opens the town reads them.
-    RedisWords words{"HSET",
-                     keys_->key("meta"),
-                     "log",
-                     summary_.log.str(),
-                     "generation",
-                     env_.uuid4().str(),
-                     "head",
-                     text(summary_.head.value),
-                     "oldest",
-                     text(summary_.oldest.value),
-                     "bytes",
-                     text(bytes_),
-                     "rank",
-                     text(std::max(summary_.last_rank, last_rank_)),
-                     "order",
-                     text(std::max(summary_.last_order, last_order_)),
-                     "snap",
-                     text(last_snapshot_),
-                     "indexed",
-                     text(tail_.after().value),
-                     "epoch",
-                     "0",
-                     "holder",
-                     "",
-                     "ttl",
-                     "0"};
-    auto reply = co_await keys_->ask(std::move(words));
-    if (!reply) co_return fail(reply.error());
+    auto state = summary_.log.str() + " 0";
+    for (const auto number :
+         {summary_.head.value, summary_.oldest.value, bytes_,
+          std::max(summary_.last_rank, last_rank_), std::max(summary_.last_order, last_order_),
+          last_snapshot_})
+      add_number(state, number);
+    std::vector<RedisWords> commands;
+    commands.push_back({"HSET", keys_->key("meta"), "generation", env_.uuid4().str(), "indexed",
+                        text(tail_.after().value), "epoch", "0", "holder", "", "ttl", "0"});
+    commands.push_back({"SET", keys_->key("state"), std::move(state)});
+    if (auto done = co_await keys_->ask_all(std::move(commands)); !done)
+      co_return fail(done.error());
     co_return co_await RedisSource::open(keys_, false);
   }
 
@@ -491,9 +478,11 @@ class RedisTarget final : public Target {
     const auto& [kind, id] = row.doc.key;
     const auto marks = join_marks(row.marks);
     const auto rank = text(row.doc.rank);
-    out.push_back({"HSET", keys_->key("doc:" + kind), id,
-                   text(row.doc.version) + " " + rank + " " + text(marks.size()) + " " + marks +
-                       "\n" + row.doc.body});
+    auto packed = row.doc.body + marks;
+    add_number(packed, row.doc.version);
+    add_number(packed, row.doc.rank);
+    add_number(packed, marks.size(), 4);
+    out.push_back({"HSET", keys_->key("doc:" + kind), id, std::move(packed)});
     out.push_back({"ZADD", keys_->key(list_name(kind, "")), rank, id});
     for (const auto& mark : row.marks)
       out.push_back({"ZADD", keys_->key(list_name(kind, mark)), rank, id});
@@ -518,8 +507,8 @@ class RedisTarget final : public Target {
   void add(std::vector<RedisWords>& out, const KeyRow& row) {
     const auto name = text(row.key.writer.size()) + ":" + row.key.writer + row.key.key;
     out.push_back({"HSET", keys_->key("keys"), name,
-                   text(row.first.value) + " " + text(row.last.value) + " " +
-                       text(row.key.digest.size()) + ":" + row.key.digest + row.answer});
+                   std::to_string(to_ms(row.time)) + " " + text(row.first.value) + " " +
+                       text(row.last.value) + " " + text(row.key.digest.size()) + ":" + row.key.digest + row.answer});
     out.push_back({"ZADD", keys_->key("keys:t"), std::to_string(to_ms(row.time)), name});
   }
   void add(std::vector<RedisWords>& out, const SnapshotRow& row) {
@@ -537,8 +526,7 @@ class RedisTarget final : public Target {
     if (event.payload == kPrunedPayload) {
       out.push_back({"ZADD", keys_->key("pruned"), at, at + "\n" + encode_header(event)});
     } else {
-      out.push_back(
-          {"XADD", keys_->key("log"), at + "-0", "h", encode_header(event), "p", event.payload});
+      out.push_back({"XADD", keys_->key("log"), at + "-0", "e", encode_event(event)});
     }
   }
 
