@@ -64,12 +64,13 @@ bool is_pending(const client::TownFolder& folder) {
   return fs::exists(pending(folder), error);
 }
 
-Status decide_aside(const client::TownFolder& folder, const std::string& former_log, Time now) {
+Status decide_aside(const client::TownFolder& folder, const std::string& former_log, Time now,
+                    std::optional<std::uint64_t> generation) {
   const auto draft = folder.dir() / "reset-pending.new";
   std::error_code error;
   fs::remove_all(draft, error);
   if (::mkdir(draft.c_str(), 0700) != 0) return fail(os_error(errno, "make " + draft.string()));
-  const AsideNote note{former_log, ".reeve/" + free_name(folder, now)};
+  const AsideNote note{former_log, ".reeve/" + free_name(folder, now), generation};
   {
     std::ofstream file(draft / kNote, std::ios::trunc);
     file << write_json_of(note) << '\n';
@@ -83,7 +84,8 @@ Status decide_aside(const client::TownFolder& folder, const std::string& former_
   return sync(folder.dir());
 }
 
-Result<std::optional<fs::path>> finish_aside(const client::TownFolder& folder) {
+Result<std::optional<fs::path>> finish_aside(const client::TownFolder& folder,
+                                             const BeginGeneration& begin) {
   if (!is_pending(folder)) return std::optional<fs::path>();
   const auto into = pending(folder);
   const auto note = read_note(into);
@@ -94,6 +96,10 @@ Result<std::optional<fs::path>> finish_aside(const client::TownFolder& folder) {
     if (auto moved = move(folder.dir() / part, into / part); !moved) return fail(moved.error());
   }
   if (auto kept = sync(into); !kept) return fail(kept.error());
+  if (note->generation) {
+    REEVE_CHECK(begin);
+    if (auto begun = begin(*note->generation); !begun) return fail(begun.error());
+  }
   if (::mkdir(folder.rounds().c_str(), 0700) != 0 && errno != EEXIST)
     return fail(os_error(errno, "make " + folder.rounds().string()));
   auto kept_in = folder.root() / note->kept_in;
@@ -103,9 +109,11 @@ Result<std::optional<fs::path>> finish_aside(const client::TownFolder& folder) {
 }
 
 Result<fs::path> set_aside(const client::TownFolder& folder, const std::string& former_log,
-                           Time now) {
-  if (auto decided = decide_aside(folder, former_log, now); !decided) return fail(decided.error());
-  auto kept = finish_aside(folder);
+                           Time now, std::optional<std::uint64_t> generation,
+                           const BeginGeneration& begin) {
+  if (auto decided = decide_aside(folder, former_log, now, generation); !decided)
+    return fail(decided.error());
+  auto kept = finish_aside(folder, begin);
   if (!kept) return fail(kept.error());
   return std::move(kept->value());
 }

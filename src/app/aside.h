@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -20,17 +22,26 @@ namespace reeve::app {
 struct AsideNote {
   std::string former_log;
   std::string kept_in;  ///< below the town's root
+  /// Of a town on Redis: what begins anew is that generation, and the former one stays where it is.
+  std::optional<std::uint64_t> generation;
 };
-BOOST_DESCRIBE_STRUCT(AsideNote, (), (former_log, kept_in))
+BOOST_DESCRIBE_STRUCT(AsideNote, (), (former_log, kept_in, generation))
+
+/// Makes that generation the town on Redis; may be done again.
+using BeginGeneration = std::function<Status(std::uint64_t generation)>;
 
 /// Decides, and does it. Answers where it is kept.
 Result<std::filesystem::path> set_aside(const client::TownFolder& folder,
-                                        const std::string& former_log, Time now);
+                                        const std::string& former_log, Time now,
+                                        std::optional<std::uint64_t> generation = {},
+                                        const BeginGeneration& begin = {});
 /// Only decides.
-Status decide_aside(const client::TownFolder& folder, const std::string& former_log, Time now);
+Status decide_aside(const client::TownFolder& folder, const std::string& former_log, Time now,
+                    std::optional<std::uint64_t> generation = {});
 [[nodiscard]] bool is_pending(const client::TownFolder& folder);
 /// Goes on with what was decided and not done; answers where it is kept. Empty: there was nothing.
-Result<std::optional<std::filesystem::path>> finish_aside(const client::TownFolder& folder);
+Result<std::optional<std::filesystem::path>> finish_aside(const client::TownFolder& folder,
+                                                          const BeginGeneration& begin = {});
 
 /// What a new log is to tell of; empty: nothing.
 std::optional<AsideNote> note_to_tell(const client::TownFolder& folder);

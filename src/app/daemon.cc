@@ -16,6 +16,7 @@
 #include "aio/within.h"
 #include "app/aside.h"
 #include "app/mirror_choice.h"
+#include "app/open_store.h"
 #include "app/stop_mode.h"
 #include "base/logging.h"
 #include "doors/rest/routes.h"
@@ -29,7 +30,6 @@
 #include "proc/shim_spawner.h"
 #include "run/invocation.h"
 #include "run/runs.h"
-#include "store/sqlite/sqlite_store.h"
 #include "town/change.h"
 #include "town/desk.h"
 #include "town/place.h"
@@ -105,7 +105,7 @@ Async<> drive(proc::ShimSpawner& spawner) {
 class Daemon {
  public:
   Daemon(DaemonOptions options, asio::io_context& loop, aio::RealEnv& env, store::Store& store,
-         llm::Registry providers)
+         std::string store_display, llm::Registry providers)
       : options_(std::move(options)),
         env_(env),
         store_(store),
@@ -137,7 +137,7 @@ class Daemon {
         rest_{.ground = ground_,
               .root = options_.folder.root(),
               .rounds = options_.folder.rounds(),
-              .store = "sqlite " + options_.folder.database().string(),
+              .store = std::move(store_display),
               .durability = options_.settings.durability,
               .version = options_.version,
               .started_at = env.now(),
@@ -155,6 +155,13 @@ class Daemon {
         group_(loop.get_executor()) {
     invocation_.set_desk(desk_);
     if (mirror_) rest_.mirror = [this] { return mirror_->view(); };
+  }
+
+  /// Somebody else runs the town now: nothing more is begun here, and nothing could be written.
+  void lose(const Error& why) {
+    lost_ = Error(Errc::unavailable, "this daemon does not run the town any more: " +
+                                         why.message());
+    ask_to_stop(api::StopMode::daemon, lost_->message());
   }
 
   Async<Status> run() {
@@ -177,6 +184,7 @@ class Daemon {
     co_await serving_.join();
     group_.cancel();
     co_await group_.join();
+    if (status && lost_) status = fail(*lost_);
     co_return status;
   }
 
@@ -251,6 +259,7 @@ class Daemon {
 
     while (!stop_) co_await asked_.wait();
     supervisor_.hold();
+    if (lost_) co_return Status();
     co_await end_rounds();
     static_cast<void>(
         co_await tell(fact::DaemonStopped{std::string(enum_name(*stop_)) + ": " + reason_}));
@@ -302,6 +311,7 @@ class Daemon {
   net::Server server_;
   std::optional<api::StopMode> stop_;
   std::string reason_;
+  std::optional<Error> lost_;  // the town
   bool idle_ = false;       // no round is left; looked at while it stops
   aio::Signal asked_;       // to stop, or to look again while it does
   aio::TaskGroup serving_;  // ends by itself once the server was told to stop
@@ -312,14 +322,12 @@ class Daemon {
 
 Status run_daemon(DaemonOptions options) {
   std::signal(SIGPIPE, SIG_IGN);
-  const auto durability = enum_from_name<store::Durability>(options.settings.durability);
-  if (!durability) {
-    return fail(Errc::invalid_argument, options.folder.settings().string() +
-                                            ": durability is disk, os or memory, not \"" +
-                                            options.settings.durability + "\"");
-  }
-  // On a town whose store is a Redis, that one's address is the second argument.
-  auto mirror = mirror_address(options.settings.mirror, std::nullopt);
+  const auto plan = plan_store(options.folder, options.settings);
+  if (!plan) return fail(plan.error());
+  // A town on Redis is mirrored there, unless the settings say otherwise.
+  std::optional<net::RedisAddress> of_store;
+  if (const auto* redis = plan->redis()) of_store = redis->address;
+  auto mirror = mirror_address(options.settings.mirror, std::move(of_store));
   if (!mirror) return fail(mirror.error().during(options.folder.settings().string()));
   options.mirror = std::move(*mirror);
   asio::io_context loop(1);
@@ -328,18 +336,26 @@ Status run_daemon(DaemonOptions options) {
                                       loop.get_executor());
   if (!providers) return fail(providers.error().during(options.folder.settings().string()));
   // A reset that was cut off is gone on with before anybody has the store open.
-  if (auto finished = finish_aside(options.folder); !finished) return fail(finished.error());
-  store::SqliteOptions store_options;
-  store_options.path = options.folder.database().string();
-  store_options.durability = *durability;
-  auto store = store::open_sqlite(env, loop.get_executor(), store_options);
-  if (!store) return fail(store.error());
+  auto finished = finish_aside(options.folder, [&](std::uint64_t generation) {
+    return aio::run(loop, begin_generation(env, loop.get_executor(), *plan, generation));
+  });
+  if (!finished) return fail(finished.error());
+  Daemon* running = nullptr;
+  auto lost = [&running](const Error& why) {
+    if (running != nullptr) running->lose(why);
+  };
+  auto opened =
+      aio::run(loop, open_store(env, loop.get_executor(), options.folder, *plan, lost));
+  if (!opened) return fail(opened.error());
   Status status;
   {
-    Daemon daemon(std::move(options), loop, env, **store, std::move(*providers));
+    Daemon daemon(std::move(options), loop, env, *opened->store, plan->display,
+                  std::move(*providers));
+    running = &daemon;
     status = aio::run(loop, daemon.run());
+    running = nullptr;
   }
-  aio::run(loop, (*store)->close());
+  aio::run(loop, opened->store->close());
   return status;
 }
 

@@ -1,21 +1,63 @@
 #include "app/init.h"
 
+#include <boost/asio/io_context.hpp>
 #include <ostream>
 
 #include "app/mirror_choice.h"
+#include "aio/real_env.h"
+#include "aio/run.h"
+#include "app/check_redis.h"
+#include "app/open_store.h"
 #include "client/town_folder.h"
 #include "client/town_registry.h"
+#include "store/redis/place.h"
 
 namespace reeve::app {
 namespace {
+
+/// Whether a town can be made there, or, `join`, is there. conflict: it is not as it should be.
+Status check_place(const StorePlan& plan, bool join) {
+  const auto* redis = plan.redis();
+  if (redis == nullptr) {
+    if (!join) return {};
+    return fail(Errc::invalid_argument, "--join takes part in a town on Redis: --store redis://...");
+  }
+  boost::asio::io_context loop;
+  aio::RealEnv env(loop);
+  const auto fit = aio::run(loop, check_redis(env, loop.get_executor(), *redis));
+  if (!fit) return fail(fit.error());
+  const auto place =
+      aio::run(loop, store::look_at_redis(env, loop.get_executor(), redis->address, plan.town));
+  if (!place) return fail(place.error());
+  if (place->exists && !join) {
+    return fail(Errc::conflict, "there is a town " + plan.town + " on " + plan.display +
+                                    " already (" + std::to_string(place->head) +
+                                    " events): choose another --name or database, or --join it to "
+                                    "serve it from this folder");
+  }
+  if (!place->exists && join)
+    return fail(Errc::not_found, "there is no town " + plan.town + " on " + plan.display);
+  return {};
+}
 
 class Init final : public cli::Command {
   void declare(cli::Options& options) override {
     options.value("-n,--name", name_, "The town's name; else made from the folder and its branch");
     options.value("-c,--cli", cli_, "The CLI of agents that name none");
     options.choice(
-        "--durability", durability_, {"disk", "os", "memory"},
-        "What an acknowledged change survives: a power cut, a killed daemon, or nothing");
+        "--durability", durability_, {"disk", "os", "everysec", "memory"},
+        "What an acknowledged change survives: a power cut, a killed daemon, or nothing; "
+        "everysec: on Redis, all but its last second");
+    options.section("A town on Redis");
+    options.value("--store", store_.url, "redis://, rediss:// or unix://; else a file: sqlite");
+    options.value("--password-env", store_.password_env,
+                  "The variable that holds Redis' password, now and for each daemon");
+    options.value("--password-file", store_.password_file,
+                  "The file (0600) that holds it, from .reeve on");
+    options.flag("--settings-asserted", store_.settings_asserted,
+                 "Redis' settings cannot be looked at, and give the durability all the same");
+    options.flag("--join", join_, "Serve a town that is there already");
+    options.section("Side by side with tinytown");
     options.value("--mirror", mirror_, "The Redis in which tinytown sees the town: redis://...");
     options.flag("--no-mirror", no_mirror_, "Tinytown does not see the town");
   }
@@ -31,6 +73,14 @@ class Init final : public cli::Command {
     settings.default_cli = cli_;
     settings.durability = durability_;
     if (auto chosen = choose_mirror(mirror_, no_mirror_, settings.mirror); !chosen) return chosen;
+    settings.store = store_;
+    if (auto good = client::check_store_url(store_.url); !good) return fail(good.error());
+    const auto plan = plan_store(folder, settings);
+    if (!plan) return fail(plan.error());
+    // A town that is here already is told of first.
+    if (!std::filesystem::exists(folder.settings(), error)) {
+      if (auto fit = check_place(*plan, join_); !fit) return fit;
+    }
     if (auto made = client::create_town(folder, settings); !made) return made;
     if (const auto registry = client::registry_path()) {
       if (auto known = client::remember_town(*registry, {settings.name, clean.string()}); !known)
@@ -38,10 +88,11 @@ class Init final : public cli::Command {
                     << '\n';
     }
     if (session.json) {
-      session.print(write_json({{"name", settings.name}, {"root", clean.string()}}));
+      session.print(write_json({{"name", settings.name}, {"root", clean.string()}, {"store", plan->display}}));
     } else {
       session.out << "made the town " << session.paint(cli::Colour::bold, settings.name) << " in "
                   << clean.string()
+                  << (plan->redis() == nullptr ? std::string() : ", kept on " + plan->display)
                   << "\nnext: reeve spawn NAME [--cli PRESET], then reeve assign NAME \"...\"\n";
     }
     return {};
@@ -52,6 +103,8 @@ class Init final : public cli::Command {
   std::string durability_ = "disk";
   std::string mirror_;
   bool no_mirror_ = false;
+  client::StoreSettings store_;
+  bool join_ = false;
 };
 
 }  // namespace

@@ -11,7 +11,9 @@
 
 #include "app/agent_script.h"
 #include "app/doctor/doctor.h"
+#include "app/import.h"
 #include "app/init.h"
+#include "app/migrate.h"
 #include "app/reset.h"
 #include "app/serve.h"
 #include "cli/command.h"
@@ -21,7 +23,8 @@ namespace {
 
 constexpr std::array kOwnCommands{
     reeve::cli::Entry{"init", "Make this folder a town",
-                      "  reeve init\n  reeve init --name oak --cli codex\n", reeve::app::make_init},
+                      "  reeve init\n  reeve init --name oak --cli codex\n"
+                      "  reeve init --store redis://localhost:6379/2\n", reeve::app::make_init},
     reeve::cli::Entry{"serve", "Run the town's daemon here",
                       "  reeve serve      # other commands start it by themselves\n",
                       reeve::app::make_serve},
@@ -29,6 +32,15 @@ constexpr std::array kOwnCommands{
                       "  reeve reset              # lists what would go\n"
                       "  reeve reset --force      # ends all rounds; the settings stay\n",
                       reeve::app::make_reset},
+    reeve::cli::Entry{"migrate", "Move the town to another store, with its cursors",
+                      "  reeve migrate --to redis://localhost:6379/2 --dry-run\n"
+                      "  reeve migrate --to unix:///run/redis.sock\n"
+                      "  reeve migrate --to sqlite          # and back\n",
+                      reeve::app::make_migrate},
+    reeve::cli::Entry{"import tinytown", "Take over a tinytown town: agents, tasks, messages",
+                      "  reeve import tinytown . --dry-run   # what would be taken over\n"
+                      "  reeve import tinytown ~/project     # a second time, only what is new\n",
+                      reeve::app::make_import_tinytown},
     reeve::cli::Entry{"doctor", "What is missing on this machine", "  reeve doctor\n",
                       reeve::app::make_doctor},
     reeve::cli::Entry{"agent-script", "Be an agent that does what a file says, without a model",

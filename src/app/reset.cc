@@ -6,10 +6,14 @@
 #include <ostream>
 #include <thread>
 
+#include "aio/real_env.h"
+#include "aio/run.h"
 #include "app/aside.h"
+#include "app/open_store.h"
 #include "client/keeper_lock.h"
 #include "proc/rounds.h"
 #include "run/round_folders.h"
+#include "store/redis/place.h"
 #include "store/sqlite/lock_file.h"
 
 namespace reeve::app {
@@ -61,22 +65,25 @@ class Reset final : public cli::Command {
     auto folder = session.folder();
     if (!folder) return fail(folder.error());
     // Of a town that is not the daemon's business to explain.
-    if (auto settings = client::read_settings(*folder); !settings) return fail(settings.error());
+    const auto settings = client::read_settings(*folder);
+    if (!settings) return fail(settings.error());
+    const auto plan = plan_store(*folder, *settings);
+    if (!plan) return fail(plan.error());
     auto client = session.client();
     if (!client) return fail(client.error());
     const bool interrupted = is_pending(*folder);
     const auto town = client->town();
     if (!force_) return agents_only_ ? list_agents(session, town) : list(session, town);
-    if (interrupted && town) return tell(session, *town, last_kept(*folder));
+    if (interrupted && town) return tell(session, *town, last_kept(*folder), *plan);
     if (agents_only_) return clear_agents(session, *client);
 
-    auto kept = do_it(*folder, *client, town);
+    auto kept = do_it(*folder, *client, town, *plan);
     if (!kept) return fail(kept.error());
     const auto anew = client->town();
     if (!anew)
       return fail(anew.error().during("the former town is kept in " + kept->string() +
                                       ", but the new one does not start"));
-    return tell(session, *anew, kept->string());
+    return tell(session, *anew, kept->string(), *plan);
   }
 
   static Status list(cli::Session& session, const Result<api::TownView>& town) {
@@ -145,7 +152,8 @@ class Reset final : public cli::Command {
   /// Answers where the former store is kept.
   static Result<std::filesystem::path> do_it(const client::TownFolder& folder,
                                              client::Client& client,
-                                             const Result<api::TownView>& town) {
+                                             const Result<api::TownView>& town,
+                                             const StorePlan& plan) {
     if (!town) {
       if (auto none = check_rounds(folder); !none) return fail(none.error());
     }
@@ -161,9 +169,39 @@ class Reset final : public cli::Command {
                   "reset (" +
                       keeper.error().message() + ")");
     }
-    auto store = store::sqlite::LockFile::take(folder.database().string() + ".lock", now());
+    const auto former = town ? town->log : std::string();
+    if (plan.redis() != nullptr) return do_it_on_redis(folder, former, plan);
+    if (plan.sqlite()->path != folder.database()) {
+      return fail(Errc::unsupported, "the town's store does not lie in .reeve: move " +
+                                         plan.sqlite()->path + " aside (with what begins like it), "
+                                         "and the next command makes a new one");
+    }
+    auto store = store::sqlite::LockFile::take(plan.sqlite()->path + ".lock", now());
     if (!store) return fail(store.error());
-    return set_aside(folder, town ? town->log : std::string(), now());
+    return set_aside(folder, former, now());
+  }
+
+  /// While it is done we hold the former town, so that no daemon elsewhere goes on with it.
+  static Result<std::filesystem::path> do_it_on_redis(const client::TownFolder& folder,
+                                                      const std::string& former,
+                                                      const StorePlan& plan) {
+    boost::asio::io_context loop;
+    aio::RealEnv env(loop);
+    const auto executor = loop.get_executor();
+    auto held = aio::run(loop, open_store(env, executor, folder, plan));
+    if (!held) return fail(held.error());
+    const auto generation = aio::run(
+        loop, store::free_redis_generation(env, executor, plan.redis()->address, plan.town));
+    Result<std::filesystem::path> kept;
+    if (generation) {
+      kept = set_aside(folder, former, now(), *generation, [&](std::uint64_t next) {
+        return aio::run(loop, begin_generation(env, executor, plan, next));
+      });
+    } else {
+      kept = fail(generation.error());
+    }
+    aio::run(loop, held->store->close());
+    return kept;
   }
 
   /// Where the store is that an interrupted reset had set aside.
@@ -177,12 +215,15 @@ class Reset final : public cli::Command {
     return last;
   }
 
-  static Status tell(cli::Session& session, const api::TownView& town, const std::string& kept) {
+  static Status tell(cli::Session& session, const api::TownView& town, const std::string& kept,
+                     const StorePlan& plan) {
     if (session.json) {
       session.print(write_json({{"done", true}, {"log", town.log}, {"kept_in", kept}}));
     } else {
       session.out << town.name << " begins anew; what was there is kept in " << kept
-                  << "\n(to go back: reeve stop, then move its files back into .reeve)\n";
+                  << "\n(to go back: reeve stop, then move its files back into .reeve"
+                  << (plan.redis() == nullptr ? ")\n"
+                                              : "; what was on Redis stays there: docs/redis.md)\n");
     }
     return {};
   }

@@ -133,7 +133,7 @@ TEST_F(TownCompletion, ChoicesAndKnownValues) {
   EXPECT_TRUE(offers({"events", "--kind", "Task"}, "TaskCompleted"));
   EXPECT_TRUE(offers({"config", "agents."}, "agents.silence"));
   EXPECT_EQ(offered({"config", "durability", ""}),
-            (std::vector<std::string>{"disk", "os", "memory"}));
+            (std::vector<std::string>{"disk", "os", "everysec", "memory"}));
   EXPECT_EQ(offered({"completion", "z"}), std::vector<std::string>{"zsh"});
   EXPECT_TRUE(offers({"explain", "fen"}, "fenced"));
   EXPECT_TRUE(offered({"--town", ""}).empty());

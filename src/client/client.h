@@ -14,6 +14,7 @@
 #include "model/api.h"
 #include "model/emit.h"
 #include "model/mirror_api.h"
+#include "model/import_api.h"
 #include "model/recovery_api.h"
 #include "net/blocking_client.h"
 
@@ -160,6 +161,11 @@ class Client {
   /// start one again. unavailable: there is neither; timeout: it has not ended yet (a drain is
   /// waited for as long as it takes).
   Status stop(api::StopMode mode);
+
+  // --- Another program's town: client_recovery.cc
+
+  /// One part; may be repeated (api::ImportRequest).
+  Result<api::ImportReport> import_part(const api::ImportRequest& part);
 
   // --- Recovery: client_recovery.cc
 

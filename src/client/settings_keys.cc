@@ -8,11 +8,12 @@
 #include "base/near_names.h"
 #include "client/settings_file.h"
 #include "net/redis_url.h"
+#include "client/store_settings.h"
 
 namespace reeve::client {
 namespace {
 
-constexpr std::array<std::string_view, 3> kSurvives{"disk", "os", "memory"};
+constexpr std::array<std::string_view, 4> kSurvives{"disk", "os", "everysec", "memory"};
 constexpr std::array<std::string_view, 3> kKeeps{"disabled", "compacted", "full_fidelity"};
 
 using enum SettingKind;
@@ -23,6 +24,14 @@ constexpr std::array kKeys{
     SettingKey{"durability", choice, "disk",
                "What an acknowledged change survives: a power cut, a killed daemon, or nothing",
                kSurvives},
+    SettingKey{"store.url", text, "sqlite",
+               "Where the town is kept: sqlite, sqlite:PATH, or redis://, rediss://, unix://"},
+    SettingKey{"store.password_env", text, "", "The variable that holds Redis' password"},
+    SettingKey{"store.password_file", text, "", "The file (0600) that holds it"},
+    SettingKey{"store.settings_asserted", flag, "false",
+               "Redis' settings cannot be looked at, and give the durability all the same"},
+    SettingKey{"store.replicas", number, "0", "Replicas of Redis that must have a commit"},
+    SettingKey{"store.replica_timeout", duration, "1s", "How long a commit waits for them"},
     SettingKey{"runs.durability", choice, "compacted", "What the log keeps of runs that do not say",
                kKeeps},
     SettingKey{"agents.silence", duration, "10m",
@@ -79,7 +88,8 @@ bool may_be_secret(std::string_view key) { return key.contains(".headers."); }
 /// A URL is shown without its password.
 std::string shown(std::string_view key, const toml::node& node) {
   auto text = bare(node);
-  return key == "mirror.redis" ? net::redacted_redis_url(text) : text;
+  if (key == "mirror.redis") return net::redacted_redis_url(text);
+  return key == "store.url" ? redacted_store_url(text) : text;
 }
 
 }  // namespace
@@ -121,7 +131,7 @@ Result<std::vector<SettingView>> view_settings(std::string_view text, const std:
                      std::string(known.help)};
     const auto said = std::ranges::find(leaves, view.key, &std::pair<std::string, Leaf>::first);
     if (said != leaves.end()) {
-      view.value = shown(known.key, *said->second.node);
+      view.value = shown(view.key, *said->second.node);
       view.source = "town.toml";
       view.line = said->second.line;
     }

@@ -69,6 +69,9 @@ Result<TownSettings> parse_settings(std::string_view all, const std::string& pat
       return fail(Errc::invalid_argument, path + ": providers: expected tables");
     settings.providers = json_of(*providers).get_object();
   }
+  auto store = read_store(table);
+  if (!store) return fail(store.error().during(path));
+  settings.store = std::move(*store);
   auto retention = read_retention(table);
   if (!retention) return fail(retention.error().during(path));
   settings.retention = std::move(*retention);
@@ -78,6 +81,20 @@ Result<TownSettings> parse_settings(std::string_view all, const std::string& pat
     return fail(read.error().during(path));
   return settings;
 }
+
+namespace {
+
+/// What is not as it would be without being said.
+toml::table table_of(const StoreSettings& store) {
+  toml::table table;
+  table.insert("url", store.url);
+  if (!store.password_env.empty()) table.insert("password_env", store.password_env);
+  if (!store.password_file.empty()) table.insert("password_file", store.password_file);
+  if (store.settings_asserted) table.insert("settings_asserted", true);
+  return table;
+}
+
+}  // namespace
 
 Status create_town(const TownFolder& folder, const TownSettings& settings) {
   if (auto named = check_name(settings.name); !named) return named;
@@ -98,6 +115,7 @@ Status create_town(const TownFolder& folder, const TownSettings& settings) {
   table.insert("durability", settings.durability);
   if (auto mirror = mirror_table(settings.mirror); !mirror.empty())
     table.insert("mirror", std::move(mirror));
+  if (settings.store.url != StoreSettings().url) table.insert("store", table_of(settings.store));
   std::ostringstream text;
   text << "# This town's settings; a running daemon reads them when it is started anew (reeve "
           "stop).\n# All that can be set: reeve config, docs/configuration.md\n"

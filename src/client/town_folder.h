@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "client/store_settings.h"
 #include "event/normaliser.h"
 #include "model/agent.h"
 #include "model/retention.h"
@@ -21,6 +22,8 @@ class TownFolder {
   [[nodiscard]] std::filesystem::path dir() const { return root_ / ".reeve"; }
   [[nodiscard]] std::filesystem::path settings() const { return dir() / "town.toml"; }
   [[nodiscard]] std::filesystem::path database() const { return dir() / "town.db"; }
+  /// Of a town on Redis: locked by whoever has it open here.
+  [[nodiscard]] std::filesystem::path town_lock() const { return dir() / "town.lock"; }
   [[nodiscard]] std::filesystem::path socket() const { return dir() / "daemon.sock"; }
   [[nodiscard]] std::filesystem::path keeper_lock() const { return dir() / "keeper.lock"; }
   [[nodiscard]] std::filesystem::path log() const { return dir() / "daemon.log"; }
@@ -44,7 +47,8 @@ struct MirrorSettings {
 struct TownSettings {
   std::string name;
   std::string default_cli = "claude";
-  std::string durability = "disk";  ///< disk, os or memory
+  std::string durability = "disk";  ///< disk, os or memory; on Redis disk, everysec or memory
+  StoreSettings store;              ///< [store]
   /// What the log keeps of runs that do not say: [runs] durability.
   Durability runs = Durability::compacted;
   AgentLimits limits;         ///< [agents], of those that do not say

@@ -9,6 +9,7 @@
 #include "app/doctor/clis.h"
 #include "app/doctor/finding.h"
 #include "app/doctor/machine.h"
+#include "app/doctor/store.h"
 #include "client/settings_file.h"
 #include "client/settings_keys.h"
 #include "client/town_look.h"
@@ -124,6 +125,7 @@ class Doctor final : public cli::Command {
       return;
     }
     findings_.add("town", Verdict::good, settings->name + " in " + folder.root().string());
+    check_store(folder, *settings, findings_);
     check_providers(*settings, folder.dir());
     const auto path = folder.settings().string();
     const auto text = client::read_small_file(path);

@@ -32,6 +32,13 @@ Result<std::unique_ptr<store::Store>> open_store(Env& env, aio::asio::any_io_exe
     settings.name = options.name;
     if (auto made = client::create_town(folder, settings); !made) return fail(made.error());
   }
+  // A daemon holds a town on Redis, and its runs with it.
+  const auto settings = client::read_settings(folder);
+  if (settings && !settings->store.is_sqlite()) {
+    return fail(Errc::unsupported, "the town in " + folder.root().string() + " is kept on " +
+                                       settings->store.display() +
+                                       ": start its daemon, and use Town::connect()");
+  }
   store::SqliteOptions sqlite;
   sqlite.path = folder.database().string();
   sqlite.durability = *durability;

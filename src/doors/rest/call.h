@@ -70,6 +70,9 @@ Async<net::Answer> post_agent_backlog(Call& call);
 Async<net::Answer> post_backlog_claim(Call& call);
 Async<net::Answer> post_backlog_remove(Call& call);
 
+// import.cc
+Async<net::Answer> post_import(Call& call);
+
 // messages.cc
 Async<net::Answer> get_inbox(Call& call);
 Async<net::Answer> post_message(Call& call);

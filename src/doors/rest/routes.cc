@@ -144,6 +144,7 @@ constexpr std::array kTable{
     Entry{{"GET", "/v1/events", "Events: a page, or a stream of frames"}, get_events},
     Entry{{"GET", "/v1/snapshot", "The documents as they were before the oldest event"},
           get_snapshot},
+    Entry{{"POST", "/v1/import", "Take over a part of another program's town"}, post_import},
     Entry{{"POST", "/v1/recover", "Mend what belongs nowhere, and tell who needs somebody"},
           post_recover},
     Entry{{"POST", "/v1/reclaim", "List or move what waits for agents that have ended"},

@@ -19,6 +19,14 @@ class MemoryStore final : public Store {
       : env_(env), state_(std::make_shared<State>(executor)) {
     state_->id = LogId(env.uuid4());
   }
+  MemoryStore(Env& env, const boost::asio::any_io_executor& executor, LogId log, Tables tables)
+      : env_(env), state_(std::make_shared<State>(executor)) {
+    state_->id = log;
+    state_->tables = std::move(tables);
+    state_->head = state_->tables.head();
+  }
+
+  [[nodiscard]] const Tables& tables() const { return state_->tables; }
 
   Async<Result<Committed>> commit(Commit commit) override {
     if (state_->closing) co_return closed();
@@ -238,6 +246,16 @@ class MemoryStore final : public Store {
 
 std::unique_ptr<Store> make_memory(Env& env, boost::asio::any_io_executor executor) {
   return std::make_unique<MemoryStore>(env, executor);
+}
+
+std::unique_ptr<Store> make_memory(Env& env, boost::asio::any_io_executor executor, LogId log,
+                                   Tables tables) {
+  return std::make_unique<MemoryStore>(env, executor, log, std::move(tables));
+}
+
+const Tables* tables_of(const Store& store) {
+  const auto* memory = dynamic_cast<const MemoryStore*>(&store);
+  return memory == nullptr ? nullptr : &memory->tables();
 }
 
 }  // namespace reeve::store

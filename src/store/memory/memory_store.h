@@ -14,4 +14,11 @@ namespace reeve::store {
 /// so a run follows from the Env alone. Promises neither G1 nor survival.
 std::unique_ptr<Store> make_memory(Env& env, boost::asio::any_io_executor executor);
 
+class Tables;
+/// The same with that log and those tables.
+std::unique_ptr<Store> make_memory(Env& env, boost::asio::any_io_executor executor, LogId log,
+                                   Tables tables);
+/// Of a store that make_memory() made; null: it is another one.
+const Tables* tables_of(const Store& store);
+
 }  // namespace reeve::store

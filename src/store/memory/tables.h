@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "store/check.h"
+#include "store/portable.h"
 #include "store/store.h"
 
 namespace reeve::store {
@@ -46,6 +47,12 @@ class Tables final : public Facts {
   [[nodiscard]] Position oldest() const { return oldest_; }
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
 
+  /// All of it (store/portable.h), and one row of it.
+  [[nodiscard]] portable::Summary summary(const LogId& log) const;
+  [[nodiscard]] std::vector<portable::Row> rows() const;
+  void begin(const portable::Summary& summary);
+  void take(portable::Row row);
+
   std::optional<std::uint64_t> doc_version(const DocKey& key) override;
   std::optional<std::uint64_t> run_epoch(const RunId& run) override;
   std::optional<std::string> held_by(std::string_view queue, std::string_view item) override;
@@ -77,6 +84,13 @@ class Tables final : public Facts {
   using Ranked = std::map<std::uint64_t, const Stored*>;
 
   void append(std::vector<NewEvent> events);
+  void take_row(portable::DocRow&& row);
+  void take_row(portable::QueueRow&& row);
+  void take_row(portable::RunRow&& row);
+  void take_row(portable::LeaseRow&& row);
+  void take_row(portable::KeyRow&& row);
+  void take_row(portable::SnapshotRow&& row);
+  void take_row(portable::EventRow&& row);
   void write(PutDoc&& put);
   void write(const RemoveDoc& remove);
   void write(const QueuePush& push);

@@ -95,7 +95,7 @@ Status check(const ServerSettings& settings, RedisDurability durability, bool as
                                 "this Redis: " +
                                 missing +
                                 ". Set them (CONFIG SET, and in redis.conf), or choose a weaker "
-                                "store.durability (docs/redis.md says what each loses)");
+                                "durability (docs/redis.md says what each loses)");
 }
 
 Async<Status> check_server(net::RedisAsk ask, RedisDurability durability, bool asserted) {

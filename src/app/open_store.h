@@ -1,0 +1,68 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "base/env.h"
+#include "client/town_folder.h"
+#include "store/redis/redis_store.h"
+#include "store/sqlite/lock_file.h"
+#include "store/sqlite/sqlite_store.h"
+#include "store/store.h"
+
+/// How every part of the program opens a town's store.
+namespace reeve::app {
+
+using aio::Async;
+
+/// Where a town's store is and how it is opened, as its settings say.
+struct StorePlan {
+  std::variant<store::SqliteOptions, store::RedisOptions> how;
+  std::string town;     ///< its name
+  std::string display;  ///< for people: without a password
+
+  [[nodiscard]] const store::RedisOptions* redis() const {
+    return std::get_if<store::RedisOptions>(&how);
+  }
+  [[nodiscard]] const store::SqliteOptions* sqlite() const {
+    return std::get_if<store::SqliteOptions>(&how);
+  }
+};
+/// invalid_argument: settings that do not go together; not_found, denied: the password is not where
+/// they say. No text holds a password.
+Result<StorePlan> plan_store(const client::TownFolder& folder,
+                             const client::TownSettings& settings);
+
+/// A town's store, and that this folder has it: whoever opens it again from here is refused as long
+/// as this lives.
+struct OpenedStore {
+  std::optional<store::sqlite::LockFile> lock;  ///< on Redis
+  std::unique_ptr<store::Store> store;
+};
+/// Opens it, or makes a new one. On Redis it is held by one folder on one machine at a time;
+/// `on_lost` is told when somebody else has taken it.
+///
+/// conflict: another process of this machine has it open; the text names it. unavailable: a daemon
+/// elsewhere runs the town (the text names it, and says until when at least), or the store is away.
+/// Else what open_sqlite() and open_redis() say.
+Async<Result<OpenedStore>> open_store(Env& env, boost::asio::any_io_executor executor,
+                                      client::TownFolder folder, StorePlan plan,
+                                      std::function<void(Error)> on_lost = {});
+
+/// A reset's last step on Redis: what begins anew there is that generation (store/redis/place.h).
+/// conflict: a daemon elsewhere runs the former one.
+Async<Status> begin_generation(Env& env, boost::asio::any_io_executor executor, StorePlan plan,
+                               std::uint64_t generation);
+
+/// What this folder remembers of Redis (RedisOptions::witness) is of another store from now on.
+void forget_witnesses(const client::TownFolder& folder);
+
+/// Who opens a store from a folder, for people: "HOST, process PID, since TIME".
+std::string holder_text(Time now);
+
+}  // namespace reeve::app
