@@ -3,9 +3,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <climits>
 #include <csignal>
 #include <memory>
 #include <optional>
@@ -82,6 +84,14 @@ town::Preflight preflight_as(run::Runs::Options options) {
 /// What a webhook says in its answer is of no interest, but it must be read.
 constexpr std::size_t kWebhookAnswer = 1 << 20;
 
+doors::tinytown::Mirror::Options mirror_options(const client::TownFolder& folder) {
+  std::array<char, HOST_NAME_MAX + 1> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  doors::tinytown::Mirror::Options options;
+  options.by = std::string(host.data()) + ":" + folder.root().string();
+  return options;
+}
+
 /// How long an orderly stop waits for the mirror.
 constexpr std::chrono::seconds kMirrorEnd{1};
 
@@ -147,7 +157,7 @@ class Daemon {
               .stop = [this](api::StopMode mode) { ask_to_stop(mode, "asked to"); }},
         mirror_(options_.mirror ? std::make_unique<doors::tinytown::Mirror>(
                                       ground_, loop.get_executor(), *options_.mirror,
-                                      doors::tinytown::Mirror::Options())
+                                      mirror_options(options_.folder))
                                 : nullptr),
         server_(loop.get_executor(), handler(), net::ServerOptions{.version = options_.version}),
         asked_(loop.get_executor()),

@@ -32,8 +32,8 @@ TEST_F(RoutesTest, EveryRouteOfTheTableIsReached) {
     EXPECT_TRUE(seen.insert(std::string(route.method) + " " + std::string(route.pattern)).second);
     EXPECT_FALSE(route.summary.empty());
     if (route.pattern.ends_with("/wait") || route.pattern.ends_with("/complete")) continue;
-    if (route.pattern.ends_with("/answer")) continue;  // waits
-    if (route.pattern.ends_with("/remove")) continue;  // the others would find nothing
+    if (route.pattern.ends_with("/answer")) continue;         // waits
+    if (route.pattern.ends_with("/remove")) continue;         // the others would find nothing
     if (route.pattern.ends_with("{agent}/result")) continue;  // ada has completed nothing
     auto target = std::string(route.pattern);
     for (const auto& [name, value] : {std::pair<std::string, std::string>{"{agent}", "ada"},
@@ -87,6 +87,19 @@ TEST_F(RoutesTest, TheTownAtAGlance) {
   EXPECT_EQ(town.agents[0].agent.name, "ada");
   EXPECT_EQ(get("/v1/version").body.at("version"), "1.2.3");
   EXPECT_EQ(get("/v1/version").body.at("api"), json::value(kApiVersion));
+}
+
+TEST_F(RoutesTest, TheTinytownMirrorIsTold) {
+  EXPECT_EQ(get("/v1/mirror").body.at("state"), "off");
+  api::MirrorView view;
+  view.state = api::MirrorState::away;
+  view.behind = 7;
+  view.error = "it is away";
+  rest_.mirror = [&] { return view; };
+  const auto told = get("/v1/mirror").body;
+  EXPECT_EQ(told.at("state"), "away");
+  EXPECT_EQ(told.at("behind"), 7);
+  EXPECT_EQ(told.at("error"), "it is away");
 }
 
 TEST_F(RoutesTest, AnAgentIsSpawnedShownAndKilled) {

@@ -46,11 +46,31 @@ bool is_about_backlog(const Fact& fact) {
          std::holds_alternative<fact::OrphanMended>(fact);
 }
 
+/// Whose inbox may be another after the fact: a look at a long one is not for nothing.
+std::vector<AgentId> mailboxes_of(const Fact& fact) {
+  const Overloaded see{
+      [](const fact::MessageSent& f) { return std::vector{f.message.to}; },
+      [](const fact::AgentStateChanged&) { return std::vector<AgentId>(); },
+      [](const fact::AgentStopRequested&) { return std::vector<AgentId>(); },
+      [](const fact::AgentInterrupted&) { return std::vector<AgentId>(); },
+      [](const fact::AgentResumed&) { return std::vector<AgentId>(); },
+      [](const fact::AgentParked&) { return std::vector<AgentId>(); },
+      [](const fact::AgentNeedsAttention&) { return std::vector<AgentId>(); },
+      [](const fact::TaskProgressed&) { return std::vector<AgentId>(); },
+      [](const fact::SessionStarted&) { return std::vector<AgentId>(); },
+      [](const fact::RunSilent&) { return std::vector<AgentId>(); },
+      [](const fact::RunStopRequested&) { return std::vector<AgentId>(); },
+      [&](const auto&) { return concerned(fact).agents; },
+  };
+  return std::visit(see, fact);
+}
+
 }  // namespace
 
 /// What a batch changed, and the documents as they are by now.
 struct Composer::Touched {
   std::set<AgentId> agents;
+  std::set<AgentId> mail;  ///< of these
   std::set<TaskId> tasks;
   bool backlog = false;
   std::vector<std::pair<std::size_t, Fact>> facts;  ///< by the number of their event
@@ -177,6 +197,8 @@ Async<Status> Composer::backlog(bool always, Writes& writes) {
 void Composer::note(const Fact& fact, Touched& touched) {
   const auto about = concerned(fact);
   touched.agents.insert(about.agents.begin(), about.agents.end());
+  const auto mail = mailboxes_of(fact);
+  touched.mail.insert(mail.begin(), mail.end());
   touched.tasks.insert(about.tasks.begin(), about.tasks.end());
   touched.backlog = touched.backlog || is_about_backlog(fact);
   std::visit(Overloaded{[&](const fact::TaskCreated& f) { touched.texts[f.task.id] = f.task.text; },
@@ -227,6 +249,7 @@ Async<Status> Composer::events(const std::vector<EventPtr>& events, Guard guard,
     }
     // Also the people's mailbox, which is no agent.
     if (!*found && id != supervisor_id()) continue;
+    if (!touched.mail.contains(id)) continue;
     auto mailed = co_await mail(id, false, writes);
     if (!mailed) co_return mailed;
   }

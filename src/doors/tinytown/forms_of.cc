@@ -294,9 +294,8 @@ std::optional<Position> position_of_echo(std::string_view echo, const LogId& own
   if (!echo.starts_with(prefix)) return std::nullopt;
   echo.remove_prefix(prefix.size());
   Position position;
-  const auto* end = echo.data() + echo.size();
-  const auto read = std::from_chars(echo.data(), end, position.value);
-  if (read.ec != std::errc() || read.ptr != end) return std::nullopt;
+  const auto read = std::from_chars(echo.begin(), echo.end(), position.value);
+  if (read.ec != std::errc() || read.ptr != echo.end()) return std::nullopt;
   return position;
 }
 

@@ -135,7 +135,8 @@ Async<> Mirror::run() {
 
 Async<Result<Sight>> Mirror::look() {
   std::vector<net::RedisWords> words;
-  words.push_back({"HMGET", mirror_place_key(ground_.town), "log", "position", "nonce", "seen"});
+  words.push_back(
+      {"HMGET", mirror_place_key(ground_.town), "log", "position", "nonce", "seen", "by"});
   words.push_back({"GET", keys_.mark()});
   words.push_back({"TIME"});
   const auto replies = co_await redis_.ask_all(std::move(words));
@@ -145,10 +146,11 @@ Async<Result<Sight>> Mirror::look() {
   }
   const auto& place = replies->at(0).elements;
   const auto& time = replies->at(2).elements;
-  if (place.size() != 4 || time.empty())
+  if (place.size() != 5 || time.empty())
     co_return fail(Errc::corrupt, "Redis answered something else than the mirror's place");
   Sight sight;
   sight.mark = replies->at(1).text;
+  sight.by = place[4].text;
   sight.seen = number(place[3].text);
   sight.now = number(time[0].text);
   if (const auto log = LogId::parse(place[0].text)) {
@@ -169,6 +171,7 @@ Async<Status> Mirror::attach() {
   if (!note) co_return fail(note.error());
   OurSide ours;
   ours.log = owner_;
+  ours.by = options_.by;
   ours.head = ground_.log.head();
   ours.oldest_mark = store.log().mark();
   ours.was_there = note->redis == where_.display();
@@ -215,7 +218,8 @@ Async<Status> Mirror::attach() {
                           sight->place ? sight->place->log.str() : "",
                           sight->place ? sight->place->nonce : "",
                           owner_.str(),
-                          place_.nonce};
+                          place_.nonce,
+                          options_.by};
     const auto begun = co_await redis_.ask(std::move(words));
     if (!begun) co_return fail(begun.error());
     if (begun->is_error()) co_return fail(net::redis_error(*begun));
@@ -336,7 +340,8 @@ Async<Result<net::RedisReply>> Mirror::eval(Writes& writes, std::optional<Positi
       if (loaded->is_error()) co_return fail(net::redis_error(*loaded));
       script_ = loaded->text;
     }
-    auto words = write_call("EVALSHA", script_, keys_, ground_.town, place_, position, writes);
+    auto words =
+        write_call("EVALSHA", script_, keys_, ground_.town, place_, position, options_.by, writes);
     auto reply = co_await redis_.ask(std::move(words));
     if (!reply || reply->word() != "NOSCRIPT") co_return reply;
     script_.clear();

@@ -50,6 +50,7 @@ class Mirror {
     /// Events that one script call takes.
     std::size_t batch = 256;
     std::uint64_t far = OurSide().far;
+    std::string by;  ///< a name for this machine and the town's folder on it
     net::RedisOptions redis = {};
   };
 

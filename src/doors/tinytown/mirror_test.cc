@@ -359,6 +359,25 @@ TEST_F(RedisTinytownMirror, AnotherTownOfThatNameIsToldApart) {
   EXPECT_EQ(ask({"EXISTS", left}).integer, 0);
 }
 
+TEST_F(RedisTinytownMirror, ACopyOfTheTownIsRefusedWhileTheOriginalLives) {
+  const auto ada = spawn("ada").value();
+  Mirror::Options original, copy;
+  original.by = "here:/original";
+  copy.by = "here:/copy";
+  start(server_->address(), original);
+  follow();
+  EXPECT_EQ(hash(mirror_place_key("oak")).at("by"), "here:/original");
+  stop();
+  start(server_->address(), copy);
+  ASSERT_TRUE(until([&] { return mirror_->view().error.contains("/original"); }));
+  ask({"HSET", mirror_place_key("oak"), "seen", "1"});
+  follow_in_time();
+  ASSERT_TRUE(send("ada", "fyi"));
+  follow();
+  EXPECT_EQ(hash(mirror_place_key("oak")).at("by"), "here:/copy");
+  EXPECT_EQ(world_.count("MirrorRewritten"), 0U);
+}
+
 TEST_F(RedisTinytownMirror, ARedisThatIsAwayHoldsNobodyUp) {
   server_ = std::make_unique<RedisServer>(
       net::testing::RedisServerOptions{.lines = {"appendonly yes", "appendfsync always"}});

@@ -23,6 +23,12 @@ Decision decide_place(const Sight& sight, const OurSide& ours) {
     }
     return rewrite(ours, "another log was mirrored there", true);
   }
+  // A town that was copied has the original's log.
+  if (sight.by != ours.by && sight.now - sight.seen < ours.live) {
+    return {What::refuse, false,
+            "the same town, or what it was copied from, is mirrored there by " + sight.by +
+                ": reeve config mirror.enabled false ends that in one of them"};
+  }
   if (!place.position) return rewrite(ours, "it was being written", false);
   if (sight.mark != place.nonce) return rewrite(ours, "tinytown's keys were emptied", true);
   if (*place.position > ours.head)

@@ -13,6 +13,7 @@ namespace reeve::doors::tinytown {
 struct Sight {
   std::optional<Place> place;
   std::string mark;       ///< what the mark holds; blank: it is gone
+  std::string by;         ///< who wrote it
   std::int64_t seen = 0;  ///< when that mirror last wrote, and now: seconds by Redis' clock
   std::int64_t now = 0;
 };
@@ -20,6 +21,7 @@ struct Sight {
 /// What the town knows.
 struct OurSide {
   LogId log;
+  std::string by;               ///< our machine and folder
   std::optional<LogId> former;  ///< the town's before `reeve reset`
   Position head;
   Position oldest_mark;        ///< events up to here are gone from the log

@@ -74,6 +74,15 @@ TEST_F(TinytownPlace, TooFarBehindAllIsWrittenWithoutAWord) {
   expect(What::rewrite, false);
 }
 
+TEST_F(TinytownPlace, ACopyOfTheTownLeavesTheOriginalsMirrorAlone) {
+  sight_.by = "there:/original";
+  ours_.by = "here:/copy";
+  expect(What::refuse, false);
+  EXPECT_TRUE(decide().reason.contains("/original")) << decide().reason;
+  sight_.seen = sight_.now - ours_.live;  // it was moved, and goes on here
+  expect(What::resume, false);
+}
+
 TEST_F(TinytownPlace, ATownThatBeganAnewTakesItsOwnPlace) {
   sight_.place->log = kOther;
   ours_.former = kOther;

@@ -20,7 +20,7 @@ local prefix = ARGV[5]
 
 local kinds = {hash = 'hash', heartbeat = 'hash', messages = 'list', change = 'list', backlog = 'list',
                activity = 'list', stop = 'string', event = 'stream'}
-local ops, notes, at = {}, {'done'}, 6
+local ops, notes, at = {}, {'done'}, 7
 while at <= #ARGV do
   local op, n = {ARGV[at]}, tonumber(ARGV[at + 1])
   for i = 1, n do op[i + 1] = ARGV[at + 1 + i] end
@@ -167,14 +167,14 @@ function acts.event(op)
              'reeve', op[6])
 end
 for _, op in ipairs(ops) do acts[op[1]](op) end
-redis.call('HSET', KEYS[1], 'position', ARGV[4], 'seen', redis.call('TIME')[1])
+redis.call('HSET', KEYS[1], 'position', ARGV[4], 'by', ARGV[6], 'seen', redis.call('TIME')[1])
 return notes
 )lua";
 
 constexpr std::string_view kBeginScript = R"lua(
 local place = redis.call('HMGET', KEYS[1], 'log', 'nonce')
 if (place[1] or '') ~= ARGV[1] or (place[2] or '') ~= ARGV[2] then return 0 end
-redis.call('HSET', KEYS[1], 'log', ARGV[3], 'nonce', ARGV[4], 'position', '-',
+redis.call('HSET', KEYS[1], 'log', ARGV[3], 'nonce', ARGV[4], 'position', '-', 'by', ARGV[5],
            'seen', redis.call('TIME')[1])
 redis.call('SET', KEYS[2], ARGV[4])
 return 1
@@ -319,7 +319,8 @@ Result<WriteReply> read_write_reply(const net::RedisReply& reply) {
 
 net::RedisWords write_call(std::string_view verb, std::string script, const Keys& keys,
                            std::string_view town, const Place& expected,
-                           const std::optional<Position>& position, const Writes& writes) {
+                           const std::optional<Position>& position, const std::string& by,
+                           const Writes& writes) {
   net::RedisWords words{std::string(verb),
                         std::move(script),
                         "2",
@@ -329,7 +330,8 @@ net::RedisWords write_call(std::string_view verb, std::string script, const Keys
                         position_text(expected.position),
                         expected.nonce,
                         position_text(position),
-                        keys.prefix()};
+                        keys.prefix(),
+                        by};
   words.insert(words.end(), writes.words().begin(), writes.words().end());
   return words;
 }

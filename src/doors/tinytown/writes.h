@@ -22,6 +22,7 @@ namespace reeve::doors::tinytown {
 ///   nonce     another one for each time that all is written; what the mark holds, too: where it
 ///             holds anything else, or is gone, tinytown's keys were emptied
 ///   seen      when the mirror last wrote, in seconds by Redis' clock
+///   by        who did: a machine and a town's folder
 struct Place {
   LogId log;
   std::optional<Position> position;  ///< none: "-"
@@ -81,7 +82,7 @@ class Writes {
 };
 
 /// The script: KEYS are the place and the mark; ARGV log, position, nonce, the new position, the
-/// prefix of tinytown's keys, then Writes::words().
+/// prefix of tinytown's keys, who writes, then Writes::words().
 std::string_view write_script();
 /// What it answers.
 struct WriteReply {
@@ -101,10 +102,12 @@ Result<WriteReply> read_write_reply(const net::RedisReply& reply);
 /// The words of EVAL or EVALSHA (`sha`) for a call.
 net::RedisWords write_call(std::string_view verb, std::string script, const Keys& keys,
                            std::string_view town, const Place& expected,
-                           const std::optional<Position>& position, const Writes& writes);
+                           const std::optional<Position>& position, const std::string& by,
+                           const Writes& writes);
 
 /// Takes the place over: KEYS as above; ARGV the log and nonce that were seen there (blank: there
-/// was none), then ours. Sets both, with position "-". Answers 1, or 0 if somebody was faster.
+/// was none), then ours, and who writes. Sets both, with position "-". Answers 1, or 0 if somebody
+/// was faster.
 std::string_view begin_script();
 
 }  // namespace reeve::doors::tinytown
