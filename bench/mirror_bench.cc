@@ -100,7 +100,7 @@ struct Town {
 aio::Async<> commit_until(Town& town, std::size_t writer, Clock::time_point end,
                           std::uint64_t& done) {
   while (Clock::now() < end) {
-    const auto committed = co_await town.log->append(town.next(writer));
+    const auto committed = co_await town.store->commit(town.next(writer));
     if (!committed) throw std::runtime_error(committed.error().message());
     ++done;
   }
@@ -137,7 +137,7 @@ struct Lag {
 };
 
 aio::Async<> commit_one(Town& town, std::size_t i, Lag& lag) {
-  const auto committed = co_await town.log->append(town.next(i));
+  const auto committed = co_await town.store->commit(town.next(i));
   if (!committed) throw std::runtime_error(committed.error().message());
   lag.waiting.push_back({committed->last, Clock::now()});
 }
