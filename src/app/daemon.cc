@@ -148,8 +148,8 @@ class Daemon {
 
   /// Somebody else runs the town now: nothing more is begun here, and nothing could be written.
   void lose(const Error& why) {
-    lost_ = Error(Errc::unavailable, "this daemon does not run the town any more: " +
-                                         why.message());
+    lost_ =
+        Error(Errc::unavailable, "this daemon does not run the town any more: " + why.message());
     ask_to_stop(api::StopMode::daemon, lost_->message());
   }
 
@@ -294,9 +294,9 @@ class Daemon {
   std::optional<api::StopMode> stop_;
   std::string reason_;
   std::optional<Error> lost_;  // the town
-  bool idle_ = false;       // no round is left; looked at while it stops
-  aio::Signal asked_;       // to stop, or to look again while it does
-  aio::TaskGroup serving_;  // ends by itself once the server was told to stop
+  bool idle_ = false;          // no round is left; looked at while it stops
+  aio::Signal asked_;          // to stop, or to look again while it does
+  aio::TaskGroup serving_;     // ends by itself once the server was told to stop
   aio::TaskGroup group_;
 };
 
@@ -320,8 +320,7 @@ Status run_daemon(DaemonOptions options) {
   auto lost = [&running](const Error& why) {
     if (running != nullptr) running->lose(why);
   };
-  auto opened =
-      aio::run(loop, open_store(env, loop.get_executor(), options.folder, *plan, lost));
+  auto opened = aio::run(loop, open_store(env, loop.get_executor(), options.folder, *plan, lost));
   if (!opened) return fail(opened.error());
   Status status;
   {

@@ -19,7 +19,8 @@ Status check_place(const StorePlan& plan, bool join) {
   const auto* redis = plan.redis();
   if (redis == nullptr) {
     if (!join) return {};
-    return fail(Errc::invalid_argument, "--join takes part in a town on Redis: --store redis://...");
+    return fail(Errc::invalid_argument,
+                "--join takes part in a town on Redis: --store redis://...");
   }
   boost::asio::io_context loop;
   aio::RealEnv env(loop);
@@ -83,7 +84,8 @@ class Init final : public cli::Command {
                     << '\n';
     }
     if (session.json) {
-      session.print(write_json({{"name", settings.name}, {"root", clean.string()}, {"store", plan->display}}));
+      session.print(write_json(
+          {{"name", settings.name}, {"root", clean.string()}, {"store", plan->display}}));
     } else {
       session.out << "made the town " << session.paint(cli::Colour::bold, settings.name) << " in "
                   << clean.string()

@@ -78,6 +78,7 @@ std::string gist(std::string_view kind, const json::value& payload) {
       {"LogTruncated", "events"},
       {"PayloadsPruned", "events"},
       {"TownCreated", "name"},
+      {"ImportedEvent", "text"},
       {"AgentStopRequested", "reason"},
       {"AgentInterrupted", "reason"},
       {"AgentResumed", "reason"},

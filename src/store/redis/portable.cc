@@ -38,8 +38,8 @@ for _, key in ipairs(found[2]) do out[#out + 1] = string.sub(key, #P + #pattern 
 return out
 )lua";
 
-/// Request keys by time. KEYS[1]: the prefix; ARGV: from which one on, how many, bytes. Answers name
-/// and what is known of each.
+/// Request keys by time. KEYS[1]: the prefix; ARGV: from which one on, how many, bytes. Answers
+/// name and what is known of each.
 constexpr const char* kKeys = R"lua(#!lua flags=no-writes
 local P, from, limit, bytes = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local out, size = {}, 0
@@ -63,8 +63,8 @@ end
 return found[1]
 )lua";
 
-/// Claims the prefix for a copy. KEYS[1]: the prefix; ARGV: who, for how long (ms). Answers "", or who
-/// else copies there now, or that there is a town.
+/// Claims the prefix for a copy. KEYS[1]: the prefix; ARGV: who, for how long (ms). Answers "", or
+/// who else copies there now, or that there is a town.
 constexpr const char* kClaim = R"lua(#!lua
 local P, who, ttl = KEYS[1], ARGV[1], tonumber(ARGV[2])
 local time = redis.call('TIME')
@@ -435,10 +435,9 @@ class RedisTarget final : public Target {
   Async<Result<std::unique_ptr<Source>>> written() override {
     // The newest positions stay in no segment: whoever opens the town reads them.
     auto state = summary_.log.str() + " 0";
-    for (const auto number :
-         {summary_.head.value, summary_.oldest.value, bytes_,
-          std::max(summary_.last_rank, last_rank_), std::max(summary_.last_order, last_order_),
-          last_snapshot_})
+    for (const auto number : {summary_.head.value, summary_.oldest.value, bytes_,
+                              std::max(summary_.last_rank, last_rank_),
+                              std::max(summary_.last_order, last_order_), last_snapshot_})
       add_number(state, number);
     std::vector<RedisWords> commands;
     commands.push_back({"HSET", keys_->key("meta"), "generation", env_.uuid4().str(), "indexed",
@@ -490,12 +489,12 @@ class RedisTarget final : public Target {
   }
   void add(std::vector<RedisWords>& out, const QueueRow& row) {
     const auto& item = row.item;
-    out.push_back({"ZADD", keys_->key("q:" + row.queue), "0",
-                   encode_place(item.place()) + item.item});
+    out.push_back(
+        {"ZADD", keys_->key("q:" + row.queue), "0", encode_place(item.place()) + item.item});
     out.push_back({"HSET", keys_->key("qi:" + row.queue), item.item,
                    std::to_string(item.priority) + " " + text(item.order) + " " +
-                       std::to_string(item.attempt) + " " +
-                       std::to_string(to_ms(item.not_before)) + " " + item.lease});
+                       std::to_string(item.attempt) + " " + std::to_string(to_ms(item.not_before)) +
+                       " " + item.lease});
     last_order_ = std::max(last_order_, item.order);
   }
   void add(std::vector<RedisWords>& out, const RunRow& row) {
@@ -508,7 +507,8 @@ class RedisTarget final : public Target {
     const auto name = text(row.key.writer.size()) + ":" + row.key.writer + row.key.key;
     out.push_back({"HSET", keys_->key("keys"), name,
                    std::to_string(to_ms(row.time)) + " " + text(row.first.value) + " " +
-                       text(row.last.value) + " " + text(row.key.digest.size()) + ":" + row.key.digest + row.answer});
+                       text(row.last.value) + " " + text(row.key.digest.size()) + ":" +
+                       row.key.digest + row.answer});
     out.push_back({"ZADD", keys_->key("keys:t"), std::to_string(to_ms(row.time)), name});
   }
   void add(std::vector<RedisWords>& out, const SnapshotRow& row) {
