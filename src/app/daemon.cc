@@ -3,9 +3,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <climits>
 #include <csignal>
 #include <memory>
 #include <optional>
@@ -13,11 +15,14 @@
 #include "aio/real_env.h"
 #include "aio/run.h"
 #include "aio/task_group.h"
+#include "aio/within.h"
 #include "app/aside.h"
+#include "app/mirror_choice.h"
 #include "app/open_store.h"
 #include "app/stop_mode.h"
 #include "base/logging.h"
 #include "doors/rest/routes.h"
+#include "doors/tinytown/mirror.h"
 #include "llm/settings.h"
 #include "log/log.h"
 #include "net/http_client.h"
@@ -79,6 +84,17 @@ town::Preflight preflight_as(run::Runs::Options options) {
 /// What a webhook says in its answer is of no interest, but it must be read.
 constexpr std::size_t kWebhookAnswer = 1 << 20;
 
+doors::tinytown::Mirror::Options mirror_options(const client::TownFolder& folder) {
+  std::array<char, HOST_NAME_MAX + 1> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  doors::tinytown::Mirror::Options options;
+  options.by = std::string(host.data()) + ":" + folder.root().string();
+  return options;
+}
+
+/// How long an orderly stop waits for the mirror.
+constexpr std::chrono::seconds kMirrorEnd{1};
+
 town::Webhooks::Options webhook_options(Env& env) {
   town::Webhooks::Options options;
   options.owner = env.uuid4().str();
@@ -139,11 +155,16 @@ class Daemon {
               .invocation = invocation_,
               .providers = providers_,
               .stop = [this](api::StopMode mode) { ask_to_stop(mode, "asked to"); }},
+        mirror_(options_.mirror ? std::make_unique<doors::tinytown::Mirror>(
+                                      ground_, loop.get_executor(), *options_.mirror,
+                                      mirror_options(options_.folder))
+                                : nullptr),
         server_(loop.get_executor(), handler(), net::ServerOptions{.version = options_.version}),
         asked_(loop.get_executor()),
         serving_(loop.get_executor()),
         group_(loop.get_executor()) {
     invocation_.set_desk(desk_);
+    if (mirror_) rest_.mirror = [this] { return mirror_->view(); };
   }
 
   /// Somebody else runs the town now: nothing more is begun here, and nothing could be written.
@@ -162,6 +183,11 @@ class Daemon {
     co_await supervisor_.close();
     co_await runs_.close();
     co_await webhooks_.close();
+    if (mirror_) {
+      // So that tt sees how it ended; if Redis is away now, the next daemon writes it.
+      static_cast<void>(co_await aio::within(env_, kMirrorEnd, mirror_->caught_up()));
+      co_await mirror_->close();
+    }
     // Whoever waits or follows would hold up the end: all that is to be told has been told.
     log_.close(Error(Errc::unavailable, "the daemon is stopping"));
     server_.stop();
@@ -236,6 +262,7 @@ class Daemon {
     serving_.spawn("server", server_.run());
     group_.spawn("retention", retention_.run());
     group_.spawn("sweep", sweeper_.run());
+    if (mirror_) mirror_->start();
     logging::info("serving {} (pid {}, {} rounds taken up)", options_.settings.name, ::getpid(),
                   *found);
     if (options_.ready) options_.ready();
@@ -290,6 +317,7 @@ class Daemon {
   net::HttpClient http_;
   town::Webhooks webhooks_;
   doors::Rest rest_;
+  std::unique_ptr<doors::tinytown::Mirror> mirror_;  // null: there is none
   net::Server server_;
   std::optional<api::StopMode> stop_;
   std::string reason_;
@@ -306,6 +334,13 @@ Status run_daemon(DaemonOptions options) {
   std::signal(SIGPIPE, SIG_IGN);
   const auto plan = plan_store(options.folder, options.settings);
   if (!plan) return fail(plan.error());
+  // Where the store is a Redis, tinytown sees the town there; on a cluster its keys have no slot.
+  std::optional<net::RedisAddress> store_redis;
+  if (plan->redis() != nullptr && !plan->redis()->address.cluster)
+    store_redis = plan->redis()->address;
+  auto mirror = mirror_address(options.settings.mirror, store_redis);
+  if (!mirror) return fail(mirror.error().during(options.folder.settings().string()));
+  options.mirror = std::move(*mirror);
   asio::io_context loop(1);
   aio::RealEnv env(loop);
   auto providers = llm::make_registry(options.settings.providers, options.folder.dir(), env,

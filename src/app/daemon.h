@@ -1,10 +1,12 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "base/error.h"
 #include "client/town_folder.h"
+#include "net/redis_url.h"
 
 namespace reeve::app {
 
@@ -14,6 +16,8 @@ struct DaemonOptions {
   std::string version;
   /// Told once when it answers requests.
   std::function<void()> ready;
+  /// Where the town is mirrored in tinytown's keys; run_daemon() takes it from the settings.
+  std::optional<net::RedisAddress> mirror = {};
 };
 
 /// Runs a town until it is told to stop (a request, SIGTERM, SIGINT): the only place that makes its

@@ -6,6 +6,7 @@
 #include "aio/real_env.h"
 #include "aio/run.h"
 #include "app/check_redis.h"
+#include "app/mirror_choice.h"
 #include "app/open_store.h"
 #include "client/town_folder.h"
 #include "client/town_registry.h"
@@ -57,6 +58,9 @@ class Init final : public cli::Command {
     options.flag("--settings-asserted", store_.settings_asserted,
                  "Redis' settings cannot be looked at, and give the durability all the same");
     options.flag("--join", join_, "Serve a town that is there already");
+    options.section("Tinytown");
+    options.value("--mirror", mirror_, "The Redis in which tinytown sees the town: redis://...");
+    options.flag("--no-mirror", no_mirror_, "Tinytown does not see the town");
   }
 
   Status run(cli::Session& session) override {
@@ -77,6 +81,7 @@ class Init final : public cli::Command {
     if (!std::filesystem::exists(folder.settings(), error)) {
       if (auto fit = check_place(*plan, join_); !fit) return fit;
     }
+    if (auto chosen = choose_mirror(mirror_, no_mirror_, settings.mirror); !chosen) return chosen;
     if (auto made = client::create_town(folder, settings); !made) return made;
     if (const auto registry = client::registry_path()) {
       if (auto known = client::remember_town(*registry, {settings.name, clean.string()}); !known)
@@ -100,6 +105,8 @@ class Init final : public cli::Command {
   std::string durability_ = "disk";
   client::StoreSettings store_;
   bool join_ = false;
+  std::string mirror_;
+  bool no_mirror_ = false;
 };
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "app/daemon.h"
 #include "app/keeper.h"
+#include "app/mirror_choice.h"
 #include "base/logging.h"
 #include "client/town_registry.h"
 #include "wire/problem.h"
@@ -28,6 +29,9 @@ void tell_starter(std::string_view text) {
 class Serve final : public cli::Command {
   void declare(cli::Options& options) override {
     options.flag("--background", background_, "Leave the terminal; what commands use to start it");
+    options.value("--mirror", mirror_,
+                  "The Redis in which tinytown sees the town, in place of the settings'");
+    options.flag("--no-mirror", no_mirror_, "Tinytown does not see the town, whatever they say");
   }
 
   Status run(cli::Session& session) override {
@@ -35,6 +39,8 @@ class Serve final : public cli::Command {
     if (!folder) return refuse(folder.error());
     auto settings = client::read_settings(*folder);
     if (!settings) return refuse(settings.error());
+    if (auto chosen = choose_mirror(mirror_, no_mirror_, settings->mirror); !chosen)
+      return refuse(chosen.error());
     DaemonOptions options{*folder, *settings, session.version, {}};
     // Only so that `reeve towns` knows it: a town serves without.
     if (const auto registry = client::registry_path()) {
@@ -97,6 +103,8 @@ class Serve final : public cli::Command {
   }
 
   bool background_ = false;
+  std::string mirror_;
+  bool no_mirror_ = false;
 };
 
 }  // namespace

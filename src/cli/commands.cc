@@ -149,6 +149,10 @@ std::span<const Entry> commands() {
             "  reeve reclaim --to-backlog            # tasks, and work in free text\n"
             "  reeve reclaim --orphan-tasks --cancel\n",
             make_reclaim},
+      Entry{"mirror", "How far tinytown's keys in Redis are behind the town",
+            "  reeve mirror                          # set it in .reeve/town.toml: [mirror]\n"
+            "  reeve mirror --json\n",
+            make_mirror},
       Entry{"retention", "What the log keeps, and what would go",
             "  reeve retention                       # set it in .reeve/town.toml: [retention]\n"
             "  reeve retention --json\n",

@@ -65,6 +65,7 @@ std::unique_ptr<Command> make_webhook_dead();
 std::unique_ptr<Command> make_recover();
 std::unique_ptr<Command> make_reclaim();
 
+std::unique_ptr<Command> make_mirror();
 std::unique_ptr<Command> make_retention();
 std::unique_ptr<Command> make_retention_sweep();
 

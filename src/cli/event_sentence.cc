@@ -21,6 +21,7 @@ const std::map<std::string_view, std::string_view>& templates() {
       {"DaemonStopped", "the daemon stopped{:reason}"},
       {"LogTruncated", "retention removed {events} events ({reason})"},
       {"PayloadsPruned", "retention removed the payloads of {events} events"},
+      {"MirrorRewritten", "the mirror in tinytown's keys is written again{:reason}"},
       {"AgentSpawned", "{@agent.id} was spawned ({agent.cli})"},
       {"AgentStateChanged", "{@agent} is {to}, it was {from}{:reason}"},
       {"AgentStopRequested", "{@agent} is to stop{:reason}"},

@@ -77,6 +77,7 @@ std::string gist(std::string_view kind, const json::value& payload) {
       {"DaemonStopped", "reason"},
       {"LogTruncated", "events"},
       {"PayloadsPruned", "events"},
+      {"MirrorRewritten", "reason"},
       {"TownCreated", "name"},
       {"ImportedEvent", "text"},
       {"AgentStopRequested", "reason"},

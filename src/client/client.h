@@ -14,6 +14,7 @@
 #include "model/api.h"
 #include "model/emit.h"
 #include "model/import_api.h"
+#include "model/mirror_api.h"
 #include "model/recovery_api.h"
 #include "net/blocking_client.h"
 
@@ -150,6 +151,7 @@ class Client {
   /// `action`: "retry" or "discard"; `ids`: empty for all.
   Result<api::DeadReply> settle_dead(const std::string& webhook, const std::string& action,
                                      std::vector<std::string> ids);
+  Result<api::MirrorView> mirror();
   Result<api::RetentionView> retention();
   /// Returns when nothing is left to do.
   Result<api::RetentionReport> sweep();

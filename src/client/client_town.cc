@@ -3,6 +3,9 @@
 namespace reeve::client {
 
 Result<api::TownView> Client::town() { return read<api::TownView>(get("/v1/town", kTimeout)); }
+Result<api::MirrorView> Client::mirror() {
+  return read<api::MirrorView>(get("/v1/mirror", kTimeout));
+}
 Result<api::RetentionView> Client::retention() {
   return read<api::RetentionView>(get("/v1/retention", kTimeout));
 }

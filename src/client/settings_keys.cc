@@ -8,6 +8,7 @@
 #include "base/near_names.h"
 #include "client/settings_file.h"
 #include "client/store_settings.h"
+#include "net/redis_url.h"
 
 namespace reeve::client {
 namespace {
@@ -49,6 +50,9 @@ constexpr std::array kKeys{
     SettingKey{"retention.max_size", size, "", "The oldest events go when there are more bytes"},
     SettingKey{"retention.max_events", number, "", "The oldest events go when there are more"},
     SettingKey{"retention.keep_events", number, "1000", "So many of the newest stay in any case"},
+    SettingKey{"mirror.redis", text, "",
+               "The Redis in which tinytown (tt) sees the town: redis://..., rediss://, unix://"},
+    SettingKey{"mirror.enabled", flag, "true", "... and whether it does now"},
 };
 
 /// Tables that are read by somebody else, whole.
@@ -81,9 +85,10 @@ std::string bare(const toml::node& node) {
 /// Headers are where a key may stand.
 bool may_be_secret(std::string_view key) { return key.contains(".headers."); }
 
-/// What is shown of it.
+/// A URL is shown without its password.
 std::string shown(std::string_view key, const toml::node& node) {
-  return key == "store.url" ? redacted_store_url(bare(node)) : bare(node);
+  if (key == "store.url") return redacted_store_url(bare(node));
+  return key == "mirror.redis" ? net::redacted_redis_url(bare(node)) : bare(node);
 }
 
 }  // namespace

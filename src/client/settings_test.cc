@@ -73,6 +73,28 @@ TEST(TownSettings, GlobalDefaults) {
   EXPECT_EQ(settings.retention.keep_events, 1000u);
 }
 
+TEST(TownSettings, TheMirrorOfATinytown) {
+  const auto none = parse_settings("name = 'oak'", "t").value();
+  EXPECT_EQ(none.mirror.redis, "");
+  EXPECT_EQ(none.mirror.enabled, std::nullopt);
+  const std::string text =
+      "name = 'oak'\n[mirror]\nredis = 'redis://:tell-nobody@localhost:7777/2'\nenabled = false";
+  const auto settings = parse_settings(text, "t").value();
+  EXPECT_EQ(settings.mirror.redis, "redis://:tell-nobody@localhost:7777/2");
+  EXPECT_EQ(settings.mirror.enabled, false);
+  EXPECT_EQ(views(text).at("mirror.enabled").value, "false");
+  EXPECT_EQ(views(text).at("mirror.redis").value, "redis://:***@localhost:7777/2");
+  EXPECT_EQ(views(text).at("mirror.redis").source, "town.toml");
+  for (const char* bad : {"mirror = 1", "[mirror]\nredis = 7", "[mirror]\nenabled = 'yes'",
+                          "[mirror]\nredis = 'http://:tell-nobody@localhost'"}) {
+    const auto wrong = parse_settings("name = 'oak'\n" + std::string(bad), "t");
+    ASSERT_FALSE(wrong) << bad;
+    EXPECT_TRUE(wrong.error().is(Errc::invalid_argument));
+    EXPECT_TRUE(wrong.error().message().contains("mirror")) << wrong.error().message();
+    EXPECT_FALSE(wrong.error().message().contains("tell-nobody")) << wrong.error().message();
+  }
+}
+
 TEST(TownSettings, AgentsHaveTheTownsLimits) {
   const auto settings = parse_settings(R"(name = 'oak'
 [agents]

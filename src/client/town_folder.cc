@@ -11,6 +11,7 @@
 
 #include "base/limits.h"
 #include "client/agent_settings.h"
+#include "client/mirror_settings.h"
 #include "client/retention_settings.h"
 #include "client/settings_file.h"
 #include "model/agent.h"
@@ -74,6 +75,8 @@ Result<TownSettings> parse_settings(std::string_view all, const std::string& pat
   auto retention = read_retention(table);
   if (!retention) return fail(retention.error().during(path));
   settings.retention = std::move(*retention);
+  if (auto read = read_mirror(table, settings.mirror); !read)
+    return fail(read.error().during(path));
   if (auto read = read_agents(table, settings.limits, settings.claims); !read)
     return fail(read.error().during(path));
   return settings;
@@ -111,6 +114,8 @@ Status create_town(const TownFolder& folder, const TownSettings& settings) {
   table.insert("default_cli", settings.default_cli);
   table.insert("durability", settings.durability);
   if (settings.store.url != StoreSettings().url) table.insert("store", table_of(settings.store));
+  if (auto mirror = mirror_table(settings.mirror); !mirror.empty())
+    table.insert("mirror", std::move(mirror));
   std::ostringstream text;
   text << "# This town's settings; a running daemon reads them when it is started anew (reeve "
           "stop).\n# All that can be set: reeve config, docs/configuration.md\n"

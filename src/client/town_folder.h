@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "base/error.h"
@@ -36,6 +37,12 @@ class TownFolder {
 /// text says how to make one.
 Result<TownFolder> find_town(const std::filesystem::path& from);
 
+/// [mirror]: the town in tinytown's keys of a Redis, docs/tinytown.md.
+struct MirrorSettings {
+  std::string redis;            ///< a URL; empty: where the store is, if that is a Redis
+  std::optional<bool> enabled;  ///< empty: yes, where there is a Redis for it
+};
+
 /// What a person may set, in .reeve/town.toml.
 struct TownSettings {
   std::string name;
@@ -48,6 +55,7 @@ struct TownSettings {
   bool claims = false;        ///< the same: they take from the backlog
   json::object providers;     ///< [providers.NAME], as it stands there: docs/providers.md
   RetentionPolicy retention;  ///< [retention]; create_town() does not write it
+  MirrorSettings mirror;      ///< [mirror]
 };
 /// invalid_argument: not TOML, or a wrong type; the text names the line or the key. Unknown keys
 /// are passed over; `reeve config` and `reeve doctor` tell of them (client/settings_keys.h).

@@ -23,6 +23,7 @@ REEVE_NAME(DaemonStarted);
 REEVE_NAME(DaemonStopped);
 REEVE_NAME(LogTruncated);
 REEVE_NAME(PayloadsPruned);
+REEVE_NAME(MirrorRewritten);
 REEVE_NAME(AgentSpawned);
 REEVE_NAME(AgentStateChanged);
 REEVE_NAME(AgentStopRequested);

@@ -77,6 +77,14 @@ struct PayloadsPruned {
 };
 BOOST_DESCRIBE_STRUCT(PayloadsPruned, (), (kinds, upto, events, bytes))
 
+/// What stood in tinytown's keys was gone, or was not the town: all of it is written again. The
+/// town itself has lost nothing.
+struct MirrorRewritten {
+  std::string redis;   ///< where, without a password
+  std::string reason;  ///< what was found there
+};
+BOOST_DESCRIBE_STRUCT(MirrorRewritten, (), (redis, reason))
+
 struct AgentSpawned {
   Agent agent;
 };
@@ -429,14 +437,14 @@ BOOST_DESCRIBE_STRUCT(RunCancelled, (RunEnd), ())
 
 using Fact = std::variant<
     fact::TownCreated, fact::TownMoved, fact::TownReset, fact::DaemonStarted, fact::DaemonStopped,
-    fact::LogTruncated, fact::PayloadsPruned, fact::AgentSpawned, fact::AgentStateChanged,
-    fact::AgentStopRequested, fact::AgentStopped, fact::AgentRestarted, fact::AgentInterrupted,
-    fact::AgentResumed, fact::AgentParked, fact::AgentFailed, fact::AgentCompleted,
-    fact::AgentPruned, fact::AgentNeedsAttention, fact::TaskCreated, fact::TaskAssigned,
-    fact::TaskDelegated, fact::TaskStarted, fact::TaskProgressed, fact::TaskCompleted,
-    fact::TaskFailed, fact::TaskCancelled, fact::TaskReturned, fact::TaskRequeued,
-    fact::MessageSent, fact::MessagesReturned, fact::MessagesHandled, fact::MessageWithdrawn,
-    fact::MessageMoved, fact::MessageQuarantined, fact::MessageDeadLettered,
+    fact::LogTruncated, fact::PayloadsPruned, fact::MirrorRewritten, fact::AgentSpawned,
+    fact::AgentStateChanged, fact::AgentStopRequested, fact::AgentStopped, fact::AgentRestarted,
+    fact::AgentInterrupted, fact::AgentResumed, fact::AgentParked, fact::AgentFailed,
+    fact::AgentCompleted, fact::AgentPruned, fact::AgentNeedsAttention, fact::TaskCreated,
+    fact::TaskAssigned, fact::TaskDelegated, fact::TaskStarted, fact::TaskProgressed,
+    fact::TaskCompleted, fact::TaskFailed, fact::TaskCancelled, fact::TaskReturned,
+    fact::TaskRequeued, fact::MessageSent, fact::MessagesReturned, fact::MessagesHandled,
+    fact::MessageWithdrawn, fact::MessageMoved, fact::MessageQuarantined, fact::MessageDeadLettered,
     fact::ConductorEscalation, fact::OrphanMended, fact::ThreadStarted, fact::SessionStarted,
     fact::MessagesAppended, fact::RunStarted, fact::RunStopRequested, fact::RunSilent,
     fact::RunCompleted, fact::RunFailed, fact::RunCancelled, fact::WebhookAdded,

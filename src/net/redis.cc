@@ -226,6 +226,8 @@ Async<Status> RedisConnection::State::connect() {
   const auto deadline = ByteStream::Clock::now() + options.connect_timeout;
   auto stream = co_await ByteStream::open(executor, to, tls, deadline);
   if (!stream) co_return fail(stream.error());
+  // Closed just when it was there: nobody would cancel what is spawned below any more.
+  if (closing) co_return fail(closed_error());
   RedisLinkOptions how{
       .told = to.told, .reply_limit = options.reply_limit, .reply_timeout = options.reply_timeout};
   link = std::make_shared<RedisLink>(executor, env, std::move(*stream), std::move(how));

@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -145,6 +146,40 @@ class Town(unittest.TestCase):
 
     def open_gate(self):
         self.opened.close()
+
+
+class Redis:
+    """A redis-server on a free port of the loopback."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        for _ in range(20):
+            port = free_port()
+            self.process = subprocess.Popen(
+                ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+                 "--dir", str(folder)], stdout=subprocess.PIPE, text=True)
+            for line in self.process.stdout:
+                if "eady to accept connections" in line:
+                    self.port = port
+                    self.url = f"redis://127.0.0.1:{port}"
+                    return
+            self.process.wait()  # another was faster on that port
+        raise RuntimeError("no redis-server came up")
+
+    def cli(self, *words):
+        done = subprocess.run(["redis-cli", "-p", str(self.port), *words], capture_output=True, text=True, check=True,
+                              timeout=PATIENCE)
+        return done.stdout.strip()
+
+    def end(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.communicate()
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def main():

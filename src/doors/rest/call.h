@@ -83,6 +83,9 @@ Async<net::Answer> get_message_answer(Call& call);
 Async<net::Answer> post_message_reply(Call& call);
 Async<net::Answer> post_message_retry(Call& call);
 
+// mirror.cc
+Async<net::Answer> get_mirror(Call& call);
+
 // recovery.cc
 Async<net::Answer> post_recover(Call& call);
 Async<net::Answer> post_reclaim(Call& call);

@@ -8,6 +8,7 @@
 
 #include "aio/suspend.h"
 #include "model/api.h"
+#include "model/mirror_api.h"
 #include "net/server.h"
 #include "run/invocation.h"
 #include "run/runs.h"
@@ -38,6 +39,8 @@ struct Rest {
   /// Asks the daemon to stop; returns at once.
   std::function<void(api::StopMode)> stop;
   town::SnapshotReading snapshot_reading = {};
+  /// How the mirror in tinytown's keys is; empty: there is none.
+  std::function<api::MirrorView()> mirror = {};
 };
 
 struct Route {

@@ -1,0 +1,395 @@
+#include "doors/tinytown/mirror.h"
+
+#include <charconv>
+#include <utility>
+
+#include "aio/real_env.h"
+#include "base/backoff.h"
+#include "base/logging.h"
+#include "doors/tinytown/whole.h"
+#include "run/documents.h"
+#include "run/draft.h"
+
+namespace reeve::doors::tinytown {
+namespace {
+
+std::int64_t number(const std::string& text) {
+  std::int64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+constexpr std::chrono::milliseconds kAwayLimit{2'000};
+
+net::RedisOptions named(net::RedisOptions options) {
+  options.name = "reeve-mirror";
+  // Nobody waits for the mirror but whoever asks how it is.
+  options.away_limit = std::min(options.away_limit, kAwayLimit);
+  return options;
+}
+
+std::optional<LogId> former_log(const Event& event) {
+  const auto fact = fact_of(event);
+  if (!fact || !*fact) return std::nullopt;
+  const auto* reset = std::get_if<fact::TownReset>(&**fact);
+  const auto log = reset != nullptr ? LogId::parse(reset->former_log) : LogId();
+  return log ? std::optional(*log) : std::nullopt;
+}
+
+/// Agents that one heartbeat takes.
+constexpr std::size_t kBeats = 1000;
+
+}  // namespace
+
+Mirror::Mirror(town::Ground ground, aio::asio::any_io_executor executor, net::RedisAddress where,
+               Options options)
+    : ground_(std::move(ground)),
+      options_(std::move(options)),
+      where_(where),
+      keys_(ground_.town),
+      owner_(ground_.log.store().log().id),
+      redis_(executor, ground_.env, std::move(where), named(options_.redis)),
+      composer_(ground_.env, ground_.log.store(), owner_),
+      since_(ground_.env.now()),
+      progress_(executor),
+      group_(std::move(executor)) {}
+
+Mirror::~Mirror() = default;
+
+void Mirror::start() { group_.spawn("mirror", run()); }
+
+Async<> Mirror::close() {
+  group_.cancel();
+  co_await group_.join();
+  co_await redis_.close();
+}
+
+Async<bool> Mirror::caught_up() {
+  const auto head = ground_.log.head();
+  wake();
+  while (state_ != api::MirrorState::following || upto_ < head || touched_.any() || writing_)
+    co_await progress_.wait();
+  co_return true;
+}
+
+api::MirrorView Mirror::view() const {
+  api::MirrorView view;
+  view.state = state_;
+  view.redis = where_.display();
+  view.keys = keys_.prefix();
+  view.position = upto_;
+  view.behind = static_cast<std::int64_t>(ground_.log.head().value - upto_.value);
+  view.error = error_.empty() ? complaint_ : error_;
+  view.since = since_;
+  view.rewritten = rewritten_;
+  return view;
+}
+
+void Mirror::become(api::MirrorState state, std::string error) {
+  if (!error.empty() && error != error_)
+    logging::warn("the mirror in {}: {}", where_.display(), error);
+  error_ = std::move(error);
+  if (std::exchange(state_, state) != state) since_ = ground_.env.now();
+}
+
+// --- What is asked of it ------------------------------------------------------------------------
+
+/// Once is enough for each wait.
+void Mirror::wake() {
+  if (wake_ && !wake_->pulled()) wake_->pull();
+}
+
+void Mirror::touch(const AgentId& agent) {
+  touched_.agents.insert(agent);
+  wake();
+}
+void Mirror::touch(const TaskId& task) {
+  touched_.tasks.insert(task);
+  wake();
+}
+void Mirror::touch_backlog() {
+  touched_.backlog = true;
+  wake();
+}
+
+// --- The loop -----------------------------------------------------------------------------------
+
+Async<> Mirror::run() {
+  for (Backoff trouble;;) {
+    auto done = check_tt_town(ground_.town);
+    if (done && where_.cluster) {
+      done = fail(Errc::unsupported,
+                  "tinytown's keys have no common slot: there is no mirror on a Redis Cluster");
+    }
+    if (done) done = co_await attach();
+    if (done) {
+      trouble.reset();
+      done = co_await follow();
+    }
+    composer_.forget();
+    if (done) continue;
+    become(api::MirrorState::away, done.error().message());
+    co_await aio::sleep(ground_.env, trouble.next());
+  }
+}
+
+Async<Result<Sight>> Mirror::look() {
+  std::vector<net::RedisWords> words;
+  words.push_back(
+      {"HMGET", mirror_place_key(ground_.town), "log", "position", "nonce", "seen", "by"});
+  words.push_back({"GET", keys_.mark()});
+  words.push_back({"TIME"});
+  const auto replies = co_await redis_.ask_all(std::move(words));
+  if (!replies) co_return fail(replies.error());
+  for (const auto& reply : *replies) {
+    if (reply.is_error()) co_return fail(net::redis_error(reply));
+  }
+  const auto& place = replies->at(0).elements;
+  const auto& time = replies->at(2).elements;
+  if (place.size() != 5 || time.empty())
+    co_return fail(Errc::corrupt, "Redis answered something else than the mirror's place");
+  Sight sight;
+  sight.mark = replies->at(1).text;
+  sight.by = place[4].text;
+  sight.seen = number(place[3].text);
+  sight.now = number(time[0].text);
+  if (const auto log = LogId::parse(place[0].text)) {
+    sight.place = Place{*log, std::nullopt, place[2].text};
+    if (place[1].text != "-")
+      sight.place->position = Position{static_cast<std::uint64_t>(number(place[1].text))};
+  }
+  co_return sight;
+}
+
+/// Finds the place where it goes on, and writes all of the town where there is none.
+Async<Status> Mirror::attach() {
+  auto& store = ground_.log.store();
+  complaint_.clear();
+  const auto sight = co_await look();
+  if (!sight) co_return fail(sight.error());
+  auto note = co_await load_mirror_note(store);
+  if (!note) co_return fail(note.error());
+  OurSide ours;
+  ours.log = owner_;
+  ours.by = options_.by;
+  ours.head = ground_.log.head();
+  ours.oldest_mark = store.log().mark();
+  ours.was_there = note->redis == where_.display();
+  ours.unfinished = ours.was_there && note->writing;
+  ours.far = options_.far;
+  if (sight->place && sight->place->log != owner_) {
+    store::EventFilter resets;
+    resets.kinds = {"TownReset"};
+    const auto reset = co_await store.latest(std::move(resets), 1);
+    if (!reset) co_return fail(reset.error());
+    if (!reset->empty()) ours.former = former_log(*reset->front());
+  }
+  const auto decision = decide_place(*sight, ours);
+  if (decision.what == Decision::What::refuse) co_return fail(Errc::conflict, decision.reason);
+
+  const auto keep = [&](bool writing, bool tell) -> Async<Status> {
+    if (!tell && note->redis == where_.display() && note->writing == writing) co_return Status();
+    run::Caller caller;
+    caller.origin = "tinytown";
+    run::Draft draft(ground_.env, store, caller);
+    if (tell) {
+      auto told = co_await draft.add(fact::MirrorRewritten{where_.display(), decision.reason});
+      if (!told) co_return told;
+    }
+    *note = {where_.display(), writing};
+    draft.write(store::PutDoc{mirror_note_key(), write_json_of(*note), {}});
+    const auto committed = co_await draft.commit();
+    if (!committed) co_return fail(committed.error());
+    co_return Status();
+  };
+
+  if (decision.what == Decision::What::rewrite) {
+    become(api::MirrorState::rewriting);
+    logging::info("the mirror in {} is written anew: {}", where_.display(), decision.reason);
+    auto noted = co_await keep(true, decision.tell);
+    if (!noted) co_return noted;
+    const auto upto = ground_.log.head();
+    place_ = {owner_, std::nullopt, ground_.env.uuid4().str()};
+    net::RedisWords words{"EVAL",
+                          std::string(begin_script()),
+                          "2",
+                          mirror_place_key(ground_.town),
+                          keys_.mark(),
+                          sight->place ? sight->place->log.str() : "",
+                          sight->place ? sight->place->nonce : "",
+                          owner_.str(),
+                          place_.nonce,
+                          options_.by};
+    const auto begun = co_await redis_.ask(std::move(words));
+    if (!begun) co_return fail(begun.error());
+    if (begun->is_error()) co_return fail(net::redis_error(*begun));
+    if (begun->integer != 1) co_return fail(Errc::conflict, "another mirror was faster");
+    composer_.forget();
+    auto send_chunk = [this](Writes& writes) { return send(writes, std::nullopt); };
+    tinytown::Whole whole(ground_, redis_, composer_, keys_, owner_, send_chunk);
+    auto written = co_await whole.write(upto);
+    if (!written) co_return written;
+    Writes nothing(keys_);
+    auto ended = co_await send(nothing, upto);
+    if (!ended) co_return ended;
+    ++rewritten_;
+  } else {
+    place_ = *sight->place;
+  }
+  upto_ = *place_.position;
+  auto noted = co_await keep(false, false);
+  if (!noted) co_return noted;
+  become(api::MirrorState::following);
+  co_return Status();
+}
+
+/// Success: look at the place again. Otherwise what went wrong.
+Async<Status> Mirror::follow() {
+  log::SubscribeOptions options;
+  options.from = log::From::after(upto_);
+  options.filter.kinds = fact_kinds();
+  options.batch = options_.batch;
+  const auto subscription = ground_.log.subscribe(std::move(options));
+  next_beat_ = ground_.env.uptime();
+  for (;;) {
+    Status done;
+    if (ground_.env.uptime() >= next_beat_) {
+      done = co_await beat();
+      next_beat_ = ground_.env.uptime() + options_.heartbeat;
+    }
+    if (done && touched_.any()) done = co_await write_touched();
+    if (!done) co_return done;
+    progress_.notify();
+    wake_.emplace();
+    const auto timer =
+        ground_.env.after(std::max(next_beat_ - ground_.env.uptime(), std::chrono::nanoseconds(0)),
+                          [this] { wake(); });
+    auto frames = co_await aio::until(*wake_, subscription->next());
+    wake_.reset();
+    if (!frames) continue;
+    // Overtaken by retention: attach() sees that, too.
+    if (!*frames && frames->error().is(Errc::cursor_expired)) co_return Status();
+    if (!*frames) co_return fail(frames->error());
+    std::vector<EventPtr> events;
+    for (const auto& frame : **frames) {
+      if (const auto* event = std::get_if<EventPtr>(&frame)) events.push_back(*event);
+    }
+    done = co_await write_events(std::move(events), subscription->position());
+    if (!done) co_return done;
+  }
+}
+
+Async<Status> Mirror::write_events(std::vector<EventPtr> events, Position upto) {
+  Writes writes(keys_);
+  auto composed = co_await composer_.events(events, guard(), writes);
+  if (!composed) co_return composed;
+  if (!writes.empty()) {
+    auto sent = co_await send(writes, upto);
+    if (!sent) co_return sent;
+  }
+  upto_ = upto;
+  co_return Status();
+}
+
+Async<Status> Mirror::write_touched() {
+  const auto touched = std::exchange(touched_, {});
+  writing_ = true;
+  Writes writes(keys_);
+  Status done;
+  for (const auto& id : touched.tasks) {
+    if (done) done = co_await composer_.task(id, Writes::Guard::over, writes);
+  }
+  for (const auto& id : touched.agents) {
+    if (done) done = co_await composer_.agent(id, Writes::Guard::over, writes);
+    if (done) done = co_await composer_.mail(id, true, writes);
+  }
+  if (done && touched.backlog) done = co_await composer_.backlog(true, writes);
+  if (done && !writes.empty()) done = co_await send(writes, upto_);
+  writing_ = false;
+  if (done) co_return done;
+  // Nothing of it is lost.
+  touched_.agents.insert(touched.agents.begin(), touched.agents.end());
+  touched_.tasks.insert(touched.tasks.begin(), touched.tasks.end());
+  touched_.backlog = touched_.backlog || touched.backlog;
+  co_return done;
+}
+
+/// That all living agents are alive; and whether tinytown's keys are still there.
+Async<Status> Mirror::beat() {
+  auto living = co_await run::load_all<Agent>(ground_.log.store(), std::string(run::kOpen));
+  if (!living) co_return fail(living.error());
+  const auto now = hash_text(moment_of(ground_.env.now()));
+  Writes writes(keys_);
+  for (const auto& agent : *living) {
+    writes.heartbeat(agent.id, now);
+    if (writes.count() < kBeats) continue;
+    auto sent = co_await send(writes, upto_);
+    if (!sent) co_return sent;
+  }
+  co_return co_await send(writes, upto_);
+}
+
+// --- One call -----------------------------------------------------------------------------------
+
+Async<Result<net::RedisReply>> Mirror::eval(Writes& writes, std::optional<Position> position) {
+  for (;;) {
+    if (script_.empty()) {
+      net::RedisWords load{"SCRIPT", "LOAD", std::string(write_script())};
+      const auto loaded = co_await redis_.ask(std::move(load));
+      if (!loaded) co_return fail(loaded.error());
+      if (loaded->is_error()) co_return fail(net::redis_error(*loaded));
+      script_ = loaded->text;
+    }
+    auto words =
+        write_call("EVALSHA", script_, keys_, ground_.town, place_, position, options_.by, writes);
+    auto reply = co_await redis_.ask(std::move(words));
+    if (!reply || reply->word() != "NOSCRIPT") co_return reply;
+    script_.clear();
+  }
+}
+
+/// Errors: what Redis fails with; conflict: the place is not where it was.
+Async<Status> Mirror::send(Writes& writes, std::optional<Position> position) {
+  const auto reply = co_await eval(writes, position);
+  writes.clear();
+  if (!reply) co_return fail(reply.error());
+  const auto read = read_write_reply(*reply);
+  if (!read) co_return fail(read.error());
+  switch (read->outcome) {
+    case WriteReply::Outcome::done: break;
+    case WriteReply::Outcome::moved:
+      co_return fail(Errc::conflict, "another mirror of the town wrote meanwhile");
+    case WriteReply::Outcome::emptied:
+      co_return fail(Errc::conflict, "tinytown's keys were emptied (tt reset)");
+  }
+  place_.position = position;
+  hear(*read);
+  co_return Status();
+}
+
+void Mirror::hear(const WriteReply& reply) {
+  for (const auto& key : reply.gone) {
+    const auto parsed = keys_.parse(key);
+    const auto id = parsed ? parsed->uuid() : std::nullopt;
+    if (id && parsed->family == KeyFamily::agent) touch(AgentId(*id));
+  }
+  for (const auto& key : reply.changed) {
+    const auto parsed = keys_.parse(key);
+    if (!parsed) continue;
+    if (changed_) {
+      changed_(*parsed);
+      continue;
+    }
+    const auto id = parsed->uuid();
+    if (id && parsed->family == KeyFamily::agent) touch(AgentId(*id));
+    if (id && parsed->family == KeyFamily::task) touch(TaskId(*id));
+  }
+  if (!reply.wrong_type.empty()) {
+    auto complaint = "the key " + reply.wrong_type[0] +
+                     " holds something else than tinytown keeps there: it is left alone";
+    if (complaint != complaint_) logging::warn("the mirror in {}: {}", where_.display(), complaint);
+    complaint_ = std::move(complaint);
+  }
+}
+
+}  // namespace reeve::doors::tinytown

@@ -1,0 +1,9 @@
+#include "model/mirror_api.h"
+
+#include "base/json.h"
+
+namespace reeve {
+
+REEVE_JSON_COMPILE(api::MirrorView);
+
+}  // namespace reeve
