@@ -94,5 +94,24 @@ TEST_F(TownReset, ACrashBehindTheDecisionIsGoneOnWithAtAnyStep) {
   }
 }
 
+TEST_F(TownReset, OnRedisTheNextGenerationBeginsBeforeItIsDone) {
+  const auto refused = set_aside(folder_, "a", now_, 3, [&](std::uint64_t generation) -> Status {
+    EXPECT_EQ(generation, 3u);
+    return fail(Errc::unavailable, "Redis is away");
+  });
+  EXPECT_EQ(refused.error().code(), Errc::unavailable);
+  // Decided: whoever comes next goes on, and nobody goes on with the former one.
+  EXPECT_TRUE(is_pending(folder_));
+  int begun = 0;
+  const auto kept = finish_aside(folder_, [&](std::uint64_t generation) -> Status {
+    begun += static_cast<int>(generation);
+    return {};
+  });
+  ASSERT_TRUE(kept) << kept.error().message();
+  EXPECT_EQ(begun, 3);
+  expect_done(**kept);
+  EXPECT_EQ(note_to_tell(folder_)->generation, 3u);
+}
+
 }  // namespace
 }  // namespace reeve::app

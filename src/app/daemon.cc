@@ -169,8 +169,8 @@ class Daemon {
 
   /// Somebody else runs the town now: nothing more is begun here, and nothing could be written.
   void lose(const Error& why) {
-    lost_ = Error(Errc::unavailable, "this daemon does not run the town any more: " +
-                                         why.message());
+    lost_ =
+        Error(Errc::unavailable, "this daemon does not run the town any more: " + why.message());
     ask_to_stop(api::StopMode::daemon, lost_->message());
   }
 
@@ -322,9 +322,9 @@ class Daemon {
   std::optional<api::StopMode> stop_;
   std::string reason_;
   std::optional<Error> lost_;  // the town
-  bool idle_ = false;       // no round is left; looked at while it stops
-  aio::Signal asked_;       // to stop, or to look again while it does
-  aio::TaskGroup serving_;  // ends by itself once the server was told to stop
+  bool idle_ = false;          // no round is left; looked at while it stops
+  aio::Signal asked_;          // to stop, or to look again while it does
+  aio::TaskGroup serving_;     // ends by itself once the server was told to stop
   aio::TaskGroup group_;
 };
 
@@ -334,10 +334,11 @@ Status run_daemon(DaemonOptions options) {
   std::signal(SIGPIPE, SIG_IGN);
   const auto plan = plan_store(options.folder, options.settings);
   if (!plan) return fail(plan.error());
-  // A town on Redis is mirrored there, unless the settings say otherwise.
-  std::optional<net::RedisAddress> of_store;
-  if (const auto* redis = plan->redis()) of_store = redis->address;
-  auto mirror = mirror_address(options.settings.mirror, std::move(of_store));
+  // Where the store is a Redis, tinytown sees the town there; on a cluster its keys have no slot.
+  std::optional<net::RedisAddress> store_redis;
+  if (plan->redis() != nullptr && !plan->redis()->address.cluster)
+    store_redis = plan->redis()->address;
+  auto mirror = mirror_address(options.settings.mirror, store_redis);
   if (!mirror) return fail(mirror.error().during(options.folder.settings().string()));
   options.mirror = std::move(*mirror);
   asio::io_context loop(1);
@@ -354,8 +355,7 @@ Status run_daemon(DaemonOptions options) {
   auto lost = [&running](const Error& why) {
     if (running != nullptr) running->lose(why);
   };
-  auto opened =
-      aio::run(loop, open_store(env, loop.get_executor(), options.folder, *plan, lost));
+  auto opened = aio::run(loop, open_store(env, loop.get_executor(), options.folder, *plan, lost));
   if (!opened) return fail(opened.error());
   Status status;
   {

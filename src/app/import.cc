@@ -29,8 +29,7 @@ Result<tinytown::TtTown> read_town(const tinytown::TownFile& file) {
   options.name = "reeve import";
   options.away_limit = options.connect_timeout = kPatience;
   net::RedisConnection redis(loop.get_executor(), env, file.redis, options);
-  auto town =
-      aio::run(loop, tinytown::read_town(redis, file.name, tinytown::moment_of(env.now())));
+  auto town = aio::run(loop, tinytown::read_town(redis, file.name, tinytown::moment_of(env.now())));
   aio::run(loop, redis.close());
   if (!town) return fail(town.error().during("tinytown's Redis, " + file.redis.display()));
   return town;
@@ -53,8 +52,7 @@ class ImportTinytown final : public cli::Command {
     std::error_code error;
     const auto root = fs::absolute(path_, error).lexically_normal();
     const auto file = tinytown::read_town_file(
-        root,
-        {.redis_url = variable("REDIS_URL"), .password = variable("TINYTOWN_REDIS_PASSWORD")},
+        root, {.redis_url = variable("REDIS_URL"), .password = variable("TINYTOWN_REDIS_PASSWORD")},
         redis_);
     if (!file) return fail(file.error());
     const auto folder = session.folder();
@@ -63,8 +61,8 @@ class ImportTinytown final : public cli::Command {
     if (!settings) return fail(settings.error());
     auto town = read_town(*file);
     if (!town) return fail(town.error());
-    auto taken = tinytown::take_over(
-        *town, {.clis = file->clis, .limits = settings->limits, .cold = cold_});
+    auto taken =
+        tinytown::take_over(*town, {.clis = file->clis, .limits = settings->limits, .cold = cold_});
     report_.notes = std::move(taken.notes);
     add_settings(*file, *settings, *folder, root);
     if (dry_run_) {
@@ -143,8 +141,7 @@ class ImportTinytown final : public cli::Command {
                 << " tasks, " << report_.messages << " messages, " << report_.events << " events";
     if (report_.known > 0) session.out << "; " << report_.known << " were here already";
     session.out << '\n';
-    for (const auto& note : report_.notes)
-      session.out << "  " << cli::printable(note) << '\n';
+    for (const auto& note : report_.notes) session.out << "  " << cli::printable(note) << '\n';
     return {};
   }
 

@@ -3,10 +3,10 @@
 #include <boost/asio/io_context.hpp>
 #include <ostream>
 
-#include "app/mirror_choice.h"
 #include "aio/real_env.h"
 #include "aio/run.h"
 #include "app/check_redis.h"
+#include "app/mirror_choice.h"
 #include "app/open_store.h"
 #include "client/town_folder.h"
 #include "client/town_registry.h"
@@ -20,7 +20,8 @@ Status check_place(const StorePlan& plan, bool join) {
   const auto* redis = plan.redis();
   if (redis == nullptr) {
     if (!join) return {};
-    return fail(Errc::invalid_argument, "--join takes part in a town on Redis: --store redis://...");
+    return fail(Errc::invalid_argument,
+                "--join takes part in a town on Redis: --store redis://...");
   }
   boost::asio::io_context loop;
   aio::RealEnv env(loop);
@@ -57,7 +58,7 @@ class Init final : public cli::Command {
     options.flag("--settings-asserted", store_.settings_asserted,
                  "Redis' settings cannot be looked at, and give the durability all the same");
     options.flag("--join", join_, "Serve a town that is there already");
-    options.section("Side by side with tinytown");
+    options.section("Tinytown");
     options.value("--mirror", mirror_, "The Redis in which tinytown sees the town: redis://...");
     options.flag("--no-mirror", no_mirror_, "Tinytown does not see the town");
   }
@@ -72,7 +73,6 @@ class Init final : public cli::Command {
     settings.name = name_.empty() ? client::suggest_name(clean) : name_;
     settings.default_cli = cli_;
     settings.durability = durability_;
-    if (auto chosen = choose_mirror(mirror_, no_mirror_, settings.mirror); !chosen) return chosen;
     settings.store = store_;
     if (auto good = client::check_store_url(store_.url); !good) return fail(good.error());
     const auto plan = plan_store(folder, settings);
@@ -81,6 +81,7 @@ class Init final : public cli::Command {
     if (!std::filesystem::exists(folder.settings(), error)) {
       if (auto fit = check_place(*plan, join_); !fit) return fit;
     }
+    if (auto chosen = choose_mirror(mirror_, no_mirror_, settings.mirror); !chosen) return chosen;
     if (auto made = client::create_town(folder, settings); !made) return made;
     if (const auto registry = client::registry_path()) {
       if (auto known = client::remember_town(*registry, {settings.name, clean.string()}); !known)
@@ -88,7 +89,8 @@ class Init final : public cli::Command {
                     << '\n';
     }
     if (session.json) {
-      session.print(write_json({{"name", settings.name}, {"root", clean.string()}, {"store", plan->display}}));
+      session.print(write_json(
+          {{"name", settings.name}, {"root", clean.string()}, {"store", plan->display}}));
     } else {
       session.out << "made the town " << session.paint(cli::Colour::bold, settings.name) << " in "
                   << clean.string()
@@ -101,10 +103,10 @@ class Init final : public cli::Command {
   std::string name_;
   std::string cli_ = "claude";
   std::string durability_ = "disk";
-  std::string mirror_;
-  bool no_mirror_ = false;
   client::StoreSettings store_;
   bool join_ = false;
+  std::string mirror_;
+  bool no_mirror_ = false;
 };
 
 }  // namespace

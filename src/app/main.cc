@@ -24,7 +24,8 @@ namespace {
 constexpr std::array kOwnCommands{
     reeve::cli::Entry{"init", "Make this folder a town",
                       "  reeve init\n  reeve init --name oak --cli codex\n"
-                      "  reeve init --store redis://localhost:6379/2\n", reeve::app::make_init},
+                      "  reeve init --store redis://localhost:6379/2\n",
+                      reeve::app::make_init},
     reeve::cli::Entry{"serve", "Run the town's daemon here",
                       "  reeve serve      # other commands start it by themselves\n",
                       reeve::app::make_serve},

@@ -57,8 +57,7 @@ Result<NewSettings> new_settings(const std::string& text, const std::string& pat
 }
 
 std::string stamp() {
-  auto text =
-      to_rfc3339(std::chrono::floor<Duration>(std::chrono::system_clock::now()));
+  auto text = to_rfc3339(std::chrono::floor<Duration>(std::chrono::system_clock::now()));
   text = text.substr(0, text.find('.'));
   std::erase_if(text, [](char c) { return c == ':' || c == '-' || c == 'Z'; });
   return text + "Z";
@@ -66,7 +65,11 @@ std::string stamp() {
 
 /// The parts of a store's file, moved to where they are kept.
 Result<fs::path> put_aside(const client::TownFolder& folder, const std::string& database) {
-  const auto into = folder.dir() / ("before-migrate-" + stamp());
+  const auto name = "before-migrate-" + stamp();
+  auto into = folder.dir() / name;
+  std::error_code seen;
+  for (int number = 2; fs::exists(into, seen); ++number)
+    into = folder.dir() / (name + "-" + std::to_string(number));
   if (::mkdir(into.c_str(), 0700) != 0) return fail(os_error(errno, "make " + into.string()));
   for (const char* end : {"", "-wal", "-shm", ".lock"}) {
     std::error_code error;
@@ -132,8 +135,9 @@ class Mover {
     forget_witnesses(folder_);
     auto kept = keep_aside(*from);
     if (!kept) {
-      return fail(kept.error().during("the town is moved, and its settings name the new store; "
-                                      "only the old one could not be put aside"));
+      return fail(
+          kept.error().during("the town is moved, and its settings name the new store; "
+                              "only the old one could not be put aside"));
     }
     report_.kept_in = std::move(*kept);
     report_.done = true;
@@ -153,8 +157,7 @@ class Mover {
     const auto& redis = *to.redis();
     auto fit = await(check_redis(env_, loop_.get_executor(), redis));
     if (!fit) return fail(fit.error());
-    auto place =
-        await(store::look_at_redis(env_, loop_.get_executor(), redis.address, to.town));
+    auto place = await(store::look_at_redis(env_, loop_.get_executor(), redis.address, to.town));
     if (!place) return fail(place.error());
     if (!place->holder.empty() && place->exists)
       return fail(Errc::conflict, "a town " + to.town + " on " + to.display + " is run by " +
@@ -182,8 +185,8 @@ class Mover {
       return {};
     }
     held_ = std::move(*opened);
-    auto source = await(store::portable::from_redis(env_, loop_.get_executor(),
-                                                    from.redis()->address, from.town));
+    auto source = await(
+        store::portable::from_redis(env_, loop_.get_executor(), from.redis()->address, from.town));
     if (!source) return fail(source.error());
     source_ = std::move(*source);
     return {};
@@ -242,12 +245,12 @@ class Mover {
       if (!kept) return fail(kept.error());
       return kept->string();
     }
-    auto place = await(store::look_at_redis(env_, loop_.get_executor(), from.redis()->address,
-                                            from.town));
+    auto place =
+        await(store::look_at_redis(env_, loop_.get_executor(), from.redis()->address, from.town));
     if (!place) return fail(place.error());
-    auto marked = await(store::mark_redis_moved(env_, loop_.get_executor(), from.redis()->address,
-                                                place->keys,
-                                                report_.to + " (by " + holder_text(env_.now()) + ")"));
+    auto marked = await(
+        store::mark_redis_moved(env_, loop_.get_executor(), from.redis()->address, place->keys,
+                                report_.to + " (by " + holder_text(env_.now()) + ")"));
     if (!marked) return fail(marked.error());
     return from.display + ", keys " + store::redis_prefix(place->keys) + "*";
   }

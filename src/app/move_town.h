@@ -39,8 +39,8 @@ BOOST_DESCRIBE_STRUCT(MoveReport, (), (done, from, to, log, rows, digest, kept_i
 using MoveProgress = std::function<void(std::string_view doing, std::uint64_t rows)>;
 
 /// Copies the town, compares both sides, and has the settings name the new one: in this order, so
-/// that whenever it is cut off the town is where it was, or where it goes. Blocks; nobody serves the
-/// town meanwhile.
+/// that whenever it is cut off the town is where it was, or where it goes. Blocks; nobody serves
+/// the town meanwhile.
 ///
 /// conflict: a daemon serves it, the new store has a town, or is the old one; the text says what to
 /// do. corrupt: the sides differ. Else what either store says.

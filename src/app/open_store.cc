@@ -25,8 +25,8 @@ Result<StorePlan> plan_sqlite(const client::TownFolder& folder,
                               const client::TownSettings& settings) {
   const auto durability = enum_from_name<store::Durability>(settings.durability);
   if (!durability) {
-    return wrong(folder, "durability is disk, os or memory on SQLite, not \"" +
-                             settings.durability + "\"");
+    return wrong(folder,
+                 "durability is disk, os or memory on SQLite, not \"" + settings.durability + "\"");
   }
   store::SqliteOptions options;
   options.path = folder.database().string();
@@ -78,7 +78,8 @@ Status check_witnesses(const client::TownFolder& folder, const store::RedisPlace
     if (std::strtoull(name.c_str() + at + 1, nullptr, 10) <= place.generation) continue;
     return fail(Errc::corrupt,
                 "Redis says that the town's keys are {" + place.keys + "}, and " +
-                    entry.path().string() + " knows of later ones: Redis has lost data, or was "
+                    entry.path().string() +
+                    " knows of later ones: Redis has lost data, or was "
                     "restored. Nothing is done until this is cleared up; docs/redis.md says how");
   }
   return {};
@@ -164,8 +165,7 @@ Async<Status> begin_generation(Env& env, boost::asio::any_io_executor executor, 
 
 Result<StorePlan> plan_store(const client::TownFolder& folder,
                              const client::TownSettings& settings) {
-  return settings.store.is_sqlite() ? plan_sqlite(folder, settings)
-                                    : plan_redis(folder, settings);
+  return settings.store.is_sqlite() ? plan_sqlite(folder, settings) : plan_redis(folder, settings);
 }
 
 Async<Result<OpenedStore>> open_store(Env& env, boost::asio::any_io_executor executor,

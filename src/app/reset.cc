@@ -173,7 +173,8 @@ class Reset final : public cli::Command {
     if (plan.redis() != nullptr) return do_it_on_redis(folder, former, plan);
     if (plan.sqlite()->path != folder.database()) {
       return fail(Errc::unsupported, "the town's store does not lie in .reeve: move " +
-                                         plan.sqlite()->path + " aside (with what begins like it), "
+                                         plan.sqlite()->path +
+                                         " aside (with what begins like it), "
                                          "and the next command makes a new one");
     }
     auto store = store::sqlite::LockFile::take(plan.sqlite()->path + ".lock", now());
@@ -222,8 +223,9 @@ class Reset final : public cli::Command {
     } else {
       session.out << town.name << " begins anew; what was there is kept in " << kept
                   << "\n(to go back: reeve stop, then move its files back into .reeve"
-                  << (plan.redis() == nullptr ? ")\n"
-                                              : "; what was on Redis stays there: docs/redis.md)\n");
+                  << (plan.redis() == nullptr
+                          ? ")\n"
+                          : "; what was on Redis stays there: docs/redis.md)\n");
     }
     return {};
   }

@@ -53,6 +53,7 @@ const std::map<std::string_view, std::string_view>& templates() {
       {"MessageQuarantined", "a message of {@agent} cannot be read and was put aside{:reason}"},
       {"MessageDeadLettered", "a message to {@agent} was given up{:reason}"},
       {"ConductorEscalation", "{@agent} asks the people of the town"},
+      {"ImportedEvent", "before the import: {what}{:text}"},
       {"OrphanMended", "a stray {what} was mended{:text}"},
       {"ThreadStarted", "a conversation began"},
       {"SessionStarted", "{@agent} works in the session {session}"},

@@ -79,6 +79,7 @@ std::string gist(std::string_view kind, const json::value& payload) {
       {"PayloadsPruned", "events"},
       {"MirrorRewritten", "reason"},
       {"TownCreated", "name"},
+      {"ImportedEvent", "text"},
       {"AgentStopRequested", "reason"},
       {"AgentInterrupted", "reason"},
       {"AgentResumed", "reason"},

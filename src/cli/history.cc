@@ -48,6 +48,13 @@ class Teller {
   AgentNames names_;
 };
 
+/// The town's own facts, and what an import told of another program's.
+std::vector<std::string> told_kinds() {
+  auto kinds = fact_kinds();
+  kinds.emplace_back("ImportedEvent");
+  return kinds;
+}
+
 Result<std::vector<json::value>> newest(client::Client& client, std::vector<std::string> scopes,
                                         std::vector<std::string> kinds, std::uint64_t count) {
   client::Client::EventQuery query;
@@ -89,7 +96,7 @@ class History final : public Command {
     auto client = session.client();
     if (!client) return fail(client.error());
     for (const auto& agent : agents_) scopes_.push_back("agent:" + agent);
-    const auto events = newest(*client, scopes_, fact_kinds(), limit_);
+    const auto events = newest(*client, scopes_, told_kinds(), limit_);
     if (!events) return fail(events.error());
     std::vector<Told> all;
     Teller teller(*client);
@@ -108,7 +115,7 @@ bool is_activity(std::string_view kind) {
     return false;
   return kind.starts_with("Agent") || kind.starts_with("Task") || kind.starts_with("Message") ||
          kind == "RunCompleted" || kind == "RunFailed" || kind == "RunCancelled" ||
-         kind == "RunSilent" || kind == "ConductorEscalation";
+         kind == "RunSilent" || kind == "ConductorEscalation" || kind == "ImportedEvent";
 }
 
 /// The message that brings a task is told as the task.
@@ -130,7 +137,7 @@ class Activity final : public Command {
     const auto view = client->agent(agent_);
     if (!view) return fail(view.error());
     std::vector<std::string> kinds;
-    for (auto& kind : fact_kinds()) {
+    for (auto& kind : told_kinds()) {
       if (is_activity(kind)) kinds.push_back(std::move(kind));
     }
     // With room for what is left out.

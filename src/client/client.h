@@ -13,8 +13,8 @@
 #include "event/event.h"
 #include "model/api.h"
 #include "model/emit.h"
-#include "model/mirror_api.h"
 #include "model/import_api.h"
+#include "model/mirror_api.h"
 #include "model/recovery_api.h"
 #include "net/blocking_client.h"
 

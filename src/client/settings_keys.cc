@@ -7,8 +7,8 @@
 #include "base/json.h"
 #include "base/near_names.h"
 #include "client/settings_file.h"
-#include "net/redis_url.h"
 #include "client/store_settings.h"
+#include "net/redis_url.h"
 
 namespace reeve::client {
 namespace {
@@ -87,9 +87,8 @@ bool may_be_secret(std::string_view key) { return key.contains(".headers."); }
 
 /// A URL is shown without its password.
 std::string shown(std::string_view key, const toml::node& node) {
-  auto text = bare(node);
-  if (key == "mirror.redis") return net::redacted_redis_url(text);
-  return key == "store.url" ? redacted_store_url(text) : text;
+  if (key == "store.url") return redacted_store_url(bare(node));
+  return key == "mirror.redis" ? net::redacted_redis_url(bare(node)) : bare(node);
 }
 
 }  // namespace

@@ -54,8 +54,8 @@ replica_timeout = "half a second"
 }
 
 TEST(TownStoreSettings, RedisUrlsThatAreNoneAreRefusedWithoutTheirPassword) {
-  for (const char* bad : {"http://x", "redis://:hunter2@", "redis://:hunter2@h:port", "sqlite:",
-                          "oak.db", "redis://ada:hun@ter2@h"}) {
+  for (const char* bad : {"http://x", "redis://:hunter2@", "redis://:hunter2@h:port",
+                          "sqlite:", "oak.db", "redis://ada:hun@ter2@h"}) {
     const auto read = store_of("[store]\nurl = '" + std::string(bad) + "'");
     if (std::string_view(bad) == "redis://:hunter2@") continue;  // the host may be left out
     ASSERT_FALSE(read) << bad;

@@ -113,9 +113,9 @@ Status create_town(const TownFolder& folder, const TownSettings& settings) {
   table.insert("name", settings.name);
   table.insert("default_cli", settings.default_cli);
   table.insert("durability", settings.durability);
+  if (settings.store.url != StoreSettings().url) table.insert("store", table_of(settings.store));
   if (auto mirror = mirror_table(settings.mirror); !mirror.empty())
     table.insert("mirror", std::move(mirror));
-  if (settings.store.url != StoreSettings().url) table.insert("store", table_of(settings.store));
   std::ostringstream text;
   text << "# This town's settings; a running daemon reads them when it is started anew (reeve "
           "stop).\n# All that can be set: reeve config, docs/configuration.md\n"

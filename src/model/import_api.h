@@ -34,11 +34,10 @@ struct ImportRequest {
   std::vector<Agent> agents;
   /// Open ones without an agent wait in the backlog, in this order.
   std::vector<Task> tasks;
-  std::vector<Message> messages;  ///< in the order in which each inbox is served
+  std::vector<Message> messages;      ///< in the order in which each inbox is served
   std::vector<ImportedEvent> events;  ///< in their order; up to the last known one passed over
 };
-BOOST_DESCRIBE_STRUCT(ImportRequest, (),
-                      (origin, town, agents, tasks, messages, events))
+BOOST_DESCRIBE_STRUCT(ImportRequest, (), (origin, town, agents, tasks, messages, events))
 
 struct ImportReport {
   std::int64_t agents = 0;

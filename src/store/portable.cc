@@ -133,8 +133,8 @@ std::string Tally::digest(const Summary& summary) const {
 
 std::string_view name_of_kind(std::size_t kind) {
   static constexpr std::array<std::string_view, kRowKinds> kNames{
-      "documents", "queue items", "open runs", "leases", "request keys", "snapshot documents",
-      "events"};
+      "documents",    "queue items",        "open runs", "leases",
+      "request keys", "snapshot documents", "events"};
   return kNames.at(kind);
 }
 

@@ -99,11 +99,16 @@ class SqliteSide final : public Side {
 /// A town of its own on the server that the contract tests share.
 class RedisSide final : public Side {
  public:
-  RedisSide(Ground& ground, const std::string& name)
-      : ground_(ground), town_(ground.dir.path().filename().string() + "-" + name) {}
+  RedisSide(Ground& ground, const std::string& name, net::RedisAddress address,
+            RedisDurability durability)
+      : ground_(ground),
+        town_(ground.dir.path().filename().string() + "-" + name),
+        address_(std::move(address)),
+        durability_(durability) {}
   Store& store() override {
     if (!store_) {
-      auto options = redis_options(address(), look().keys);
+      auto options = redis_options(address_, look().keys);
+      options.durability = durability_;
       store_ = open_redis_now(ground_.env, ground_.loop, std::move(options)).value();
     }
     return *store_;
@@ -113,29 +118,29 @@ class RedisSide final : public Side {
     store_.reset();
   }
   Handle<Source> source() override {
-    return handle(ground_, aio::run(ground_.loop, from_redis(ground_.env, executor(), address(),
-                                                             town_))
-                               .value());
+    return handle(
+        ground_,
+        aio::run(ground_.loop, from_redis(ground_.env, executor(), address_, town_)).value());
   }
   Handle<Target> target() override {
-    return handle(ground_, aio::run(ground_.loop, to_redis(ground_.env, executor(), address(),
-                                                           town_, "the test"))
+    return handle(ground_, aio::run(ground_.loop,
+                                    to_redis(ground_.env, executor(), address_, town_, "the test"))
                                .value());
   }
   [[nodiscard]] bool has_town() const override { return look().exists; }
 
  private:
-  [[nodiscard]] static net::RedisAddress address() { return plain_redis().address(); }
   [[nodiscard]] boost::asio::any_io_executor executor() const {
     return ground_.loop.get_executor();
   }
   [[nodiscard]] RedisPlace look() const {
-    return aio::run(ground_.loop, look_at_redis(ground_.env, executor(), address(), town_))
-        .value();
+    return aio::run(ground_.loop, look_at_redis(ground_.env, executor(), address_, town_)).value();
   }
 
   Ground& ground_;
   std::string town_;
+  net::RedisAddress address_;
+  RedisDurability durability_;
   std::unique_ptr<Store> store_;
 };
 
@@ -145,18 +150,26 @@ struct SideKind {
 };
 inline void PrintTo(const SideKind& kind, std::ostream* out) { *out << kind.name; }
 
-template <class S>
-std::unique_ptr<Side> make_side(Ground& ground, const std::string& name) {
-  if constexpr (std::is_same_v<S, MemorySide>)
-    return std::make_unique<S>(ground);
-  else
-    return std::make_unique<S>(ground, name);
+inline SideKind memory_side() {
+  return {"memory",
+          [](Ground& ground, const std::string&) { return std::make_unique<MemorySide>(ground); }};
 }
-
-inline std::vector<SideKind> sides() {
-  std::vector<SideKind> all{{"memory", make_side<MemorySide>}, {"sqlite", make_side<SqliteSide>}};
-  if (net::testing::has_redis()) all.push_back({"redis", make_side<RedisSide>});
-  return all;
+inline SideKind sqlite_side() {
+  return {"sqlite", [](Ground& ground, const std::string& name) {
+            return std::make_unique<SqliteSide>(ground, name);
+          }};
+}
+inline SideKind redis_side() {
+  return {"redis", [](Ground& ground, const std::string& name) {
+            return std::make_unique<RedisSide>(ground, name, plain_redis().address(),
+                                               RedisDurability::disk);
+          }};
+}
+inline SideKind cluster_side() {
+  return {"cluster", [](Ground& ground, const std::string& name) {
+            return std::make_unique<RedisSide>(ground, name, cluster_redis(),
+                                               RedisDurability::memory);
+          }};
 }
 
 }  // namespace reeve::store::portable

@@ -139,7 +139,8 @@ TEST_P(StoreMoves, EverythingIsThereAndGoesOn) {
   // Cursors go on; older ones are told.
   const auto again = run(store.read({1500}, {}, 1000)).value().events;
   ASSERT_EQ(again.size(), all.size());
-  for (std::size_t i = 0; i < all.size(); ++i) EXPECT_EQ(event_json(*again[i]), event_json(*all[i]));
+  for (std::size_t i = 0; i < all.size(); ++i)
+    EXPECT_EQ(event_json(*again[i]), event_json(*all[i]));
   EXPECT_EQ(code_of(run(store.read({50}, {}, 10))), Errc::cursor_expired);
   EventFilter scope;
   scope.scopes = {Scope::trusted("agent:3")};
@@ -249,9 +250,28 @@ TEST_P(StoreMoves, AnotherRowAnotherDigest) {
 std::string name_of_pair(const ::testing::TestParamInfo<std::tuple<SideKind, SideKind>>& info) {
   return std::get<0>(info.param).name + "_to_" + std::get<1>(info.param).name;
 }
+using Pairs = std::vector<std::tuple<SideKind, SideKind>>;
+
 INSTANTIATE_TEST_SUITE_P(Every, StoreMoves,
-                         ::testing::Combine(::testing::ValuesIn(sides()),
-                                            ::testing::ValuesIn(sides())),
+                         ::testing::Combine(::testing::Values(memory_side(), sqlite_side()),
+                                            ::testing::Values(memory_side(), sqlite_side())),
+                         name_of_pair);
+
+Pairs with_redis() {
+  if (!net::testing::has_redis()) return {};
+  return {{memory_side(), redis_side()},
+          {redis_side(), memory_side()},
+          {sqlite_side(), redis_side()},
+          {redis_side(), sqlite_side()},
+          {redis_side(), redis_side()}};
+}
+INSTANTIATE_TEST_SUITE_P(Redis, StoreMoves, ::testing::ValuesIn(with_redis()), name_of_pair);
+
+Pairs with_cluster() {
+  if (!net::testing::has_redis()) return {};
+  return {{sqlite_side(), cluster_side()}, {cluster_side(), sqlite_side()}};
+}
+INSTANTIATE_TEST_SUITE_P(RedisCluster, StoreMoves, ::testing::ValuesIn(with_cluster()),
                          name_of_pair);
 
 }  // namespace

@@ -26,8 +26,8 @@ Status check(const api::ImportRequest& request) {
   const auto items = request.agents.size() + request.tasks.size() + request.messages.size() +
                      request.events.size();
   if (items > kPart)
-    return fail(Errc::too_large, "one part of an import has at most " + std::to_string(kPart) +
-                                     " things in it");
+    return fail(Errc::too_large,
+                "one part of an import has at most " + std::to_string(kPart) + " things in it");
   const bool runs =
       std::ranges::any_of(request.agents, [](const Agent& a) { return a.current_run.has_value(); });
   if (runs) return fail(Errc::invalid_argument, "runs cannot be taken over");
@@ -41,6 +41,8 @@ class Import {
       : ground_(ground), draft_(draft), request_(request) {}
 
   Async<Result<api::ImportReport>> run() {
+    // What happened there was before what is made here.
+    if (auto done = co_await take_events(); !done) co_return fail(done.error());
     for (const auto& agent : request_.agents) {
       if (auto done = co_await take(agent); !done) co_return fail(done.error());
     }
@@ -50,7 +52,6 @@ class Import {
     for (const auto& message : request_.messages) {
       if (auto done = co_await take(message); !done) co_return fail(done.error());
     }
-    if (auto done = co_await take_events(); !done) co_return fail(done.error());
     co_return report_;
   }
 
@@ -80,8 +81,8 @@ class Import {
       if (!nick) co_return fail(nick.error());
       if (!nick->empty() || to_lower(*agent.nickname) == to_lower(agent.name)) {
         if (!nick->empty()) {
-          report_.notes.push_back("agent " + agent.name + " had the nickname \"" +
-                                  *agent.nickname + "\" (" + *nick + "): it has none now");
+          report_.notes.push_back("agent " + agent.name + " had the nickname \"" + *agent.nickname +
+                                  "\" (" + *nick + "): it has none now");
         }
         agent.nickname.reset();
       }
@@ -114,8 +115,7 @@ class Import {
     if (*known) co_return Status();
     if (!task.agent && !is_ended(task.state)) {
       task.state = TaskState::pending;
-      draft_.write(
-          store::QueuePush{kBacklog, task.id.str(), static_cast<int>(task.priority)});
+      draft_.write(store::QueuePush{kBacklog, task.id.str(), static_cast<int>(task.priority)});
     }
     ++report_.tasks;
     fact::TaskCreated created{std::move(task)};

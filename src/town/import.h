@@ -10,8 +10,8 @@ namespace reeve::town {
 /// is. A name that is no name here, or is taken, becomes the agent's id, and a note says so; so
 /// with a nickname, which goes.
 ///
-/// invalid_argument: no origin; a run in it, which no other town can hand over. too_large: more than
-/// one commit takes.
+/// invalid_argument: no origin; a run in it, which no other town can hand over. too_large: more
+/// than one commit takes.
 Async<Result<api::ImportReport>> import_part(Ground ground, Caller caller,
                                              api::ImportRequest request);
 

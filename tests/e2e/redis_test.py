@@ -236,6 +236,8 @@ class RedisTown(support.Town):
                 self.ask("HSET", key, *[word for pair in value.items() for word in pair])
             elif one["type"] == "list":
                 self.ask("RPUSH", key, *value)
+        self.ask("XADD", "tt:gold:events", "*", "event_type", "agent_resumed", "data", json.dumps(
+            {"event_type": "agent_resumed", "message": "went on", "timestamp": "2026-01-01T00:00:00Z"}))
         text = (fixtures / "tinytown.toml").read_text()
         (self.root / "tinytown.toml").write_text(re.sub(r"\[redis\]", f'[redis]\nurl = "{self.url}"', text, count=1))
         logs = self.root / ".tt" / "logs"
@@ -261,6 +263,7 @@ class RedisTown(support.Town):
         self.reeve("wait", "alice")
         tasks = self.json("task", "list", "--agent", "alice")["tasks"]
         self.assertEqual([one["task"]["state"] for one in tasks], ["completed"])
+        self.assertIn("before the import: agent_resumed", self.reeve("history", "-n", "100"))
         again = self.json("import", "tinytown", str(self.root))
         self.assertEqual(again["agents"] + again["tasks"] + again["messages"] + again["events"], 0)
         self.assertEqual(sorted(self.ask("--scan").split()), sorted(before.split()))

@@ -30,10 +30,10 @@ void check_town(const store::RedisPlace& place, const StorePlan& plan, Findings&
   } else if (!place.exists) {
     findings.add("store", Verdict::note, where + ": no town yet; the first daemon makes it");
   } else {
-    findings.add("store", Verdict::good,
-                 where + ", " + std::to_string(place.head) + " events, " +
-                     (place.holder.empty() ? std::string("run by nobody now")
-                                           : "run by " + place.who));
+    findings.add(
+        "store", Verdict::good,
+        where + ", " + std::to_string(place.head) + " events, " +
+            (place.holder.empty() ? std::string("run by nobody now") : "run by " + place.who));
   }
 }
 
@@ -55,13 +55,12 @@ void check_store(const client::TownFolder& folder, const client::TownSettings& s
     findings.add("redis", Verdict::bad, version.error().message());
     return;
   }
-  findings.add("redis",
-               redis.durability == store::RedisDurability::everysec ? Verdict::note
-                                                                     : Verdict::good,
-               "version " + *version + ", " +
-                   (redis.settings_asserted ? "its settings were asserted, not looked at"
-                                            : "its settings give durability " +
-                                                  std::string(enum_name(redis.durability))));
+  findings.add(
+      "redis", redis.durability == store::RedisDurability::everysec ? Verdict::note : Verdict::good,
+      "version " + *version + ", " +
+          (redis.settings_asserted
+               ? "its settings were asserted, not looked at"
+               : "its settings give durability " + std::string(enum_name(redis.durability))));
   const auto place =
       aio::run(loop, store::look_at_redis(env, loop.get_executor(), redis.address, plan->town));
   if (!place) {

@@ -13,8 +13,7 @@ Async<net::Answer> post_import(Call& call) {
   }
   auto request = body_of<api::ImportRequest>(call);
   if (!request) co_return net::problem_response(request.error());
-  co_return reply(
-      co_await town::import_part(call.rest.ground, call.caller, std::move(*request)));
+  co_return reply(co_await town::import_part(call.rest.ground, call.caller, std::move(*request)));
 }
 
 }  // namespace reeve::doors

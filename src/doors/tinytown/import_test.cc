@@ -1,4 +1,5 @@
-// What tinytown left behind, taken over: each recorded state of a real town, old layouts, odd names.
+// What tinytown left behind, taken over: each recorded state of a real town, old layouts, odd
+// names.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -100,7 +101,9 @@ class Town : public reeve::town::ServicesTest {
     }
     return all;
   }
-  std::vector<Agent> agents() { return world_.await(reeve::town::all_agents(world_.store)).value(); }
+  std::vector<Agent> agents() {
+    return world_.await(reeve::town::all_agents(world_.store)).value();
+  }
   std::vector<std::string> waiting(const std::string& of) { return texts(of); }
   Agent agent(const std::string& name) {
     return world_.await(reeve::town::find_agent(world_.store, name)).value();
@@ -165,8 +168,8 @@ TEST_F(TinytownImport, EveryRecordedStateIsTakenOverOnce) {
     // Each open task is where somebody finds it: in an inbox or in the backlog.
     for (const auto& task : taken.all.tasks) {
       if (is_ended(task.state)) continue;
-      const bool brought = std::ranges::any_of(
-          taken.all.messages, [&](const Message& m) { return m.task == task.id; });
+      const bool brought = std::ranges::any_of(taken.all.messages,
+                                               [&](const Message& m) { return m.task == task.id; });
       const auto backlog = town.backlog();
       EXPECT_TRUE(task.agent ? brought
                              : std::ranges::find(backlog, task.id.str()) != backlog.end());
@@ -271,8 +274,8 @@ TEST_F(TinytownImport, OddNamesGoByTheirIds) {
     const auto id = AgentId(env_.uuid4()).str();
     ids.push_back(id);
     ask({"HSET", "tt:gold:agent:" + id, "id", id, "name", name, "state", "weird", "cli", "claude",
-         "nickname", "same", "created_at", "2026-01-0" + std::to_string(ids.size()) +
-         "T00:00:00+00:00"});
+         "nickname", "same", "created_at",
+         "2026-01-0" + std::to_string(ids.size()) + "T00:00:00+00:00"});
   }
   Town town;
   town.put("bob");
@@ -289,7 +292,8 @@ TEST_F(TinytownImport, OddNamesGoByTheirIds) {
 
 TEST_F(TinytownImport, HostileKeysStopNothing) {
   const auto id = AgentId(env_.uuid4()).str();
-  ask({"HSET", "tt:gold:agent:" + id, "id", id, "name", "ada", "cli", "claude", "state", "working"});
+  ask({"HSET", "tt:gold:agent:" + id, "id", id, "name", "ada", "cli", "claude", "state",
+       "working"});
   ask({"SET", "tt:gold:agent:x", "not JSON"});
   ask({"LPUSH", "tt:gold:task:y", "a list"});
   ask({"SET", "tt:gold:inbox:" + id, "a string"});
@@ -321,12 +325,12 @@ TEST_F(TinytownImport, ColdAgentsWaitForARestart) {
 TEST_F(TinytownImport, EventsAreToldOnceAndNewOnesLater) {
   const auto add = [&](const std::string& id, const std::string& type) {
     ask({"XADD", "tt:gold:events", id, "event_type", type, "data",
-         R"({"event_type":")" + type +
-             R"(","message":"m","timestamp":"2026-01-01T00:00:00Z"})"});
+         R"({"event_type":")" + type + R"(","message":"m","timestamp":"2026-01-01T00:00:00Z"})"});
   };
   add("9-1", "agent_interrupted");
   add("10-0", "agent_resumed");
-  ask({"XADD", "tt:gold:events", "10-1", "event_type", "agent_resumed", "data", "{}", "reeve", "x"});
+  ask({"XADD", "tt:gold:events", "10-1", "event_type", "agent_resumed", "data", "{}", "reeve",
+       "x"});
   Town town;
   EXPECT_EQ(town.take(read()).events, 2);
   add("11-0", "agent_stopped");
@@ -378,8 +382,7 @@ TEST_F(TinytownRedisUrl, VariablesAndAnExplicitOneComeFirst) {
   const TownVariables variables{.redis_url = "redis://variable:2", .password = "secret"};
   EXPECT_EQ(url(variables), "redis://variable:2");
   EXPECT_EQ(url(variables, "unix:///given.sock"), "unix:///given.sock");
-  EXPECT_EQ(read_town_file(root_, {.redis_url = {}, .password = "secret"})
-                ->redis.password.reveal(),
+  EXPECT_EQ(read_town_file(root_, {.redis_url = {}, .password = "secret"})->redis.password.reveal(),
             "secret");
 }
 

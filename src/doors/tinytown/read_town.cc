@@ -226,8 +226,8 @@ Result<Fields> fields_of_json(std::string_view text) {
   for (const auto& member : *object) {
     if (member.value().is_null()) continue;
     const auto* string = member.value().if_string();
-    fields.emplace_back(member.key(), string != nullptr ? std::string(*string)
-                                                        : write_json(member.value()));
+    fields.emplace_back(member.key(),
+                        string != nullptr ? std::string(*string) : write_json(member.value()));
   }
   return fields;
 }

@@ -7,8 +7,8 @@
 /// A town of tinytown's, read from its Redis. Nothing is written.
 namespace reeve::doors::tinytown {
 
-/// All of it, with what an old tinytown left: keys without a town's name ("tt:agent:ID"), and hashes
-/// that are texts of JSON. What cannot be read is a note. Errors: the connection's.
+/// All of it, with what an old tinytown left: keys without a town's name ("tt:agent:ID"), and
+/// hashes that are texts of JSON. What cannot be read is a note. Errors: the connection's.
 aio::Async<Result<TtTown>> read_town(net::RedisConnection& redis, std::string town, Moment now);
 
 /// An old hash's JSON as its fields. invalid_argument: no object.

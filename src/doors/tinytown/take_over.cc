@@ -210,7 +210,7 @@ class Taking {
     message.to = to;
     message.type = tt->type;
     // It has one order for normal and low ones, and so they keep it.
-    message.priority = urgent                         ? Priority::urgent
+    message.priority = urgent                          ? Priority::urgent
                        : tt->priority == Priority::low ? Priority::normal
                                                        : tt->priority;
     message.text = tt->text;
@@ -329,13 +329,13 @@ std::vector<api::ImportRequest> parts_of(api::ImportRequest all) {
     bytes += size;
     return parts.back();
   };
+  for (auto& one : all.events) part(one.text.size()).events.push_back(std::move(one));
   for (auto& one : all.agents) part(one.cli.size()).agents.push_back(std::move(one));
   for (auto& one : all.tasks) {
     const auto size = one.text.size() + one.result.value_or("").size();
     part(size).tasks.push_back(std::move(one));
   }
   for (auto& one : all.messages) part(one.text.size()).messages.push_back(std::move(one));
-  for (auto& one : all.events) part(one.text.size()).events.push_back(std::move(one));
   return parts;
 }
 

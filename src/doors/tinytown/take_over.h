@@ -33,8 +33,8 @@ struct TakeOver {
   bool cold = false;   ///< agents take no work until somebody restarts them
 };
 
-/// Agents, tasks, messages and events, with notes on what is not as it was. What was drained from an
-/// inbox and not finished, which tinytown forgets, comes again: an open task always waits in its
+/// Agents, tasks, messages and events, with notes on what is not as it was. What was drained from
+/// an inbox and not finished, which tinytown forgets, comes again: an open task always waits in its
 /// agent's inbox or in the backlog.
 struct TakenOver {
   api::ImportRequest all;

@@ -66,7 +66,8 @@ Result<TownFile> read_town_file(const std::filesystem::path& root, const TownVar
   if (const auto* clis = (*file)["agent_clis"].as_table()) {
     for (const auto& [name, node] : *clis) {
       const auto* one = node.as_table();
-      if (one != nullptr) town.clis[std::string(name.str())] = get<std::string>(*one, "command", "");
+      if (one != nullptr)
+        town.clis[std::string(name.str())] = get<std::string>(*one, "command", "");
     }
     std::erase_if(town.clis, [](const auto& one) { return one.second.empty(); });
   }

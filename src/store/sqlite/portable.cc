@@ -96,10 +96,9 @@ class SqliteSource final : public Source {
     std::size_t bytes = 0;
     while (stage_ < kRowKinds && rows.size() < kChunkRows && bytes < kChunkBytes) {
       if (!begun_) {
-        rows_ = db_->prepare(stage_ + 1 == kRowKinds
-                                 ? "SELECT " + std::string(kEventColumns) +
-                                       " FROM events ORDER BY position"
-                                 : std::string(kQueries[stage_]));
+        rows_ = db_->prepare(stage_ + 1 == kRowKinds ? "SELECT " + std::string(kEventColumns) +
+                                                           " FROM events ORDER BY position"
+                                                     : std::string(kQueries[stage_]));
         rows_.with();
         begun_ = true;
       }
@@ -294,8 +293,8 @@ class SqliteTarget final : public Target {
   void insert(const QueueRow& row) {
     const auto& item = row.item;
     inserts_->item
-        .with(item.order, row.queue, item.item, item.priority, item.attempt,
-              to_ms(item.not_before), item.lease)
+        .with(item.order, row.queue, item.item, item.priority, item.attempt, to_ms(item.not_before),
+              item.lease)
         .run();
   }
   void insert(const RunRow& row) {
@@ -355,9 +354,8 @@ class SqliteTarget final : public Target {
     const Fd folder(::open(fs::path(path_).parent_path().c_str(), O_RDONLY | O_CLOEXEC));
     if (!folder || ::fsync(folder.get()) != 0) return fail(os_error(errno, path_));
     // Whoever opens it finds the file that the lock file remembers: no restored backup.
-    return lock_.note({.log = summary_.log.str(),
-                       .file = file_identity(path_),
-                       .head = summary_.head.value});
+    return lock_.note(
+        {.log = summary_.log.str(), .file = file_identity(path_), .head = summary_.head.value});
   }
 
   void let_go() {
