@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/asio/post.hpp>
+
 #include "doors/tinytown/mirror_testing.h"
 #include "town/brought.h"
 #include "town/inbox.h"
@@ -52,7 +54,10 @@ class RedisTinytownInward : public MirrorTest {
     follow();
   }
   void pass(std::chrono::nanoseconds time) {
-    world_.env.advance(time);
+    // Within the loop, as the daemon's clock is.
+    boost::asio::post(world_.loop, [this, time] { world_.env.advance(time); });
+    world_.loop.restart();
+    world_.loop.poll();
     look();
   }
   Agent now(const Agent& agent) { return world_.get<Agent>(agent.id); }

@@ -92,7 +92,7 @@ void Mirror::touch(const TaskId& task) {
 }
 void Mirror::touch_mail(const AgentId& agent) {
   touched_.mail.insert(agent);
-  if (wake_) wake_->pull();
+  if (wake_ && !wake_->pulled()) wake_->pull();
 }
 void Mirror::touch_backlog() {
   touched_.backlog = true;
