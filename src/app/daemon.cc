@@ -22,6 +22,7 @@
 #include "app/stop_mode.h"
 #include "base/logging.h"
 #include "doors/rest/routes.h"
+#include "doors/tinytown/inward.h"
 #include "doors/tinytown/mirror.h"
 #include "llm/settings.h"
 #include "log/log.h"
@@ -159,12 +160,21 @@ class Daemon {
                                       ground_, loop.get_executor(), *options_.mirror,
                                       mirror_options(options_.folder))
                                 : nullptr),
+        inward_(mirror_ ? std::make_unique<doors::tinytown::Inward>(
+                              ground_, loop.get_executor(), *mirror_, *options_.mirror,
+                              doors::tinytown::Inward::Options())
+                        : nullptr),
         server_(loop.get_executor(), handler(), net::ServerOptions{.version = options_.version}),
         asked_(loop.get_executor()),
         serving_(loop.get_executor()),
         group_(loop.get_executor()) {
     invocation_.set_desk(desk_);
-    if (mirror_) rest_.mirror = [this] { return mirror_->view(); };
+    if (mirror_) {
+      rest_.mirror = [this] { return mirror_->view(); };
+      rest_.adopt = [this](run::Caller caller, api::AdoptRequest request) {
+        return inward_->adopt(std::move(caller), std::move(request));
+      };
+    }
   }
 
   /// Somebody else runs the town now: nothing more is begun here, and nothing could be written.
@@ -184,6 +194,7 @@ class Daemon {
     co_await runs_.close();
     co_await webhooks_.close();
     if (mirror_) {
+      co_await inward_->close();
       // So that tt sees how it ended; if Redis is away now, the next daemon writes it.
       static_cast<void>(co_await aio::within(env_, kMirrorEnd, mirror_->caught_up()));
       co_await mirror_->close();
@@ -262,7 +273,10 @@ class Daemon {
     serving_.spawn("server", server_.run());
     group_.spawn("retention", retention_.run());
     group_.spawn("sweep", sweeper_.run());
-    if (mirror_) mirror_->start();
+    if (mirror_) {
+      mirror_->start();
+      inward_->start();
+    }
     logging::info("serving {} (pid {}, {} rounds taken up)", options_.settings.name, ::getpid(),
                   *found);
     if (options_.ready) options_.ready();
@@ -318,6 +332,7 @@ class Daemon {
   town::Webhooks webhooks_;
   doors::Rest rest_;
   std::unique_ptr<doors::tinytown::Mirror> mirror_;  // null: there is none
+  std::unique_ptr<doors::tinytown::Inward> inward_;  // the same
   net::Server server_;
   std::optional<api::StopMode> stop_;
   std::string reason_;

@@ -153,6 +153,10 @@ std::span<const Entry> commands() {
             "  reeve mirror                          # set it in .reeve/town.toml: [mirror]\n"
             "  reeve mirror --json\n",
             make_mirror},
+      Entry{"adopt", "Make an agent of tinytown's the town's, with its mail",
+            "  tt kill zed && reeve adopt zed        # its loop ends first\n"
+            "  reeve adopt zed --cli claude\n",
+            make_adopt},
       Entry{"retention", "What the log keeps, and what would go",
             "  reeve retention                       # set it in .reeve/town.toml: [retention]\n"
             "  reeve retention --json\n",

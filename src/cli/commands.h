@@ -66,6 +66,7 @@ std::unique_ptr<Command> make_recover();
 std::unique_ptr<Command> make_reclaim();
 
 std::unique_ptr<Command> make_mirror();
+std::unique_ptr<Command> make_adopt();
 std::unique_ptr<Command> make_retention();
 std::unique_ptr<Command> make_retention_sweep();
 

@@ -45,8 +45,33 @@ class Mirror final : public Command {
   }
 };
 
+class Adopt final : public Command {
+  void declare(Options& options) override {
+    options.positional("AGENT", request_.agent, "Its name, nickname or id in tinytown");
+    options.value("--cli", request_.cli, "A preset or a command, instead of what tinytown says");
+    options.flag("--force", request_.force, "Also if a loop of tinytown's seems to work for it");
+    options.flag("--unchecked", request_.unchecked,
+                 "Also where its CLI seems not to be ready for work");
+  }
+  Status run(Session& session) override {
+    auto client = session.client();
+    if (!client) return fail(client.error());
+    const auto agent = client->adopt(request_);
+    if (!agent) return fail(agent.error());
+    if (session.json) {
+      session.print_json(*agent);
+      return {};
+    }
+    session.out << agent->name << " (" << agent->id.short_str() << ") is the town's\n";
+    if (agent->note) session.err << printable(*agent->note) << '\n';
+    return {};
+  }
+  api::AdoptRequest request_;
+};
+
 }  // namespace
 
+std::unique_ptr<Command> make_adopt() { return make_command<Adopt>(); }
 std::unique_ptr<Command> make_mirror() { return make_command<Mirror>(); }
 
 }  // namespace reeve::cli

@@ -152,6 +152,7 @@ class Client {
   Result<api::DeadReply> settle_dead(const std::string& webhook, const std::string& action,
                                      std::vector<std::string> ids);
   Result<api::MirrorView> mirror();
+  Result<api::SpawnReply> adopt(const api::AdoptRequest& request);
   Result<api::RetentionView> retention();
   /// Returns when nothing is left to do.
   Result<api::RetentionReport> sweep();

@@ -6,6 +6,9 @@ Result<api::TownView> Client::town() { return read<api::TownView>(get("/v1/town"
 Result<api::MirrorView> Client::mirror() {
   return read<api::MirrorView>(get("/v1/mirror", kTimeout));
 }
+Result<api::SpawnReply> Client::adopt(const api::AdoptRequest& request) {
+  return read<api::SpawnReply>(post("/v1/mirror/adopt", write_json_of(request)));
+}
 Result<api::RetentionView> Client::retention() {
   return read<api::RetentionView>(get("/v1/retention", kTimeout));
 }

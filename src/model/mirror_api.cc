@@ -4,6 +4,7 @@
 
 namespace reeve {
 
+REEVE_JSON_COMPILE(api::AdoptRequest);
 REEVE_JSON_COMPILE(api::MirrorView);
 
 }  // namespace reeve

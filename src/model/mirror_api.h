@@ -34,8 +34,18 @@ struct MirrorView {
 BOOST_DESCRIBE_STRUCT(MirrorView, (),
                       (state, redis, keys, position, behind, error, since, rewritten))
 
+/// An agent of tinytown's becomes the town's.
+struct AdoptRequest {
+  std::string agent;       ///< its name, nickname or id in tinytown
+  std::string cli;         ///< blank: what tinytown says
+  bool force = false;      ///< also if a loop of tinytown's seems to work for it
+  bool unchecked = false;  ///< also where its CLI seems not to be ready for work
+};
+BOOST_DESCRIBE_STRUCT(AdoptRequest, (), (agent, cli, force, unchecked))
+
 }  // namespace reeve::api
 
 namespace reeve {
+REEVE_JSON_DECLARE(api::AdoptRequest);
 REEVE_JSON_DECLARE(api::MirrorView);
 }  // namespace reeve

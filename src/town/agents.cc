@@ -180,7 +180,8 @@ Async<Result<std::optional<std::string>>> look_ahead(Ground ground, api::SpawnRe
 
 }  // namespace
 
-Async<Result<api::SpawnReply>> spawn(Ground ground, Caller caller, api::SpawnRequest request) {
+Async<Result<api::SpawnReply>> spawn(Ground ground, Caller caller, api::SpawnRequest request,
+                                     std::optional<AgentId> given) {
   const auto ready = co_await look_ahead(ground, request);
   const auto decide = [&](run::Draft& draft) -> Async<Result<api::SpawnReply>> {
     // What is no name is said so before anybody is looked for by it.
@@ -194,7 +195,15 @@ Async<Result<api::SpawnReply>> spawn(Ground ground, Caller caller, api::SpawnReq
     }
     auto kin = co_await look_up_kin(ground, caller, request);
     if (!kin) co_return fail(kin.error());
-    const AgentId id(ground.env.uuid4());
+    const AgentId id = given ? *given : AgentId(ground.env.uuid4());
+    if (given) {
+      const auto there = co_await draft.get<Agent>(id);
+      if (there) {
+        co_return fail(Errc::conflict, there->name + " is the town's already" +
+                                           (there->pruned ? ", and was pruned" : ""));
+      }
+      if (!there.error().is(Errc::not_found)) co_return fail(there.error());
+    }
     auto facts = decide_spawn(ground, request, id, *kin);
     if (!facts) co_return fail(facts.error());
     if (!ready) co_return fail(ready.error());

@@ -22,7 +22,11 @@ struct Kin {
 /// session. unsupported: the CLI cannot resume or fork one. conflict: the name or nickname is
 /// taken; the session is another CLI's, or of an agent that goes on with it. not_found: the parent.
 /// unavailable: Ground::preflight says that its CLI cannot work.
-Async<Result<api::SpawnReply>> spawn(Ground ground, Caller caller, api::SpawnRequest request);
+///
+/// `id`: that it has in another program which shares the town; one of its own, if absent. conflict:
+/// it is, or was, an agent of the town.
+Async<Result<api::SpawnReply>> spawn(Ground ground, Caller caller, api::SpawnRequest request,
+                                     std::optional<AgentId> id = {});
 Result<std::vector<Fact>> decide_spawn(const Ground& ground, const api::SpawnRequest& request,
                                        AgentId id, const Kin& kin = {});
 

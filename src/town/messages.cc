@@ -276,13 +276,14 @@ Async<std::string> name_of(Ground ground, Caller caller) {
 
 }  // namespace
 
-Async<Result<Message>> send(Ground ground, Caller caller, api::SendRequest request) {
+Async<Result<Message>> send(Ground ground, Caller caller, api::SendRequest request,
+                            std::optional<MessageId> id) {
   if (auto good = check(request); !good) co_return fail(good.error());
   auto& store = ground.log.store();
   auto to = co_await find_addressee(store, request.to);
   if (!to) co_return fail(to.error());
   Envelope envelope;
-  envelope.id = MessageId(ground.env.uuid4());
+  envelope.id = id ? *id : MessageId(ground.env.uuid4());
   envelope.answer = MessageId(ground.env.uuid4());
   envelope.to = to->id;
   envelope.from_name = co_await name_of(ground, caller);
@@ -292,6 +293,10 @@ Async<Result<Message>> send(Ground ground, Caller caller, api::SendRequest reque
     envelope.answers = answers->id;
   }
   const auto decide = [&](run::Draft& draft) -> Async<Result<Message>> {
+    if (id) {
+      auto there = co_await draft.get<Message>(*id);
+      if (there || !there.error().is(Errc::not_found)) co_return there;
+    }
     co_return co_await post(ground, caller, draft, request, envelope);
   };
   co_return co_await change<Message>(ground, caller, decide);

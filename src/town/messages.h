@@ -25,7 +25,11 @@ Async<Result<Addressee>> find_addressee(store::Store& store, std::string referen
 ///
 /// conflict: the agent takes no work. invalid_argument: the request does not go together, and says
 /// what to change.
-Async<Result<Message>> send(Ground ground, Caller caller, api::SendRequest request);
+///
+/// `id`: that it has in another program which shares the town; a message that is there already is
+/// answered as it is. One of its own, if absent.
+Async<Result<Message>> send(Ground ground, Caller caller, api::SendRequest request,
+                            std::optional<MessageId> id = {});
 /// invalid_argument, too_large: no such message can be. Pure.
 Status check(const api::SendRequest& request);
 

@@ -85,6 +85,7 @@ Async<net::Answer> post_message_retry(Call& call);
 
 // mirror.cc
 Async<net::Answer> get_mirror(Call& call);
+Async<net::Answer> post_adopt(Call& call);
 
 // recovery.cc
 Async<net::Answer> post_recover(Call& call);

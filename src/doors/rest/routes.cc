@@ -150,6 +150,7 @@ constexpr std::array kTable{
     Entry{{"POST", "/v1/reclaim", "List or move what waits for agents that have ended"},
           post_reclaim},
     Entry{{"GET", "/v1/mirror", "How far the mirror in tinytown's keys is"}, get_mirror},
+    Entry{{"POST", "/v1/mirror/adopt", "Make an agent of tinytown's the town's"}, post_adopt},
     Entry{{"GET", "/v1/retention", "What the log keeps, and what would go"}, get_retention},
     Entry{{"POST", "/v1/retention/sweep", "Remove now what is over the limits"}, post_sweep},
     Entry{{"GET", "/v1/webhooks", "All webhooks"}, get_webhooks},

@@ -41,6 +41,8 @@ struct Rest {
   town::SnapshotReading snapshot_reading = {};
   /// How the mirror in tinytown's keys is; empty: there is none.
   std::function<api::MirrorView()> mirror = {};
+  /// Adopts an agent of tinytown's; empty: there is no mirror.
+  std::function<Async<Result<api::SpawnReply>>(run::Caller, api::AdoptRequest)> adopt = {};
 };
 
 struct Route {

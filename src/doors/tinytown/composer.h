@@ -15,6 +15,13 @@ namespace reeve::doors::tinytown {
 
 using aio::Async;
 
+/// How many items of ours stand in an agent's lists.
+struct Listed {
+  std::size_t inbox = 0;
+  std::size_t urgent = 0;
+  friend bool operator==(const Listed&, const Listed&) = default;
+};
+
 /// Makes writes of what happened: hashes and lists as they are in the store by now, which may be
 /// later than what happened; streams, activity and stop flags as the facts tell.
 ///
@@ -40,6 +47,12 @@ class Composer {
   void put(const Task& task, Guard guard, Writes& writes) const;
 
   void forget();
+  /// none: not known.
+  [[nodiscard]] std::optional<Listed> listed(const AgentId& id) const {
+    const auto known = lists_.find(id);
+    if (known == lists_.end()) return std::nullopt;
+    return Listed{known->second.inbox.size(), known->second.urgent.size()};
+  }
 
  private:
   struct Item {

@@ -7,6 +7,7 @@
 #include "base/overloaded.h"
 #include "base/utf8.h"
 #include "doors/tinytown/ids.h"
+#include "doors/tinytown/seen.h"
 
 namespace reeve::doors::tinytown {
 namespace {
@@ -214,6 +215,10 @@ TtTask form_of(const Task& task, const LogId& owner) {
   if (task.started_at) form.started_at = moment_of(*task.started_at);
   if (task.ended_at) form.completed_at = moment_of(*task.ended_at);
   if (task.result) form.result = shown(*task.result);
+  // A mission takes up what its task came to: without words, tt's own.
+  if (task.state == TaskState::completed && form.result.value_or("").empty() &&
+      is_of_mission(task.tags))
+    form.result = "Completed";
   form.parent = task.parent;
   form.owner = owner.str();
   return form;

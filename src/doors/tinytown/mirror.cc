@@ -107,6 +107,10 @@ void Mirror::touch(const TaskId& task) {
   touched_.tasks.insert(task);
   wake();
 }
+void Mirror::touch_mail(const AgentId& agent) {
+  touched_.mail.insert(agent);
+  if (wake_ && !wake_->pulled()) wake_->pull();
+}
 void Mirror::touch_backlog() {
   touched_.backlog = true;
   wake();
@@ -303,12 +307,16 @@ Async<Status> Mirror::write_touched() {
     if (done) done = co_await composer_.agent(id, Writes::Guard::over, writes);
     if (done) done = co_await composer_.mail(id, true, writes);
   }
+  for (const auto& id : touched.mail) {
+    if (done) done = co_await composer_.mail(id, true, writes);
+  }
   if (done && touched.backlog) done = co_await composer_.backlog(true, writes);
   if (done && !writes.empty()) done = co_await send(writes, upto_);
   writing_ = false;
   if (done) co_return done;
   // Nothing of it is lost.
   touched_.agents.insert(touched.agents.begin(), touched.agents.end());
+  touched_.mail.insert(touched.mail.begin(), touched.mail.end());
   touched_.tasks.insert(touched.tasks.begin(), touched.tasks.end());
   touched_.backlog = touched_.backlog || touched.backlog;
   co_return done;

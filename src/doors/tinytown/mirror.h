@@ -84,13 +84,22 @@ class Mirror {
   void touch(const AgentId& agent);
   void touch(const TaskId& task);
   void touch_backlog();
+  /// The same of an agent's lists only.
+  void touch_mail(const AgentId& agent);
+  /// How many items of ours an agent's lists have, as far as they have been written.
+  [[nodiscard]] std::optional<Listed> listed(const AgentId& agent) const {
+    return composer_.listed(agent);
+  }
 
  private:
   struct Touched {
     std::set<AgentId> agents;
+    std::set<AgentId> mail;
     std::set<TaskId> tasks;
     bool backlog = false;
-    [[nodiscard]] bool any() const { return !agents.empty() || !tasks.empty() || backlog; }
+    [[nodiscard]] bool any() const {
+      return !agents.empty() || !mail.empty() || !tasks.empty() || backlog;
+    }
   };
 
   Async<> run();

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "aio/suspend.h"
+#include "doors/tinytown/composer.h"
+#include "doors/tinytown/keys.h"
+#include "doors/tinytown/seen.h"
+#include "net/redis.h"
+
+/// Looks at what stands in tinytown's keys, in calls of bounded size. Each call looks first whether
+/// the mark is there, in one script with the rest: what `tt reset` emptied is never taken for
+/// deletions.
+namespace reeve::doors::tinytown {
+
+using aio::Async;
+
+/// An agent of ours, as it stood there at one moment.
+struct AgentSight {
+  AgentKeys keys;
+  std::string heartbeat;
+  Listed listed;  ///< items of ours
+  /// Items of others, at most kLookItems each, in the list's order.
+  std::vector<std::string> inbox;
+  std::vector<std::string> urgent;
+};
+inline constexpr std::size_t kLookItems = 200;
+
+struct TaskSight {
+  std::string id;  ///< as the key had it
+  TaskKeys keys;
+};
+
+/// Errors of all: what Redis fails with. conflict: the mark is gone, or the mirror is being
+/// written.
+class Look {
+ public:
+  Look(net::RedisConnection& redis, const Keys& keys, std::string town, LogId owner)
+      : redis_(redis), keys_(keys), town_(std::move(town)), owner_(owner) {}
+
+  /// `expected`: a list as long as that is not read. none: it is.
+  struct Wanted {
+    AgentId id;
+    std::optional<Listed> expected;
+  };
+  /// At most kLookAgents, in their order.
+  Async<Result<std::vector<AgentSight>>> agents(std::vector<Wanted> wanted);
+  /// Those of the ids (at most kLookTasks) whose hash is gone, is not ours, or was changed; `all`:
+  /// the others as well. A key of another type is left out.
+  Async<Result<std::vector<TaskSight>>> tasks(std::vector<std::string> ids, bool all);
+  /// Ids in tinytown's backlog, the first 5,000.
+  Async<Result<std::vector<std::string>>> backlog();
+  /// Ids of task hashes, behind the cursor ("0": from the start, and back there at the end).
+  Async<Result<std::vector<std::string>>> scan(KeyFamily family, std::string& cursor);
+  /// All fields of a hash; empty: it is gone.
+  Async<Result<Fields>> hash(std::string key);
+  /// One item of others leaves a list.
+  Async<Status> drop(std::string key, std::string item);
+  /// A task's hash goes that is not ours.
+  Async<Status> remove_task(TaskId task);
+  /// A stop flag that tt has set goes.
+  Async<Status> drop_stop(AgentId agent);
+  /// Sends a loop away, which looks for the flag before each of its rounds.
+  Async<Status> send_away(AgentId agent);
+
+ private:
+  Async<Result<net::RedisReply>> ask(net::RedisWords words);
+  net::RedisWords call(std::string_view script) const;
+
+  net::RedisConnection& redis_;
+  const Keys& keys_;
+  std::string town_;
+  LogId owner_;
+};
+inline constexpr std::size_t kLookAgents = 100;
+inline constexpr std::size_t kLookTasks = 1000;
+
+}  // namespace reeve::doors::tinytown
