@@ -280,7 +280,7 @@ TEST_F(RedisTinytownInward, ResetEmptiesTheMirrorNotTheTown) {
   EXPECT_EQ(state_there(bob), "stopped");
 }
 
-TEST_F(RedisTinytownInward, ALoopOnOneOfOursParksItAndIsSentAway) {
+TEST_F(RedisTinytownInward, W05_ALoopOnOneOfOursParksItAndTakesNothingFromUs) {
   const auto ada = spawn("ada").value();
   ASSERT_TRUE(send("ada", "do it", MessageType::task));
   begin();
