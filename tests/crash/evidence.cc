@@ -47,32 +47,31 @@ struct Cases : F... {
 };
 
 void tell(Story& story, const Fact& told) {
-  std::visit(Cases{[&](const fact::TaskCreated& it) {
-                     story.tasks.emplace(it.task.text, it.task.id.str());
-                     ++story.task_ids[it.task.id.str()];
-                   },
-                   [&](const fact::MessageSent& it) {
-                     story.messages.emplace(it.message.text, it.message);
-                     ++story.message_ids[it.message.id.str()];
-                   },
-                   [&](const fact::MessageDeadLettered& it) { ++story.dead[it.message.str()]; },
-                   [&](const fact::MessagesHandled& it) {
-                     for (const auto& message : it.messages) ++story.handled[message.str()];
-                   },
-                   [&](const fact::RunStopRequested& it) { story.stopped.insert(it.run.str()); },
-                   [&](const fact::RunStarted& it) {
-                     auto& run = story.runs[it.run.id.str()];
-                     run.agent = it.run.agent ? it.run.agent->str() : "";
-                     ++run.starts;
-                   },
-                   [&](const fact::RunCompleted& it) { end_run(story, "RunCompleted", it); },
-                   [&](const fact::RunFailed& it) { end_run(story, "RunFailed", it); },
-                   [&](const fact::RunCancelled& it) { end_run(story, "RunCancelled", it); },
-                   [&](const fact::MessageWithdrawn& it) {
-                     story.withdrawn.insert(it.message.str());
-                   },
-                   [](const auto&) {}},
-             told);
+  std::visit(
+      Cases{[&](const fact::TaskCreated& it) {
+              story.tasks.emplace(it.task.text, it.task.id.str());
+              ++story.task_ids[it.task.id.str()];
+            },
+            [&](const fact::MessageSent& it) {
+              story.messages.emplace(it.message.text, it.message);
+              ++story.message_ids[it.message.id.str()];
+            },
+            [&](const fact::MessageDeadLettered& it) { ++story.dead[it.message.str()]; },
+            [&](const fact::MessagesHandled& it) {
+              for (const auto& message : it.messages) ++story.handled[message.str()];
+            },
+            [&](const fact::RunStopRequested& it) { story.stopped.insert(it.run.str()); },
+            [&](const fact::RunStarted& it) {
+              auto& run = story.runs[it.run.id.str()];
+              run.agent = it.run.agent ? it.run.agent->str() : "";
+              ++run.starts;
+            },
+            [&](const fact::RunCompleted& it) { end_run(story, "RunCompleted", it); },
+            [&](const fact::RunFailed& it) { end_run(story, "RunFailed", it); },
+            [&](const fact::RunCancelled& it) { end_run(story, "RunCancelled", it); },
+            [&](const fact::MessageWithdrawn& it) { story.withdrawn.insert(it.message.str()); },
+            [](const auto&) {}},
+      told);
 }
 
 /// State is the fold of its facts.
@@ -175,7 +174,8 @@ Finding once(const Story& story) {
     }
   };
   twice("task text ", story.tasks.begin(), story.tasks.end(), story.tasks);
-  // A task that was put aside, or taken back and claimed, is brought again by a message of its text.
+  // A task that was put aside, or taken back and claimed, is brought again by a message of its
+  // text.
   auto letters = story.messages;
   std::erase_if(letters, [](const auto& entry) { return entry.second.task.has_value(); });
   twice("message text ", letters.begin(), letters.end(), letters);

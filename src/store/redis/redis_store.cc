@@ -17,6 +17,7 @@
 #include "store/redis/log_reader.h"
 #include "store/redis/scope_index.h"
 #include "store/redis/session.h"
+#include "store/redis/state_reader.h"
 
 namespace reeve::store {
 namespace {
@@ -33,8 +34,6 @@ constexpr std::size_t kCallsInFlight = 2;
 constexpr std::size_t kFullCallsInFlight = 16;
 /// Rows that one call reads.
 constexpr std::size_t kRows = 1'000;
-/// Items of a queue that one call looks at.
-constexpr std::size_t kItemRows = 1'000;
 
 class RedisStore final : public Store {
  public:
@@ -180,57 +179,34 @@ class RedisStore final : public Store {
   Async<Result<std::optional<Doc>>> get(DocKey key) override {
     if (closing_) co_return closed();
     const Busy busy(*this);
-    auto reply = co_await session_.ask({"HGET", session_.key("doc:" + key.kind), key.id});
-    if (!reply) co_return fail(reply.error());
-    if (reply->is(RedisReply::Kind::nil)) co_return std::nullopt;
-    auto doc = decode_doc(std::move(key), std::move(reply->text));
-    if (!doc) co_return fail(doc.error());
-    co_return std::move(*doc);
+    co_return co_await get_doc(session_, std::move(key));
   }
-
   Async<Result<std::vector<Doc>>> list(DocQuery query) override {
     if (closing_) co_return closed();
     const Busy busy(*this);
-    auto reply = co_await session_.run(
-        Script::list, {query.kind, query.mark, text(query.after_rank), query.descending ? "1" : "0",
-                       text(std::min(query.limit, limits::kPage)), text(limits::kPageBytes)});
-    if (!reply) co_return fail(reply.error());
-    std::vector<Doc> docs;
-    auto& parts = reply->elements;
-    for (std::size_t i = 0; i + 1 < parts.size(); i += 2) {
-      auto doc = decode_doc({query.kind, std::move(parts[i].text)}, std::move(parts[i + 1].text));
-      if (!doc) co_return fail(doc.error());
-      docs.push_back(std::move(*doc));
-    }
-    co_return docs;
+    co_return co_await list_docs(session_, std::move(query));
   }
-
   Async<Result<std::uint64_t>> count(std::string kind, std::string mark) override {
     if (closing_) co_return closed();
     const Busy busy(*this);
-    auto reply = co_await session_.ask({"ZCARD", session_.key(list_name(kind, mark))});
-    if (!reply) co_return fail(reply.error());
-    co_return static_cast<std::uint64_t>(reply->integer);
+    co_return co_await count_docs(session_, std::move(kind), std::move(mark));
   }
-
   Async<Result<std::vector<QueueItem>>> ready(std::string queue, Time now, std::size_t limit,
                                               QueuePlace after) override {
-    return find_items(std::move(queue), std::to_string(to_ms(now)), limit, after);
+    if (closing_) co_return closed();
+    const Busy busy(*this);
+    co_return co_await find_items(session_, std::move(queue), now, limit, after);
   }
   Async<Result<std::vector<QueueItem>>> items(std::string queue, std::size_t limit,
                                               QueuePlace after) override {
-    return find_items(std::move(queue), {}, limit, after);
+    if (closing_) co_return closed();
+    const Busy busy(*this);
+    co_return co_await find_items(session_, std::move(queue), std::nullopt, limit, after);
   }
-
   Async<Result<std::optional<std::uint64_t>>> run_epoch(RunId run) override {
     if (closing_) co_return closed();
     const Busy busy(*this);
-    auto reply = co_await session_.ask({"HGET", session_.key("epochs"), run.str()});
-    if (!reply) co_return fail(reply.error());
-    if (reply->is(RedisReply::Kind::nil)) co_return std::nullopt;
-    const auto epoch = whole_number<std::uint64_t>(reply->text);
-    if (!epoch) co_return fail(epoch.error());
-    co_return *epoch;
+    co_return co_await epoch_of_run(session_, run);
   }
 
   Async<Result<EventPage>> read(Position after, EventFilter filter, std::size_t limit) override {
@@ -252,36 +228,12 @@ class RedisStore final : public Store {
   Async<Result<SnapshotPage>> snapshot(std::uint64_t after_rank, std::size_t limit) override {
     if (closing_) co_return closed();
     const Busy busy(*this);
-    auto reply = co_await session_.run(
-        Script::snapshot,
-        {text(after_rank), text(std::min(limit, limits::kPage)), text(limits::kPageBytes)});
-    if (!reply) co_return fail(reply.error());
-    const auto& parts = reply->elements;
-    auto page = page_at(parts);
-    for (std::size_t i = 1; page && i + 1 < parts.size(); i += 2) {
-      auto doc = decode_snapshot(parts[i].text, parts[i + 1].text);
-      if (!doc) co_return fail(doc.error());
-      page->docs.push_back(std::move(*doc));
-    }
-    co_return page;
+    co_return co_await snapshot_page(session_, after_rank, limit);
   }
-
   Async<Result<SnapshotPage>> snapshot_of(std::vector<DocKey> keys) override {
     if (closing_) co_return closed();
     const Busy busy(*this);
-    RedisWords names;
-    for (const auto& key : keys) names.push_back(snapshot_name(key));
-    auto reply = co_await session_.run(Script::snapshot_of, names);
-    if (!reply) co_return fail(reply.error());
-    const auto& parts = reply->elements;
-    auto page = page_at(parts);
-    for (std::size_t i = 1; page && i < parts.size() && i <= names.size(); ++i) {
-      if (parts[i].text.empty()) continue;
-      auto doc = decode_snapshot(names[i - 1], parts[i].text);
-      if (!doc) co_return fail(doc.error());
-      page->docs.push_back(std::move(*doc));
-    }
-    co_return page;
+    co_return co_await snapshot_docs(session_, std::move(keys));
   }
 
   void set_feed(Feed feed) override { feed_ = std::move(feed); }
@@ -570,36 +522,6 @@ class RedisStore final : public Store {
         if (!forgotten) logging::warn("the index of scopes: {}", forgotten.error().message());
       }
     }
-  }
-
-  Async<Result<std::vector<QueueItem>>> find_items(std::string queue, std::string now,
-                                                   std::size_t limit, QueuePlace after) {
-    if (closing_) co_return closed();
-    const Busy busy(*this);
-    limit = std::min(limit, limits::kPage);
-    std::vector<QueueItem> found;
-    auto place = after.order == 0 ? std::string() : encode_place(after) + std::string(1, '\xff');
-    do {
-      auto reply = co_await session_.run(
-          Script::items, {queue, place, text(limit - found.size()), now, text(kItemRows)});
-      if (!reply) co_return fail(reply.error());
-      const auto& parts = reply->elements;
-      if (parts.empty()) co_return fail(not_understood());
-      for (std::size_t i = 1; i + 1 < parts.size(); i += 2) {
-        auto item = decode_item(parts[i].text, parts[i + 1].text);
-        if (!item) co_return fail(item.error());
-        found.push_back(std::move(*item));
-      }
-      place = parts[0].text;
-    } while (!place.empty() && found.size() < limit);
-    co_return found;
-  }
-
-  static Result<SnapshotPage> page_at(const std::vector<RedisReply>& parts) {
-    if (parts.empty()) return fail(not_understood());
-    const auto oldest = whole_number<std::uint64_t>(parts[0].text);
-    if (!oldest) return fail(not_understood());
-    return SnapshotPage{.at = {*oldest - 1}, .docs = {}};
   }
 
   Env& env_;

@@ -12,8 +12,8 @@
 
 #include "store/sqlite/job.h"
 #include "store/sqlite/lock_file.h"
-#include "store/tail_index.h"
 #include "store/store.h"
+#include "store/tail_index.h"
 
 namespace reeve::store::sqlite {
 
