@@ -4,27 +4,37 @@
 #include <boost/describe.hpp>
 
 #include <charconv>
+#include <iterator>
 
 #include "base/json.h"
+#include "store/marks.h"
+
+template <>
+void reeve::append_json<std::string_view>(std::string& out, const std::string_view& value) {
+  json_detail::append_text(out, value);
+}
 
 namespace reeve::store::redis {
 namespace {
 
+/// Text: std::string to read, std::string_view to write.
+template <class Text>
 struct Header {
   EventId id;
-  std::string kind;
+  Text kind;
   std::int64_t time = 0;  ///< milliseconds since 1970
-  std::vector<std::string> scopes;
-  std::string origin;
+  std::vector<Text> scopes;
+  Text origin;
   Fidelity fidelity = Fidelity::domain;
   Visibility visibility = Visibility::public_;
   std::uint32_t schema = 1;
-  std::optional<std::string> correlation;
-  std::optional<std::string> causation;
+  std::optional<Text> correlation;
+  std::optional<Text> causation;
+  BOOST_DESCRIBE_CLASS(Header, (),
+                       (id, kind, time, scopes, origin, fidelity, visibility, schema, correlation,
+                        causation),
+                       (), ())
 };
-BOOST_DESCRIBE_STRUCT(Header, (),
-                      (id, kind, time, scopes, origin, fidelity, visibility, schema, correlation,
-                       causation))
 
 std::unexpected<Error> corrupt(std::string_view what) {
   return fail(Errc::corrupt, "what Redis has for " + std::string(what) +
@@ -46,12 +56,36 @@ std::uint64_t big_endian(std::string_view bytes, std::size_t at, std::size_t cou
   return number;
 }
 
-/// "4:kindid" to its two.
-Result<DocKey> split_name(std::string_view name) {
-  const auto digits = take(name, ':');
-  const auto length = whole_number<std::size_t>(digits.value_or(""));
-  if (!length || *length > name.size()) return corrupt("a document's name");
-  return DocKey{std::string(name.substr(0, *length)), std::string(name.substr(*length))};
+/// Takes a number and the blank behind it.
+template <class T>
+Result<T> take_number(std::string_view& text) {
+  return whole_number<T>(take(text, ' ').value_or(""));
+}
+
+/// A length, a colon, a text of that length, and another: "4:kindid".
+std::string join_two(std::string_view first, std::string_view second) {
+  return fmt::format("{}:{}{}", first.size(), first, second);
+}
+std::optional<std::pair<std::string, std::string>> split_two(std::string_view text) {
+  const auto length = whole_number<std::size_t>(take(text, ':').value_or(""));
+  if (!length || *length > text.size()) return std::nullopt;
+  return std::pair(std::string(text.substr(0, *length)), std::string(text.substr(*length)));
+}
+
+void append_header(std::string& out, const NewEvent& event) {
+  Header<std::string_view> header{.id = event.id,
+                                  .kind = event.kind,
+                                  .time = to_ms(event.time),
+                                  .scopes = {},
+                                  .origin = event.origin,
+                                  .fidelity = event.fidelity,
+                                  .visibility = event.visibility,
+                                  .schema = event.schema,
+                                  .correlation = event.correlation,
+                                  .causation = event.causation};
+  header.scopes.reserve(event.scopes.size());
+  for (const auto& scope : event.scopes) header.scopes.emplace_back(scope.str());
+  append_json(out, header);
 }
 
 }  // namespace
@@ -69,27 +103,29 @@ template Result<int> whole_number<int>(std::string_view);
 
 Error not_understood() { return {Errc::corrupt, "what Redis answered is not understood"}; }
 
+void append_big_endian(std::string& out, std::uint64_t number, int bytes) {
+  for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8)
+    out += static_cast<char>(number >> shift & 0xff);
+}
+
 std::string encode_header(const NewEvent& event) {
-  Header header{event.id,          event.kind,     to_ms(event.time), {},
-                event.origin,      event.fidelity, event.visibility,  event.schema,
-                event.correlation, event.causation};
-  for (const auto& scope : event.scopes) header.scopes.push_back(scope.str());
-  return write_json_of(header);
+  std::string text;
+  append_header(text, event);
+  return text;
 }
 
 std::string encode_event(const NewEvent& event) {
-  auto text = encode_header(event);
-  text.reserve(text.size() + 1 + event.payload.size());
+  std::string text;
+  append_header(text, event);
   text += '\n';
   text += event.payload;
   return text;
 }
 
-Result<std::shared_ptr<Event>> decode_event(std::string_view position, std::string_view text) {
-  const auto at = whole_number<std::uint64_t>(position.substr(0, position.find('-')));
+Result<std::shared_ptr<Event>> decode_event(Position position, std::string_view text) {
   const auto end = text.find('\n');
-  auto read = parse_json_as<Header>(text.substr(0, end));
-  if (!at || !read) return corrupt("event " + std::string(position));
+  auto read = parse_json_as<Header<std::string>>(text.substr(0, end));
+  if (!read) return corrupt("event " + std::to_string(position.value));
   NewEvent event;
   event.id = read->id;
   event.kind = std::move(read->kind);
@@ -102,35 +138,102 @@ Result<std::shared_ptr<Event>> decode_event(std::string_view position, std::stri
   event.correlation = std::move(read->correlation);
   event.causation = std::move(read->causation);
   event.payload = end == std::string_view::npos ? kPrunedPayload : text.substr(end + 1);
-  return std::make_shared<Event>(Position{*at}, std::move(event));
+  return std::make_shared<Event>(position, std::move(event));
 }
 
 Result<EventId> event_id_in(std::string_view event) {
-  auto read = parse_json_as<Header>(event.substr(0, event.find('\n')));
+  auto read = parse_json_as<Header<std::string>>(event.substr(0, event.find('\n')));
   if (!read || read->id.is_nil()) return corrupt("an event");
   return read->id;
 }
 
+void append_event(std::string& entry, const NewEvent& event) {
+  static thread_local std::string text;
+  text.clear();
+  append_header(text, event);
+  const bool whole = event.payload != kPrunedPayload;
+  const auto size = text.size() + (whole ? 1 + event.payload.size() : 0);
+  fmt::format_to(std::back_inserter(entry), "{}\n", size);
+  entry += text;
+  if (!whole) return;
+  entry += '\n';
+  entry += event.payload;
+}
+
+std::string entry_id(Position last, std::size_t count) {
+  return fmt::format("{}-{}", last.value, count);
+}
+
+Status decode_entry(std::string_view id, std::string_view entry, Position from, Position to,
+                    std::vector<EventPtr>& events) {
+  const auto bad = [&] { return corrupt("entry " + std::string(id) + " of the log"); };
+  const auto last = whole_number<std::uint64_t>(take(id, '-').value_or(""));
+  const auto count = whole_number<std::uint64_t>(id);
+  if (!last || !count || *count == 0 || *count > *last) return bad();
+  for (Position at{*last - *count + 1}; at.value <= *last; at = next(at)) {
+    const auto length = whole_number<std::size_t>(take(entry, '\n').value_or(""));
+    if (!length || *length > entry.size()) return bad();
+    if (at >= from && at <= to) {
+      auto event = decode_event(at, entry.substr(0, *length));
+      if (!event) return fail(event.error());
+      events.push_back(std::move(*event));
+    }
+    entry.remove_prefix(*length);
+  }
+  if (!entry.empty()) return bad();
+  return {};
+}
+
+std::string encode_state(const State& state) {
+  auto text = state.log.str() + " 0";
+  for (const auto number : {state.head.value, state.oldest.value, state.bytes, state.last_rank,
+                            state.last_order, state.last_snapshot, state.entries, state.pruned})
+    append_big_endian(text, number, 8);
+  return text;
+}
+
 Result<State> decode_state(std::string_view state) {
-  constexpr std::size_t kNumbers = 48;
+  constexpr std::size_t kNumbers = 64;
   const auto log = LogId::parse(state.substr(0, state.find(' ')));
   if (!log || state.size() < kNumbers) return corrupt("its state");
   const auto numbers = state.substr(state.size() - kNumbers);
-  return State{
-      .log = *log, .head = {big_endian(numbers, 0, 8)}, .oldest = {big_endian(numbers, 8, 8)}};
+  const auto number = [&](std::size_t i) { return big_endian(numbers, 8 * i, 8); };
+  return State{.log = *log,
+               .head = {number(0)},
+               .oldest = {number(1)},
+               .bytes = number(2),
+               .last_rank = number(3),
+               .last_order = number(4),
+               .last_snapshot = number(5),
+               .entries = number(6),
+               .pruned = number(7)};
 }
 
-Result<Doc> decode_doc(DocKey key, std::string packed) {
+std::string encode_doc(const portable::DocRow& row) {
+  const auto marks = join_marks(row.marks);
+  auto packed = row.doc.body + marks;
+  append_big_endian(packed, row.doc.version, 8);
+  append_big_endian(packed, row.doc.rank, 8);
+  append_big_endian(packed, marks.size(), 4);
+  return packed;
+}
+
+Result<portable::DocRow> decode_doc(DocKey key, std::string packed) {
   constexpr std::size_t kEnd = 20;  // version, rank, length of the marks
   const auto bad = [&] { return corrupt(key.kind + " " + key.id); };
   if (packed.size() < kEnd) return bad();
   const auto end = std::string_view(packed).substr(packed.size() - kEnd);
   const auto version = big_endian(end, 0, 8);
   const auto rank = big_endian(end, 8, 8);
-  const auto marks = big_endian(end, 16, 4);
-  if (version == 0 || rank == 0 || marks + kEnd > packed.size()) return bad();
-  packed.resize(packed.size() - kEnd - marks);
-  return Doc{std::move(key), version, std::move(packed), rank};
+  const auto length = big_endian(end, 16, 4);
+  if (version == 0 || rank == 0 || length + kEnd > packed.size()) return bad();
+  const auto body = packed.size() - kEnd - length;
+  std::vector<std::string> marks;
+  for (const auto mark : split_marks(std::string_view(packed).substr(body, length)))
+    marks.emplace_back(mark);
+  packed.resize(body);
+  return portable::DocRow{.doc = {std::move(key), version, std::move(packed), rank},
+                          .marks = std::move(marks)};
 }
 
 std::string encode_place(const QueuePlace& place) {
@@ -139,11 +242,16 @@ std::string encode_place(const QueuePlace& place) {
                      place.order);
 }
 
+std::string encode_item(const QueueItem& item) {
+  return fmt::format("{} {} {} {} {}", item.priority, item.order, item.attempt,
+                     to_ms(item.not_before), item.lease);
+}
+
 Result<QueueItem> decode_item(std::string item, std::string_view packed) {
-  const auto priority = whole_number<int>(take(packed, ' ').value_or(""));
-  const auto order = whole_number<std::uint64_t>(take(packed, ' ').value_or(""));
-  const auto attempt = whole_number<int>(take(packed, ' ').value_or(""));
-  const auto not_before = whole_number<std::int64_t>(take(packed, ' ').value_or(""));
+  const auto priority = take_number<int>(packed);
+  const auto order = take_number<std::uint64_t>(packed);
+  const auto attempt = take_number<int>(packed);
+  const auto not_before = take_number<std::int64_t>(packed);
   if (!priority || !order || !attempt || !not_before) return corrupt("a queue's item " + item);
   return QueueItem{.item = std::move(item),
                    .priority = *priority,
@@ -157,16 +265,41 @@ std::string list_name(std::string_view kind, std::string_view mark) {
   return fmt::format("list:{}:{}:{}", kind.size(), kind, mark);
 }
 
-std::string snapshot_name(const DocKey& key) {
-  return std::to_string(key.kind.size()) + ":" + key.kind + key.id;
+std::string key_name(const IdempotencyKey& key) { return join_two(key.writer, key.key); }
+
+std::string encode_key(const portable::KeyRow& row) {
+  return fmt::format("{} {} {} {}", to_ms(row.time), row.first.value, row.last.value,
+                     join_two(row.key.digest, row.answer));
+}
+
+Result<portable::KeyRow> decode_key(std::string_view name, std::string_view packed) {
+  auto key = split_two(name);
+  const auto ms = take_number<std::int64_t>(packed);
+  const auto first = take_number<std::uint64_t>(packed);
+  const auto last = take_number<std::uint64_t>(packed);
+  auto known = split_two(packed);
+  if (!key || !ms || !first || !last || !known) return corrupt("request key " + std::string(name));
+  return portable::KeyRow{.key = {.writer = std::move(key->first),
+                                  .key = std::move(key->second),
+                                  .digest = std::move(known->first)},
+                          .first = {*first},
+                          .last = {*last},
+                          .answer = std::move(known->second),
+                          .time = from_ms(*ms)};
+}
+
+std::string snapshot_name(const DocKey& key) { return join_two(key.kind, key.id); }
+
+std::string encode_snapshot(const SnapshotDoc& doc) {
+  return std::to_string(doc.rank) + "\n" + doc.body;
 }
 
 Result<SnapshotDoc> decode_snapshot(std::string_view name, std::string_view packed) {
-  auto key = split_name(name);
-  if (!key) return fail(key.error());
+  auto key = split_two(name);
+  if (!key) return corrupt("a document's name");
   const auto rank = whole_number<std::uint64_t>(take(packed, '\n').value_or(""));
-  if (!rank) return corrupt("the snapshot of " + key->kind + " " + key->id);
-  return SnapshotDoc{std::move(*key), std::string(packed), *rank};
+  if (!rank) return corrupt("the snapshot of " + key->first + " " + key->second);
+  return SnapshotDoc{{std::move(key->first), std::move(key->second)}, std::string(packed), *rank};
 }
 
 }  // namespace reeve::store::redis

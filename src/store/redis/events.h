@@ -12,6 +12,8 @@ namespace reeve::store::redis {
 /// cursor_expired: retention removed `from`, and the text is that of check_reachable().
 Async<Result<EventPage>> events_between(Session& session, Position from, Position to,
                                         std::size_t rows);
+/// What lua/read.lua answers.
+Result<EventPage> decode_page(const RedisReply& reply, Position from);
 /// Those at these positions, in that order, as many as fit a page; `looked_at` is how many that
 /// were. What retention has removed is left out, or, `all`: is cursor_expired.
 struct EventsAt {

@@ -14,6 +14,10 @@ namespace {
 /// How long a read blocks, and so how soon another town in the place of ours is noticed.
 constexpr std::string_view kBlockMs = "1000";
 constexpr std::size_t kRows = 1'000;
+/// Entries of one read: some have events of many commits.
+constexpr std::size_t kEntries = 100;
+/// Behind every entry that ends at a position.
+constexpr std::string_view kBehind = "-18446744073709551615";
 
 net::RedisOptions connection_options(const RedisOptions& options) {
   net::RedisOptions out;
@@ -53,8 +57,8 @@ Async<Result<Follower::Part>> Follower::look() {
   std::vector<RedisWords> commands;
   commands.push_back({"HGET", session_.key("meta"), "generation"});
   commands.push_back({"GET", session_.key("state")});
-  commands.push_back({"XREAD", "COUNT", std::to_string(kRows), "BLOCK", std::string(kBlockMs),
-                      "STREAMS", stream, std::to_string(after_.value) + "-0"});
+  commands.push_back({"XREAD", "COUNT", std::to_string(kEntries), "BLOCK", std::string(kBlockMs),
+                      "STREAMS", stream, std::to_string(after_.value) + std::string(kBehind)});
   auto replies = co_await router_.ask_all(std::move(commands));
   if (!replies) co_return fail(replies.error());
   for (auto& reply : *replies) {
@@ -65,26 +69,28 @@ Async<Result<Follower::Part>> Follower::look() {
     co_return fail(Errc::corrupt, "another town is in the place of the one that is followed");
   }
   Part part{.events = {}, .head = after_, .oldest = state->oldest};
-  // [[stream, [[id, [e, event]], ...]]], or nothing
+  // [[stream, [[id, [e, entry]], ...]]], or nothing
   if (replies->at(2).elements.empty()) co_return part;
   const auto& of_stream = replies->at(2).elements.front().elements;
   if (of_stream.size() != 2) co_return fail(not_understood());
   for (const auto& entry : of_stream[1].elements) {
     if (entry.elements.size() != 2 || entry.elements[1].elements.size() != 2)
       co_return fail(not_understood());
-    const auto& fields = entry.elements[1].elements;
-    auto event = decode_event(entry.elements[0].text, fields[1].text);
-    if (!event) co_return fail(event.error());
+    std::vector<EventPtr> events;
+    auto read = decode_entry(entry.elements[0].text, entry.elements[1].elements[1].text,
+                             reeve::next(part.head), {UINT64_MAX}, events);
+    if (!read) co_return fail(read.error());
+    if (events.empty()) co_return fail(not_understood());
     // What was pruned in between is not in the stream any more.
-    while (reeve::next(part.head) < (*event)->position) {
+    while (reeve::next(part.head) < events.front()->position) {
       auto page = co_await events_between(session_, reeve::next(part.head),
-                                          {(*event)->position.value - 1}, kRows);
+                                          {events.front()->position.value - 1}, kRows);
       if (!page) co_return fail(page.error());
       for (auto& one : page->events) part.events.push_back(std::move(one));
       part.head = page->scanned;
     }
-    part.head = (*event)->position;
-    part.events.push_back(std::move(*event));
+    part.head = events.back()->position;
+    for (auto& one : events) part.events.push_back(std::move(one));
   }
   co_return part;
 }

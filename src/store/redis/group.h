@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -10,8 +11,8 @@ namespace reeve::store::redis {
 
 /// What it costs about to send: what limits a group.
 std::size_t size_of(const Commit& commit);
-/// Appends the commit's arguments, as lua/commit.lua reads them.
-void encode_commit(const Commit& commit, std::vector<std::string>& words);
+/// Appends the commits' arguments, as lua/commit.lua reads them: its plan, and words.
+void encode_group(std::span<const Commit* const> commits, std::vector<std::string>& words);
 
 /// Why the script did not do one.
 struct Verdict {

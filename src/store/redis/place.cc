@@ -3,6 +3,8 @@
 #include <charconv>
 
 #include "net/redis_router.h"
+#include "store/redis/redis_store.h"
+#include "store/redis/scripts.h"
 
 namespace reeve::store {
 namespace {
@@ -10,8 +12,7 @@ namespace {
 using net::RedisReply;
 using net::RedisWords;
 
-std::string prefix_of(const std::string& keys) { return "reeve:{" + keys + "}:"; }
-std::string now_key(const std::string& town) { return prefix_of(town) + "now"; }
+std::string now_key(const std::string& town) { return redis_prefix(town) + "now"; }
 
 std::unexpected<Error> foreign(const std::string& what) {
   return fail(Errc::corrupt, what + " was not written by this program: docs/redis.md");
@@ -34,30 +35,14 @@ Async<Result<RedisReply>> ask_once(Env& env, boost::asio::any_io_executor execut
   co_return reply;
 }
 
-/// KEYS[1]: the prefix.
-constexpr const char* kLook = R"lua(#!lua flags=no-writes
-local P = KEYS[1]
-local m = redis.call('HMGET', P .. 'meta', 'format', 'moved', 'copying', 'who', 'holder', 'until')
-local state = redis.call('GET', P .. 'state')
-local log, head = '', 0
-if state and #state >= 48 then
-  log = string.match(state, '^%S+') or ''
-  head = struct.unpack('>I8', state, #state - 47)
-end
-local time = redis.call('TIME')
-local left = tonumber(m[6] or '0') - tonumber(time[1]) * 1000 - math.floor(tonumber(time[2]) / 1000)
-return { m[1] or '', log, string.format('%d', head), m[2] or '', m[3] or '', m[4] or '', m[5] or '',
-         string.format('%.0f', left) }
-)lua";
-
 Async<Result<RedisPlace>> look(Env& env, boost::asio::any_io_executor executor,
                                net::RedisAddress address, std::string town,
                                std::uint64_t generation) {
   RedisPlace place;
   place.generation = generation;
   place.keys = redis_keys(town, generation);
-  const auto prefix = prefix_of(place.keys);
-  RedisWords words{"EVAL", kLook, "1", prefix};
+  const auto prefix = redis_prefix(place.keys);
+  RedisWords words{"EVAL", text_of(redis::Script::look), "1", prefix};
   auto reply =
       co_await ask_once(env, std::move(executor), std::move(address), prefix, std::move(words));
   if (!reply) co_return fail(reply.error());
@@ -131,7 +116,7 @@ Async<Result<std::uint64_t>> free_redis_generation(Env& env, boost::asio::any_io
 
 Async<Status> mark_redis_moved(Env& env, boost::asio::any_io_executor executor,
                                net::RedisAddress address, std::string keys, std::string where) {
-  const auto key = prefix_of(keys) + "meta";
+  const auto key = redis_prefix(keys) + "meta";
   RedisWords words{"HSET", key, "moved", std::move(where)};
   auto reply =
       co_await ask_once(env, std::move(executor), std::move(address), key, std::move(words));

@@ -3,7 +3,6 @@
 
 #include "base/limits.h"
 #include "base/overloaded.h"
-#include "store/marks.h"
 #include "store/portable.h"
 #include "store/postings.h"
 #include "store/redis/codec.h"
@@ -22,35 +21,6 @@ constexpr Duration kCopying = std::chrono::seconds(60);
 
 std::string text(std::uint64_t number) { return std::to_string(number); }
 
-/// Takes keys behind the prefix away. KEYS[1]: the prefix; ARGV: cursor. Answers the next cursor.
-constexpr const char* kErase = R"lua(#!lua
-local P = KEYS[1]
-local found = redis.call('SCAN', ARGV[1], 'MATCH', string.gsub(P, '[%[%]%*%?\\]', '\\%0') .. '*', 'COUNT', 1000)
-for _, key in ipairs(found[2]) do
-  if key ~= P .. 'now' then redis.call('UNLINK', key) end
-end
-return found[1]
-)lua";
-
-/// Claims the prefix for a copy. KEYS[1]: the prefix; ARGV: who, for how long (ms). Answers "", or
-/// who else copies there now, or that there is a town.
-constexpr const char* kClaim = R"lua(#!lua
-local P, who, ttl = KEYS[1], ARGV[1], tonumber(ARGV[2])
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local meta = redis.call('HMGET', P .. 'meta', 'format', 'copying', 'until', 'who')
-if meta[1] and not meta[2] then return 'TOWN' end
-if meta[2] and meta[4] ~= who and tonumber(meta[3] or '0') > now then return 'BUSY ' .. (meta[4] or '?') end
-redis.call('HSET', P .. 'meta', 'format', '1', 'copying', '1', 'who', who, 'until',
-           string.format('%.0f', now + ttl))
-return ''
-)lua";
-
-void add_number(std::string& out, std::uint64_t number, int bytes = 8) {
-  for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8)
-    out += static_cast<char>(number >> shift & 0xff);
-}
-
 class RedisTarget final : public Target {
  public:
   RedisTarget(Env& env, boost::asio::any_io_executor executor, net::RedisAddress address,
@@ -68,7 +38,7 @@ class RedisTarget final : public Target {
     tail_ = TailIndex(Position{summary_.oldest.value - 1});
     if (auto claimed = co_await claim(); !claimed) co_return claimed;
     for (std::string cursor = "0";;) {
-      auto reply = co_await keys_->run(kErase, {cursor});
+      auto reply = co_await keys_->run(Script::erase, {cursor});
       if (!reply) co_return fail(reply.error());
       cursor = reply->text;
       if (cursor == "0") break;
@@ -91,16 +61,19 @@ class RedisTarget final : public Target {
   }
 
   Async<Result<std::unique_ptr<Source>>> written() override {
+    std::vector<RedisWords> rest;
+    close_entry(rest);
+    if (auto done = co_await keys_->ask_all(std::move(rest)); !done) co_return fail(done.error());
+    state_.log = summary_.log;
+    state_.head = summary_.head;
+    state_.oldest = summary_.oldest;
+    state_.last_rank = std::max(summary_.last_rank, state_.last_rank);
+    state_.last_order = std::max(summary_.last_order, state_.last_order);
     // The newest positions stay in no segment: whoever opens the town reads them.
-    auto state = summary_.log.str() + " 0";
-    for (const auto number : {summary_.head.value, summary_.oldest.value, bytes_,
-                              std::max(summary_.last_rank, last_rank_),
-                              std::max(summary_.last_order, last_order_), last_snapshot_})
-      add_number(state, number);
     std::vector<RedisWords> commands;
     commands.push_back({"HSET", keys_->key("meta"), "generation", env_.uuid4().str(), "indexed",
                         text(tail_.after().value), "epoch", "0", "holder", "", "ttl", "0"});
-    commands.push_back({"SET", keys_->key("state"), std::move(state)});
+    commands.push_back({"SET", keys_->key("state"), encode_state(state_)});
     if (auto done = co_await keys_->ask_all(std::move(commands)); !done)
       co_return fail(done.error());
     co_return co_await read_rows(keys_, false);
@@ -122,7 +95,7 @@ class RedisTarget final : public Target {
 
  private:
   Async<Status> claim() {
-    auto reply = co_await keys_->run(kClaim, {holder_, std::to_string(kCopying.count())});
+    auto reply = co_await keys_->run(Script::claim, {holder_, std::to_string(kCopying.count())});
     if (!reply) co_return fail(reply.error());
     if (reply->text.empty()) co_return Status();
     if (reply->text == "TOWN")
@@ -133,27 +106,19 @@ class RedisTarget final : public Target {
 
   void add(std::vector<RedisWords>& out, const DocRow& row) {
     const auto& [kind, id] = row.doc.key;
-    const auto marks = join_marks(row.marks);
     const auto rank = text(row.doc.rank);
-    auto packed = row.doc.body + marks;
-    add_number(packed, row.doc.version);
-    add_number(packed, row.doc.rank);
-    add_number(packed, marks.size(), 4);
-    out.push_back({"HSET", keys_->key("doc:" + kind), id, std::move(packed)});
+    out.push_back({"HSET", keys_->key("doc:" + kind), id, encode_doc(row)});
     out.push_back({"ZADD", keys_->key(list_name(kind, "")), rank, id});
     for (const auto& mark : row.marks)
       out.push_back({"ZADD", keys_->key(list_name(kind, mark)), rank, id});
-    last_rank_ = std::max(last_rank_, row.doc.rank);
+    state_.last_rank = std::max(state_.last_rank, row.doc.rank);
   }
   void add(std::vector<RedisWords>& out, const QueueRow& row) {
     const auto& item = row.item;
     out.push_back(
         {"ZADD", keys_->key("q:" + row.queue), "0", encode_place(item.place()) + item.item});
-    out.push_back({"HSET", keys_->key("qi:" + row.queue), item.item,
-                   std::to_string(item.priority) + " " + text(item.order) + " " +
-                       std::to_string(item.attempt) + " " + std::to_string(to_ms(item.not_before)) +
-                       " " + item.lease});
-    last_order_ = std::max(last_order_, item.order);
+    out.push_back({"HSET", keys_->key("qi:" + row.queue), item.item, encode_item(item)});
+    state_.last_order = std::max(state_.last_order, item.order);
   }
   void add(std::vector<RedisWords>& out, const RunRow& row) {
     out.push_back({"HSET", keys_->key("epochs"), row.run.str(), text(row.epoch)});
@@ -162,30 +127,41 @@ class RedisTarget final : public Target {
     out.push_back({"HSET", keys_->key("leases"), row.name, text(row.epoch) + " 0 "});
   }
   void add(std::vector<RedisWords>& out, const KeyRow& row) {
-    const auto name = text(row.key.writer.size()) + ":" + row.key.writer + row.key.key;
-    out.push_back({"HSET", keys_->key("keys"), name,
-                   std::to_string(to_ms(row.time)) + " " + text(row.first.value) + " " +
-                       text(row.last.value) + " " + text(row.key.digest.size()) + ":" +
-                       row.key.digest + row.answer});
+    const auto name = key_name(row.key);
+    out.push_back({"HSET", keys_->key("keys"), name, encode_key(row)});
     out.push_back({"ZADD", keys_->key("keys:t"), std::to_string(to_ms(row.time)), name});
   }
   void add(std::vector<RedisWords>& out, const SnapshotRow& row) {
     const auto name = snapshot_name(row.doc.key);
-    out.push_back({"HSET", keys_->key("snap"), name, text(row.doc.rank) + "\n" + row.doc.body});
+    out.push_back({"HSET", keys_->key("snap"), name, encode_snapshot(row.doc)});
     out.push_back({"ZADD", keys_->key("snap:r"), text(row.doc.rank), name});
-    last_snapshot_ = std::max(last_snapshot_, row.doc.rank);
+    state_.last_snapshot = std::max(state_.last_snapshot, row.doc.rank);
   }
   void add(std::vector<RedisWords>& out, const EventRow& row) {
     const auto& event = *row.event;
-    const auto at = text(event.position.value);
-    bytes_ += stored_bytes(event);
+    if (entry_.size() >= kEntryBytes) close_entry(out);
+    state_.bytes += stored_bytes(event);
     tail_.add(event.position, event.scopes);
     tail_.reach(event.position);
-    if (event.payload == kPrunedPayload) {
-      out.push_back({"ZADD", keys_->key("pruned"), at, at + "\n" + encode_header(event)});
+    append_event(entry_, event);
+    ++in_entry_;
+    last_ = event.position;
+    if (event.payload == kPrunedPayload) pruned_ = true;
+  }
+  /// Whatever something was pruned of is not in the stream.
+  void close_entry(std::vector<RedisWords>& out) {
+    if (in_entry_ == 0) return;
+    auto id = entry_id(last_, in_entry_);
+    if (pruned_) {
+      out.push_back({"ZADD", keys_->key("pruned"), text(last_.value), id + "\n" + entry_});
+      ++state_.pruned;
     } else {
-      out.push_back({"XADD", keys_->key("log"), at + "-0", "e", encode_event(event)});
+      out.push_back({"XADD", keys_->key("log"), std::move(id), "e", entry_});
+      ++state_.entries;
     }
+    entry_.clear();
+    in_entry_ = 0;
+    pruned_ = false;
   }
 
   /// The scope index of what the tail holds.
@@ -210,10 +186,11 @@ class RedisTarget final : public Target {
   std::shared_ptr<TownKeys> keys_;
   Summary summary_;
   TailIndex tail_{Position()};
-  std::uint64_t bytes_ = 0;
-  std::uint64_t last_rank_ = 0;
-  std::uint64_t last_order_ = 0;
-  std::uint64_t last_snapshot_ = 0;
+  State state_;
+  std::string entry_;  // events that are not written yet, the last of them, and how many they are
+  Position last_;
+  std::size_t in_entry_ = 0;
+  bool pruned_ = false;  // one of them is
 };
 
 }  // namespace

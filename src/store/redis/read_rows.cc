@@ -2,9 +2,8 @@
 #include <set>
 #include <utility>
 
-#include "store/marks.h"
 #include "store/redis/codec.h"
-#include "store/redis/scripts.h"
+#include "store/redis/events.h"
 #include "store/redis/town_keys.h"
 
 /// A town on Redis, read as rows. Its layout: docs/formats/redis.md.
@@ -17,73 +16,6 @@ using namespace portable;
 constexpr std::size_t kLogRows = 1'000;
 
 std::string text(std::uint64_t number) { return std::to_string(number); }
-
-/// Request keys by time. KEYS[1]: the prefix; ARGV: from which one on, how many, bytes. Answers
-/// name and what is known of each.
-constexpr const char* kKeys = R"lua(#!lua flags=no-writes
-local P, from, limit, bytes = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local out, size = {}, 0
-for _, name in ipairs(redis.call('ZRANGE', P .. 'keys:t', from, from + limit - 1)) do
-  if size > bytes then break end
-  local known = redis.call('HGET', P .. 'keys', name) or ''
-  out[#out + 1] = name
-  out[#out + 1] = known
-  size = size + #known
-end
-return out
-)lua";
-
-std::uint64_t number_at(std::string_view bytes, std::size_t at, std::size_t count = 8) {
-  std::uint64_t number = 0;
-  for (const char c : bytes.substr(at, count)) number = number << 8 | static_cast<unsigned char>(c);
-  return number;
-}
-
-/// "LOG EPOCH", then head, oldest, bytes, rank, order, snap.
-Result<Summary> summary_of(const RedisReply& reply) {
-  const auto state = decode_state(reply.text);
-  if (!state) return fail(state.error());
-  const auto numbers = std::string_view(reply.text).substr(reply.text.size() - 48);
-  return Summary{.log = state->log,
-                 .head = state->head,
-                 .oldest = state->oldest,
-                 .last_rank = number_at(numbers, 24),
-                 .last_order = number_at(numbers, 32)};
-}
-
-/// The marks in a document that decode_doc() has found good: the body, the marks, version, rank and
-/// the marks' length.
-std::vector<std::string> marks_in(std::string_view packed) {
-  constexpr std::size_t kEnd = 20;
-  const auto length = number_at(packed, packed.size() - 4, 4);
-  const auto marks = split_marks(packed.substr(packed.size() - kEnd - length, length));
-  return {marks.begin(), marks.end()};
-}
-
-/// "N:WRITERKEY" and "TIME FIRST LAST N:DIGESTANSWER".
-Result<KeyRow> decode_key(std::string_view name, std::string_view packed) {
-  const auto take = [](std::string_view& text, char end) {
-    const auto at = std::min(text.find(end), text.size());
-    const auto part = text.substr(0, at);
-    text.remove_prefix(std::min(at + 1, text.size()));
-    return part;
-  };
-  const auto writer = whole_number<std::size_t>(take(name, ':'));
-  const auto ms = whole_number<std::int64_t>(take(packed, ' '));
-  const auto first = whole_number<std::uint64_t>(take(packed, ' '));
-  const auto last = whole_number<std::uint64_t>(take(packed, ' '));
-  const auto digest = whole_number<std::size_t>(take(packed, ':'));
-  if (!writer || *writer > name.size() || !ms || !first || !last || !digest ||
-      *digest > packed.size())
-    return fail(not_understood());
-  return KeyRow{.key = {.writer = std::string(name.substr(0, *writer)),
-                        .key = std::string(name.substr(*writer)),
-                        .digest = std::string(packed.substr(0, *digest))},
-                .first = {*first},
-                .last = {*last},
-                .answer = std::string(packed.substr(*digest)),
-                .time = from_ms(*ms)};
-}
 
 class RedisSource final : public Source {
  public:
@@ -139,14 +71,14 @@ class RedisSource final : public Source {
     if (names_.empty()) co_return false;
     const auto& kind = names_.front();
     RedisWords args{kind, "", after_, "0", text(kChunkRows), text(kChunkBytes)};
-    auto reply = co_await keys_->run(text_of(Script::list), std::move(args));
+    auto reply = co_await keys_->run(Script::list, std::move(args));
     if (!reply) co_return fail(reply.error());
     const auto& parts = reply->elements;
     for (std::size_t i = 0; i + 1 < parts.size(); i += 2) {
-      auto doc = decode_doc({kind, parts[i].text}, parts[i + 1].text);
-      if (!doc) co_return fail(doc.error());
-      after_ = text(doc->rank);
-      rows.emplace_back(DocRow{std::move(*doc), marks_in(parts[i + 1].text)});
+      auto row = decode_doc({kind, parts[i].text}, parts[i + 1].text);
+      if (!row) co_return fail(row.error());
+      after_ = text(row->doc.rank);
+      rows.emplace_back(std::move(*row));
     }
     if (parts.empty()) {
       names_.pop_front();
@@ -160,7 +92,7 @@ class RedisSource final : public Source {
     if (names_.empty()) co_return false;
     const auto& queue = names_.front();
     RedisWords args{queue, place_, text(kChunkRows), "", text(kChunkRows)};
-    auto reply = co_await keys_->run(text_of(Script::items), std::move(args));
+    auto reply = co_await keys_->run(Script::items, std::move(args));
     if (!reply) co_return fail(reply.error());
     const auto& parts = reply->elements;
     if (parts.empty()) co_return fail(not_understood());
@@ -216,7 +148,7 @@ class RedisSource final : public Source {
     if (!begun_) at_ = 0;
     begun_ = true;
     RedisWords args{text(at_), text(kChunkRows), text(kChunkBytes)};
-    auto reply = co_await keys_->run(kKeys, std::move(args));
+    auto reply = co_await keys_->run(Script::requests, std::move(args));
     if (!reply) co_return fail(reply.error());
     const auto& parts = reply->elements;
     for (std::size_t i = 0; i + 1 < parts.size(); i += 2) {
@@ -232,7 +164,7 @@ class RedisSource final : public Source {
     if (!begun_) after_ = "0";
     begun_ = true;
     RedisWords args{after_, text(kChunkRows), text(kChunkBytes)};
-    auto reply = co_await keys_->run(text_of(Script::snapshot), std::move(args));
+    auto reply = co_await keys_->run(Script::snapshot, std::move(args));
     if (!reply) co_return fail(reply.error());
     const auto& parts = reply->elements;
     for (std::size_t i = 1; i + 1 < parts.size(); i += 2) {
@@ -250,18 +182,13 @@ class RedisSource final : public Source {
     if (at_ > summary_.head.value) co_return false;
     RedisWords args{summary_.log.str(), text(at_), text(summary_.head.value), text(kLogRows),
                     text(kChunkBytes)};
-    auto reply = co_await keys_->run(text_of(Script::read), std::move(args));
+    auto reply = co_await keys_->run(Script::read, std::move(args));
     if (!reply) co_return fail(reply.error());
-    if (reply->elements.size() != 2) co_return fail(not_understood());
-    const auto reached = whole_number<std::uint64_t>(reply->elements[0].text);
-    if (!reached || *reached < at_) co_return fail(not_understood());
-    const auto& parts = reply->elements[1].elements;
-    for (std::size_t i = 0; i + 1 < parts.size(); i += 2) {
-      auto event = decode_event(parts[i].text, parts[i + 1].text);
-      if (!event) co_return fail(event.error());
-      rows.emplace_back(EventRow{std::move(*event)});
-    }
-    at_ = *reached + 1;
+    auto page = decode_page(*reply, {at_});
+    if (!page) co_return fail(page.error());
+    if (page->scanned.value < at_) co_return fail(not_understood());
+    for (auto& event : page->events) rows.emplace_back(EventRow{std::move(event)});
+    at_ = page->scanned.value + 1;
     co_return true;
   }
 
@@ -282,9 +209,14 @@ Async<Result<std::unique_ptr<Source>>> read_rows(std::shared_ptr<TownKeys> keys,
   RedisWords words{"GET", keys->key("state")};
   auto reply = co_await keys->ask(std::move(words));
   if (!reply) co_return fail(reply.error());
-  auto summary = summary_of(*reply);
-  if (!summary) co_return fail(summary.error());
-  co_return std::make_unique<RedisSource>(std::move(keys), own, *summary);
+  const auto state = decode_state(reply->text);
+  if (!state) co_return fail(state.error());
+  const Summary summary{.log = state->log,
+                        .head = state->head,
+                        .oldest = state->oldest,
+                        .last_rank = state->last_rank,
+                        .last_order = state->last_order};
+  co_return std::make_unique<RedisSource>(std::move(keys), own, summary);
 }
 
 }  // namespace reeve::store::redis

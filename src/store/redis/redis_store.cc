@@ -1,7 +1,6 @@
 #include "store/redis/redis_store.h"
 
 #include <algorithm>
-#include <deque>
 #include <optional>
 #include <utility>
 
@@ -13,9 +12,10 @@
 #include "store/redis/codec.h"
 #include "store/redis/events.h"
 #include "store/redis/follower.h"
-#include "store/redis/group.h"
 #include "store/redis/log_reader.h"
+#include "store/redis/publisher.h"
 #include "store/redis/scope_index.h"
+#include "store/redis/sender.h"
 #include "store/redis/session.h"
 #include "store/redis/state_reader.h"
 
@@ -28,10 +28,6 @@ std::unexpected<Error> closed() { return fail(Errc::unavailable, "the store is c
 
 std::string text(std::uint64_t number) { return std::to_string(number); }
 
-/// While Redis works on one call of commits, the next is on its way; more of them only when they
-/// are full, since what waits shares a call.
-constexpr std::size_t kCallsInFlight = 2;
-constexpr std::size_t kFullCallsInFlight = 16;
 /// Rows that one call reads.
 constexpr std::size_t kRows = 1'000;
 
@@ -43,6 +39,8 @@ class RedisStore final : public Store {
         options_(std::move(options)),
         session_(env, executor, options_),
         index_(session_),
+        publisher_(session_, index_),
+        sender_(env, executor, options_, session_, publisher_),
         changed_(executor),
         group_(executor) {}
 
@@ -50,14 +48,16 @@ class RedisStore final : public Store {
   Async<Status> begin() {
     session_.on_ahead([this](Position head) { catch_up(head); });
     if (auto begun = co_await session_.begin(); !begun) co_return begun;
-    log_ = session_.found();
-    if (auto loaded = co_await index_.load(session_.indexed(), log_.oldest, log_.head); !loaded)
+    const auto& found = session_.found();
+    publisher_.begin(found);
+    if (auto loaded = co_await index_.load(session_.indexed(), found.oldest, found.head); !loaded)
       co_return loaded;
     if (options_.reader) {
-      follower_.emplace(env_, executor_, options_, session_, log_.head);
+      follower_.emplace(env_, executor_, options_, session_, found.head);
       group_.spawn("following the town", follow());
     } else {
-      group_.spawn("commits", send_all());
+      sender_.on_committed([this] { write_index(); });
+      sender_.begin();
     }
     co_return Status();
   }
@@ -67,12 +67,7 @@ class RedisStore final : public Store {
   Async<Result<Committed>> commit(Commit commit) override {
     if (auto may = may_write(); !may) co_return fail(may.error());
     if (auto good = check(commit); !good) co_return fail(good.error());
-    auto start = [this, &commit](std::move_only_function<void(Result<Committed>)> resume) {
-      queue_.push_back(
-          Queued{.commit = std::move(commit), .answer = std::move(resume), .call = {}});
-      wake_sender();
-    };
-    co_return co_await aio::suspend<Result<Committed>>(std::move(start));
+    co_return co_await sender_.commit(std::move(commit));
   }
 
   Async<Result<Lease>> acquire(std::string name, std::string holder, Duration ttl) override {
@@ -81,7 +76,8 @@ class RedisStore final : public Store {
         holder.size() > limits::kStoreName)
       co_return fail(Errc::invalid_argument, "a lease and its holder need a name");
     const Busy busy(*this);
-    auto reply = co_await in_turn(Script::acquire, {name, holder, std::to_string(ttl.count())});
+    auto reply =
+        co_await sender_.in_turn(Script::acquire, {name, holder, std::to_string(ttl.count())});
     if (!reply) co_return fail(reply.error());
     const auto& parts = reply->elements;
     if (parts.size() != 4) co_return fail(not_understood());
@@ -97,18 +93,19 @@ class RedisStore final : public Store {
   Async<Status> release(Lease lease) override {
     if (auto may = may_write(); !may) co_return fail(may.error());
     const Busy busy(*this);
-    auto reply = co_await in_turn(Script::release, {lease.name, lease.holder, text(lease.epoch)});
+    auto reply =
+        co_await sender_.in_turn(Script::release, {lease.name, lease.holder, text(lease.epoch)});
     if (!reply) co_return fail(reply.error());
     co_return Status();
   }
 
   Async<Result<Committed>> truncate(Truncation truncation) override {
     if (auto may = may_write(); !may) co_return fail(may.error());
-    if (auto good = check(truncation, log_.head); !good) co_return fail(good.error());
+    if (auto good = check(truncation, log().head); !good) co_return fail(good.error());
     const Busy busy(*this);
     while (retention_) co_await changed_.wait_uncancelled();
     const Flag alone(retention_, changed_);
-    if (auto fits = check_place(truncation, log_.oldest, log_.head); !fits)
+    if (auto fits = check_place(truncation, log().oldest, log().head); !fits)
       co_return fail(fits.error());
     // What goes is weighed first: nothing but retention changes what stands there.
     std::uint64_t freed = 0;
@@ -134,7 +131,7 @@ class RedisStore final : public Store {
     auto settle = [this, &truncation, &answer, freed](Result<RedisReply> reply) -> Async<> {
       answer = co_await truncated(std::move(reply), truncation, freed);
     };
-    co_await in_turn(Script::truncate, std::move(args), std::move(settle));
+    co_await sender_.in_turn(Script::truncate, std::move(args), std::move(settle));
     co_return answer;
   }
 
@@ -146,7 +143,7 @@ class RedisStore final : public Store {
     const Flag alone(retention_, changed_);
     std::vector<std::uint64_t> wanted;
     for (const auto position : positions) {
-      if (position >= log_.oldest && position <= log_.head) wanted.push_back(position.value);
+      if (position >= log().oldest && position <= log().head) wanted.push_back(position.value);
     }
     RedisWords args{text(kPrunedPayload.size())};
     for (std::size_t done = 0; done < wanted.size();) {
@@ -165,12 +162,12 @@ class RedisStore final : public Store {
       done += std::max<std::size_t>(part->looked_at, 1);
     }
     if (args.size() == 1) co_return Pruned();
-    auto reply = co_await in_turn(Script::prune, std::move(args));
+    auto reply = co_await sender_.in_turn(Script::prune, std::move(args));
     if (!reply) co_return fail(reply.error());
     if (reply->elements.size() != 2) co_return fail(not_understood());
     const Pruned pruned{.events = static_cast<std::uint64_t>(reply->elements[0].integer),
                         .bytes = static_cast<std::uint64_t>(reply->elements[1].integer)};
-    log_.bytes -= std::min(log_.bytes, pruned.bytes - pruned.events * kPrunedPayload.size());
+    publisher_.pruned(pruned.bytes - pruned.events * kPrunedPayload.size());
     co_return pruned;
   }
 
@@ -223,7 +220,7 @@ class RedisStore final : public Store {
     co_return co_await read_latest(session_, index_, query(std::move(filter), limit));
   }
 
-  [[nodiscard]] LogInfo log() const override { return log_; }
+  [[nodiscard]] LogInfo log() const override { return publisher_.log(); }
 
   Async<Result<SnapshotPage>> snapshot(std::uint64_t after_rank, std::size_t limit) override {
     if (closing_) co_return closed();
@@ -236,12 +233,13 @@ class RedisStore final : public Store {
     co_return co_await snapshot_docs(session_, std::move(keys));
   }
 
-  void set_feed(Feed feed) override { feed_ = std::move(feed); }
+  void set_feed(Feed feed) override { publisher_.set_feed(std::move(feed)); }
 
   Async<> close() override {
     closing_ = true;
     changed_.notify();
-    while (busy_ > 0 || !queue_.empty() || in_flight_ > 0) co_await changed_.wait_uncancelled();
+    while (busy_ > 0) co_await changed_.wait_uncancelled();
+    co_await sender_.end();
     group_.cancel();
     co_await group_.join();
     if (follower_) co_await follower_->close();
@@ -249,12 +247,6 @@ class RedisStore final : public Store {
   }
 
  private:
-  /// A commit, or a call that must not overtake those before it.
-  struct Queued {
-    Commit commit;
-    std::move_only_function<void(Result<Committed>)> answer;
-    std::move_only_function<void()> call;  // instead
-  };
   /// A call that close() waits for.
   class Busy {
    public:
@@ -284,7 +276,6 @@ class RedisStore final : public Store {
     bool& flag_;
     aio::Signal& changed_;
   };
-  using Settle = std::function<Async<>(Result<RedisReply>)>;
 
   [[nodiscard]] Status may_write() const {
     if (closing_) return closed();
@@ -293,146 +284,8 @@ class RedisStore final : public Store {
     return {};
   }
   [[nodiscard]] LogQuery query(EventFilter filter, std::size_t limit) const {
-    return {.filter = std::move(filter), .limit = std::min(limit, limits::kPage), .log = log_};
+    return {.filter = std::move(filter), .limit = std::min(limit, limits::kPage), .log = log()};
   }
-  /// Whether what is queued may go out. In a cluster that moves the town, a second call could
-  /// overtake the first.
-  [[nodiscard]] bool may_send() const {
-    if (queue_.empty()) return false;
-    if (options_.address.cluster) return in_flight_ == 0;
-    if (in_flight_ < kCallsInFlight) return true;
-    return queue_.size() >= options_.group_commits && in_flight_ < kFullCallsInFlight;
-  }
-  void wake_sender() {
-    if (may_send()) changed_.notify();
-  }
-  /// Sends what is queued, in its order.
-  Async<> send_all() {
-    for (;;) {
-      while (!may_send()) co_await changed_.wait();
-      if (queue_.front().call) {
-        auto call = std::move(queue_.front().call);
-        queue_.pop_front();
-        call();
-        continue;
-      }
-      auto batch = std::make_shared<std::vector<Queued>>();
-      std::size_t bytes = 0;
-      while (!queue_.empty() && !queue_.front().call && batch->size() < options_.group_commits &&
-             (batch->empty() || bytes < options_.group_bytes)) {
-        bytes += size_of(queue_.front().commit);
-        batch->push_back(std::move(queue_.front()));
-        queue_.pop_front();
-      }
-      start("a call of commits", send_commits(std::move(batch), ticket_++));
-    }
-  }
-  void start(std::string name, Async<> work) {
-    ++in_flight_;
-    group_.spawn(std::move(name), std::move(work));
-  }
-  /// Answers are dealt with in the order of the calls, one after the other.
-  Async<> my_turn(std::uint64_t ticket) {
-    while (settled_ != ticket) co_await changed_.wait_uncancelled();
-  }
-  void turn_is_over() {
-    ++settled_;
-    --in_flight_;
-    changed_.notify();
-  }
-
-  Async<> send_commits(std::shared_ptr<std::vector<Queued>> batch, std::uint64_t ticket) {
-    const auto time = std::to_string(to_ms(env_.now()));
-    auto make = [batch, time] {
-      RedisWords args{time, std::to_string(Duration(limits::kIdempotencyTtl).count())};
-      for (const auto& one : *batch) encode_commit(one.commit, args);
-      return args;
-    };
-    Server::Replicas replicas{.wanted = options_.replicas, .wait = options_.replica_timeout};
-    auto reply = co_await session_.write(Script::commit, std::move(make), &replicas);
-    co_await my_turn(ticket);
-    const auto answers = co_await settle_commits(*batch, std::move(reply), replicas);
-    turn_is_over();
-    for (std::size_t i = 0; i < batch->size(); ++i) (*batch)[i].answer(answers[i]);
-    write_index();
-  }
-
-  Async<std::vector<Result<Committed>>> settle_commits(std::vector<Queued>& batch,
-                                                       Result<RedisReply> reply,
-                                                       Server::Replicas replicas) {
-    std::vector<Result<Committed>> answers;
-    if (!reply || reply->elements.size() != batch.size()) {
-      const auto error = reply ? not_understood() : reply.error();
-      answers.assign(batch.size(), Result<Committed>(fail(error)));
-      co_return answers;
-    }
-    answers.reserve(batch.size());
-    for (std::size_t i = 0; i < batch.size(); ++i)
-      answers.push_back(co_await settle(reply->elements[i], batch[i].commit));
-    if (replicas.reached < replicas.wanted) {
-      const auto few = text(static_cast<std::uint64_t>(replicas.reached)) + " of " +
-                       text(static_cast<std::uint64_t>(replicas.wanted)) + " replicas";
-      for (auto& answer : answers) {
-        if (!answer) continue;
-        answer = fail(Errc::unknown_outcome,
-                      "committed at position " + text(answer->last.value) + ", but only " + few +
-                          " had it in time: a failover may lose it. Repeat with the same key to "
-                          "wait again");
-      }
-    }
-    co_return answers;
-  }
-
-  Async<Result<Committed>> settle(RedisReply& answer, Commit& commit) {
-    if (answer.is(RedisReply::Kind::integer)) {
-      const auto first = static_cast<std::uint64_t>(answer.integer);
-      Committed done{.first = {first},
-                     .last = {first + commit.events.size() - 1},
-                     .repeated = false,
-                     .answer = std::move(commit.answer)};
-      if (next(log_.head) < done.first) co_await read_up_to({first - 1});
-      tell(done, std::move(commit.events));
-      co_return done;
-    }
-    auto& parts = answer.elements;
-    if (parts.size() == 2 && parts[0].integer == 2)
-      co_return fail(Errc::corrupt, "Redis refused a commit: " + parts[1].text);
-    if (parts.size() == 3 && parts[0].integer == 0) {
-      const Verdict verdict{.which = parts[1].integer, .instead = std::move(parts[2].text)};
-      co_return fail(refusal(commit, verdict));
-    }
-    if (parts.size() != 4 || parts[0].integer != 1) co_return fail(not_understood());
-    Committed done{.first = {static_cast<std::uint64_t>(parts[1].integer)},
-                   .last = {static_cast<std::uint64_t>(parts[2].integer)},
-                   .repeated = true,
-                   .answer = std::move(parts[3].text)};
-    // Its first time may have been ours, and its answer lost.
-    co_await read_up_to(done.last);
-    co_return done;
-  }
-
-  /// A call among the commits: it goes out behind those that were asked for before, and its answer
-  /// is dealt with behind theirs.
-  Async<Result<RedisReply>> in_turn(Script script, RedisWords args, Settle settle = {}) {
-    std::uint64_t ticket = 0;
-    auto wait = [this, &ticket](std::move_only_function<void(bool)> resume) {
-      auto call = [this, &ticket, r = std::move(resume)]() mutable {
-        ticket = ticket_++;
-        ++in_flight_;
-        r(true);
-      };
-      queue_.push_back(Queued{.commit = {}, .answer = {}, .call = std::move(call)});
-      wake_sender();
-    };
-    co_await aio::suspend<bool>(std::move(wait));
-    const auto kept = std::make_shared<const RedisWords>(std::move(args));
-    auto reply = co_await session_.write(script, [kept] { return *kept; });
-    co_await my_turn(ticket);
-    if (settle) co_await settle(reply);
-    turn_is_over();
-    co_return reply;
-  }
-
   Async<Result<Committed>> truncated(Result<RedisReply> reply, Truncation& truncation,
                                      std::uint64_t freed) {
     if (!reply) co_return fail(reply.error());
@@ -445,60 +298,16 @@ class RedisStore final : public Store {
       co_return fail(fits ? Error(Errc::conflict, "the log has changed: look again")
                           : fits.error());
     }
-    log_.oldest = next(truncation.upto);
-    log_.bytes -= std::min(log_.bytes, freed);
+    publisher_.removed(next(truncation.upto), freed);
     Committed done{.first = second, .last = third, .repeated = false, .answer = {}};
-    if (next(log_.head) < done.first) co_await read_up_to({done.first.value - 1});
-    tell(done, std::move(truncation.events));
+    co_await publisher_.tell(done, std::move(truncation.events));
     co_return done;
-  }
-
-  /// The feed and the index are told of what was committed.
-  void tell(const Committed& done, std::vector<NewEvent> events) {
-    std::vector<EventPtr> fresh;
-    fresh.reserve(events.size());
-    auto at = done.first;
-    for (auto& event : events) {
-      if (at > log_.head) fresh.push_back(std::make_shared<const Event>(at, std::move(event)));
-      at = next(at);
-    }
-    tell(fresh, done.last);
-  }
-  void tell(const std::vector<EventPtr>& fresh, Position head) {
-    for (const auto& event : fresh) {
-      log_.bytes += stored_bytes(*event);
-      index_.add(*event);
-    }
-    log_.head = std::max(log_.head, head);
-    if (fresh.empty()) return;
-    session_.acknowledged(fresh.back()->position, fresh.back()->id);
-    if (feed_) feed_(fresh);
-  }
-  /// Tells of what is in the log and was not told yet: it was not ours, or its answer was lost.
-  Async<> read_up_to(Position upto) {
-    while (log_.head < upto) {
-      auto part = co_await events_between(session_, next(log_.head), upto, kRows);
-      if (!part) {
-        // It is read with the next commit.
-        logging::error("the events up to {} cannot be read: {}", upto.value,
-                       part.error().message());
-        co_return;
-      }
-      tell(part->events, part->scanned);
-    }
   }
 
   /// A new connection shows more than we have told of: commits whose answers were lost.
   void catch_up(Position head) {
-    if (closing_ || options_.reader || head <= log_.head || catching_up_) return;
-    catching_up_ = true;
-    start("commits whose answers were lost", catch_up_to(head, ticket_++));
-  }
-  Async<> catch_up_to(Position head, std::uint64_t ticket) {
-    co_await my_turn(ticket);
-    co_await read_up_to(head);
-    catching_up_ = false;
-    turn_is_over();
+    if (closing_ || options_.reader || head <= log().head) return;
+    sender_.catch_up(head);
   }
 
   void write_index() {
@@ -507,7 +316,7 @@ class RedisStore final : public Store {
     group_.spawn("the index of scopes", write_segment());
   }
   Async<> write_segment() {
-    const auto written = co_await index_.write_segment(log_.oldest);
+    const auto written = co_await index_.write_segment(log().oldest);
     writing_index_ = false;
     if (!written) logging::warn("the index of scopes: {}", written.error().message());
   }
@@ -515,8 +324,8 @@ class RedisStore final : public Store {
   Async<> follow() {
     for (;;) {
       auto part = co_await follower_->next();
-      log_.oldest = std::max(log_.oldest, part.oldest);
-      tell(part.events, part.head);
+      publisher_.removed(part.oldest, 0);
+      publisher_.tell(part.events, part.head);
       if (index_.full()) {
         const auto forgotten = co_await index_.forget_what_is_written();
         if (!forgotten) logging::warn("the index of scopes: {}", forgotten.error().message());
@@ -529,16 +338,11 @@ class RedisStore final : public Store {
   RedisOptions options_;
   Session session_;
   ScopeIndex index_;
+  Publisher publisher_;
+  Sender sender_;
   std::optional<Follower> follower_;  // of a reader
-  LogInfo log_;                       // as acknowledged
-  Feed feed_;
-  std::deque<Queued> queue_;
-  std::uint64_t ticket_ = 0;   // of the next call
-  std::uint64_t settled_ = 0;  // calls that are dealt with
-  std::size_t in_flight_ = 0;  // calls that have a ticket and are not
-  std::size_t busy_ = 0;       // calls of others
-  bool retention_ = false;     // truncate() or prune() is under way
-  bool catching_up_ = false;
+  std::size_t busy_ = 0;              // calls of others
+  bool retention_ = false;            // truncate() or prune() is under way
   bool writing_index_ = false;
   bool closing_ = false;
   aio::Signal changed_;

@@ -1,5 +1,8 @@
 #include "store/redis/scripts.h"
 
+#include <fmt/format.h>
+#include <openssl/sha.h>
+
 #include <array>
 
 #include "base/error.h"
@@ -29,7 +32,12 @@ constexpr std::array<Row, kScripts> kRows{{{"open", May::write_when_full},
                                            {"snapshot", May::read},
                                            {"snapshot_of", May::read},
                                            {"acquire", May::write},
-                                           {"release", May::write_when_full}}};
+                                           {"release", May::write_when_full},
+                                           {"look", May::read},
+                                           {"claim", May::write},
+                                           {"erase", May::write_when_full},
+                                           {"names", May::read},
+                                           {"requests", May::read}}};
 
 const Row& row_of(Script script) { return kRows.at(static_cast<std::size_t>(script)); }
 
@@ -53,6 +61,14 @@ std::string text_of(Script script) {
   // Lua makes every function anew for each call, and commits are many.
   if (script != Script::commit) all += lua_file("tools");
   return all += text;
+}
+
+std::string sha_of(Script script) {
+  const auto text = text_of(script);
+  std::array<unsigned char, SHA_DIGEST_LENGTH> digest{};
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-reinterpret-cast): the library's own bytes
+  ::SHA1(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
+  return fmt::format("{:02x}", fmt::join(digest, ""));
 }
 
 }  // namespace reeve::store::redis

@@ -1,5 +1,6 @@
 #include "store/redis/server.h"
 
+#include <iterator>
 #include <utility>
 
 namespace reeve::store::redis {
@@ -42,32 +43,26 @@ Result<RedisReply> judge(RedisReply reply) {
 }
 
 Server::Server(net::RedisRouter& router, std::string prefix)
-    : router_(router), prefix_(std::move(prefix)) {}
-
-Async<Status> Server::load(net::RedisAsk ask) {
-  for (std::size_t i = 0; i < kScripts; ++i) {
-    RedisWords words{"SCRIPT", "LOAD", text_of(static_cast<Script>(i))};
-    auto reply = co_await ask(std::move(words));
-    if (!reply) co_return fail(reply.error());
-    if (reply->is_error()) co_return fail(net::redis_error(*reply));
-    shas_.at(i) = std::move(reply->text);
-  }
-  co_return Status();
+    : router_(router), prefix_(std::move(prefix)) {
+  for (std::size_t i = 0; i < kScripts; ++i) shas_.at(i) = sha_of(static_cast<Script>(i));
 }
 
-RedisWords Server::words_of(Script script, bool by_text, RedisWords args) const {
-  RedisWords words;
-  words.reserve(args.size() + 4);
-  words.emplace_back(by_text ? "EVAL" : "EVALSHA");
-  words.push_back(by_text ? text_of(script) : shas_.at(static_cast<std::size_t>(script)));
-  words.emplace_back("1");
-  words.push_back(prefix_);
-  for (auto& arg : args) words.push_back(std::move(arg));
-  return words;
+RedisWords Server::words_of(std::string command, std::string script, RedisWords args) const {
+  std::array<std::string, 4> head{std::move(command), std::move(script), "1", prefix_};
+  args.insert(args.begin(), std::make_move_iterator(head.begin()),
+              std::make_move_iterator(head.end()));
+  return args;
+}
+RedisWords Server::by_sha(Script script, RedisWords args) const {
+  return words_of("EVALSHA", shas_.at(static_cast<std::size_t>(script)), std::move(args));
+}
+RedisWords Server::by_text(Script script, RedisWords args) const {
+  return words_of("EVAL", text_of(script), std::move(args));
 }
 
 Async<Result<RedisReply>> Server::run_on(net::RedisAsk ask, Script script, RedisWords args) {
-  auto reply = co_await ask(words_of(script, false, std::move(args)));
+  auto reply = co_await ask(by_sha(script, args));
+  if (reply && reply->word() == "NOSCRIPT") reply = co_await ask(by_text(script, std::move(args)));
   if (!reply) co_return fail(reply.error());
   co_return judge(std::move(*reply));
 }
@@ -78,10 +73,9 @@ Async<Result<RedisReply>> Server::run(Script script, RedisWords args) {
 }
 
 Async<Result<RedisReply>> Server::run(Script script, MakeArgs make, Replicas* replicas) {
-  auto reply = co_await call(words_of(script, false, make()), replicas);
-  // SCRIPT FLUSH, or another server than before: the text brings the script along.
+  auto reply = co_await call(by_sha(script, make()), replicas);
   if (reply && reply->word() == "NOSCRIPT")
-    reply = co_await call(words_of(script, true, make()), replicas);
+    reply = co_await call(by_text(script, make()), replicas);
   if (!reply) co_return fail(reply.error());
   co_return judge(std::move(*reply));
 }

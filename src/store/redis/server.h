@@ -22,8 +22,6 @@ class Server {
   /// `router` outlives it.
   Server(net::RedisRouter& router, std::string prefix);
 
-  /// Loads the scripts: before anything else on a connection.
-  Async<Status> load(net::RedisAsk ask);
   /// One call of a script on one connection, while it is being set up.
   Async<Result<RedisReply>> run_on(net::RedisAsk ask, Script script, RedisWords args);
 
@@ -45,7 +43,10 @@ class Server {
 
  private:
   Async<Result<RedisReply>> call(RedisWords words, Replicas* replicas);
-  [[nodiscard]] RedisWords words_of(Script script, bool by_text, RedisWords args) const;
+  /// By its SHA; by its text where the server does not know it, or has forgotten it.
+  [[nodiscard]] RedisWords by_sha(Script script, RedisWords args) const;
+  [[nodiscard]] RedisWords by_text(Script script, RedisWords args) const;
+  [[nodiscard]] RedisWords words_of(std::string command, std::string script, RedisWords args) const;
 
   net::RedisRouter& router_;
   std::string prefix_;

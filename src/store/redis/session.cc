@@ -102,7 +102,6 @@ Async<Status> Session::greet(net::RedisAsk ask) {
   if (auto good = co_await check_server(ask, options_.durability, options_.settings_asserted);
       !good)
     co_return good;
-  if (auto loaded = co_await server_.load(ask); !loaded) co_return loaded;
   const bool reader = options_.reader;
   RedisWords args{must_be_there_ ? known_.log.str() : "",
                   LogId(env_.uuid4()).str(),

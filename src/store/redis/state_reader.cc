@@ -29,7 +29,7 @@ Async<Result<std::optional<Doc>>> get_doc(Session& session, DocKey key) {
   if (reply->is(RedisReply::Kind::nil)) co_return std::nullopt;
   auto doc = decode_doc(std::move(key), std::move(reply->text));
   if (!doc) co_return fail(doc.error());
-  co_return std::move(*doc);
+  co_return std::move(doc->doc);
 }
 
 Async<Result<std::vector<Doc>>> list_docs(Session& session, DocQuery query) {
@@ -42,7 +42,7 @@ Async<Result<std::vector<Doc>>> list_docs(Session& session, DocQuery query) {
   for (std::size_t i = 0; i + 1 < parts.size(); i += 2) {
     auto doc = decode_doc({query.kind, std::move(parts[i].text)}, std::move(parts[i + 1].text));
     if (!doc) co_return fail(doc.error());
-    docs.push_back(std::move(*doc));
+    docs.push_back(std::move(doc->doc));
   }
   co_return docs;
 }

@@ -8,19 +8,6 @@
 #include "store/redis/redis_store.h"
 
 namespace reeve::store::redis {
-namespace {
-
-/// Names of keys behind the prefix. KEYS[1]: the prefix; ARGV: cursor, pattern behind the prefix.
-/// Answers the next cursor, then what the pattern's star stood for.
-constexpr const char* kScan = R"lua(#!lua flags=no-writes
-local P, pattern = KEYS[1], ARGV[2]
-local found = redis.call('SCAN', ARGV[1], 'MATCH', string.gsub(P, '[%[%]%*%?\\]', '\\%0') .. pattern .. '*', 'COUNT', 1000)
-local out = { found[1] }
-for _, key in ipairs(found[2]) do out[#out + 1] = string.sub(key, #P + #pattern + 1) end
-return out
-)lua";
-
-}  // namespace
 
 TownKeys::TownKeys(Env& env, boost::asio::any_io_executor executor, net::RedisAddress address,
                    const std::string& keys)
@@ -35,8 +22,8 @@ Async<Result<RedisReply>> TownKeys::ask(RedisWords words) {
   co_return judged;
 }
 
-Async<Result<RedisReply>> TownKeys::run(std::string script, RedisWords args) {
-  RedisWords words{"EVAL", std::move(script), "1", prefix_};
+Async<Result<RedisReply>> TownKeys::run(Script script, RedisWords args) {
+  RedisWords words{"EVAL", text_of(script), "1", prefix_};
   for (auto& arg : args) words.push_back(std::move(arg));
   co_return co_await ask(std::move(words));
 }
@@ -54,7 +41,7 @@ Async<Result<std::vector<std::string>>> TownKeys::names(std::string kind) {
   std::set<std::string> found;
   for (std::string cursor = "0";;) {
     RedisWords args{cursor, kind};
-    auto reply = co_await run(kScan, std::move(args));
+    auto reply = co_await run(Script::names, std::move(args));
     if (!reply) co_return fail(reply.error());
     if (reply->elements.empty()) co_return fail(not_understood());
     for (std::size_t i = 1; i < reply->elements.size(); ++i) found.insert(reply->elements[i].text);

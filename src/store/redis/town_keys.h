@@ -26,7 +26,7 @@ class TownKeys {
 
   Async<Result<RedisReply>> ask(RedisWords words);
   /// A script, with the prefix as its one key.
-  Async<Result<RedisReply>> run(std::string script, RedisWords args);
+  Async<Result<RedisReply>> run(Script script, RedisWords args);
   Async<Status> ask_all(std::vector<RedisWords> commands);
   /// What stands behind "PREFIX" + `kind` in the names of keys, each once.
   Async<Result<std::vector<std::string>>> names(std::string kind);

@@ -1,41 +1,89 @@
--- ARGV: of enter(), then the time of keys and how long they are kept (ms), and for each commit its shape (two bytes
--- each: how many arguments follow, conditions, writes, events; a byte: it has a key) and what group.cc writes: the key's
--- name, digest and answer; conditions; writes; events; the events' bytes.
--- Answers for each commit its first position if it was done, else {1, first, last, answer}: its key was known;
--- {0, which condition, what is there instead} (0: the key's digest; negative: a queue write that cannot be); {2, why
--- it could not be tried}.
+-- ARGV: of enter(), the time of keys and how long they are kept (ms), the plan, and the words that it speaks of: what
+-- group.cc writes. Commits of one moment, in their order.
 --
--- What is seldom needed is made only then: Lua makes every function of a script anew for each call.
+-- The plan: how many commits, texts (marks), and kinds of documents; for each kind, how many documents. Words: the
+-- texts; for each kind, its name and the ids. Then for each commit its shape, which is told below.
+--
+-- Everything is read and checked first, for all of them; each sees what those before it will have changed. Then
+-- everything is written, so what is wrong is told while nothing has happened.
+--
+-- Answers the first position, if all were done as they are; else a list with for each commit its first position if it
+-- was done, {1, first, last, answer}: its key was known; {0, which condition, what is there instead} (0: the key's
+-- digest; negative: a queue write that cannot be); {2, why it could not be tried}.
 local town, refused = enter()
 if not town then return refused end
-local ARGV, match, format = ARGV, string.match, string.format -- found sooner than globals
-at = 4
--- Documents as they are now, by kind and id; false: absent. Queue items in the same way.
-local docs, items, checked, rare = {}, {}, {}, nil
+local ARGV, unpack, read, sub, format = ARGV, unpack, struct.unpack, string.sub, string.format
+local plan, word = ARGV[5], 5 -- the last word that was read
+local wrong -- what could not be read, of the commit that is looked at
+local begin = town.head
 
-local function fetch(cache, key, of, id)
-  local group = cache[of]
-  if not group then
-    group = {}
-    cache[of] = group
+local commits, texts, kinds
+commits, texts, kinds, at = read('>I4I4I4', plan)
+local first_text = word
+word = word + texts
+
+-- Documents, by kind and then by number: as they are (false: absent), and what was read of that or will be written.
+local base, names, ids, packed, faults, total = {}, {}, {}, {}, nil, 0
+for kind = 1, kinds do
+  local count
+  count, at = read('>I4', plan, at)
+  names[kind], base[kind] = ARGV[word + 1], total
+  local key = P .. 'doc:' .. ARGV[word + 1]
+  word = word + 1
+  for from = 1, count, 1000 do
+    local to = from + 999 < count and from + 999 or count
+    local known = redis.pcall('HMGET', key, unpack(ARGV, word + from, word + to))
+    if known.err then
+      faults = faults or {}
+      faults[kind] = known.err
+    end
+    for i = from, to do
+      ids[total + i] = ARGV[word + i]
+      packed[total + i] = known[i - from + 1]
+    end
   end
-  local known = group[id]
-  if known == nil then
-    known = call('HGET', P .. key .. of, id)
-    group[id] = known
+  total = total + count
+  word = word + count
+end
+base[kinds + 1] = total
+-- `changed`: the body that will be written; false: it goes.
+local versions, ranks, marks, changed = {}, {}, {}, {}
+
+-- Version 0: there is none.
+local function look_at(kind, doc)
+  local is = packed[doc]
+  if is then
+    local length
+    versions[doc], ranks[doc], length = read('>I8I8I4', is, #is - 19)
+    marks[doc] = sub(is, -20 - length, -21)
+  else
+    versions[doc], marks[doc] = 0, false
+    wrong = wrong or faults and faults[kind]
   end
-  return known, group
 end
 
+-- What is written behind the events, in this order. What is seldom needed is made only then: Lua makes every function
+-- of a script anew for each call.
+local later, rare = {}, nil
 local function make_rare()
+  local checked, items, epochs, keys = {}, {}, {}, {}
+  local match = string.match
+  local function ask(...)
+    local is = redis.pcall(...)
+    if type(is) == 'table' and is.err then
+      wrong = wrong or is.err
+      return false
+    end
+    return is
+  end
   local function check_key(command, key)
     if checked[key] then return end
-    call(command, key)
-    checked[key] = true
+    if ask(command, key) then checked[key] = true end
   end
+  local function do_later(...) later[#later + 1] = { ... } end
   local function list_key(kind, mark) return P .. 'list:' .. #kind .. ':' .. kind .. ':' .. mark end
-  local function each_mark(marks, f)
-    for mark in string.gmatch(marks, '[^\n]+') do f(mark) end
+  local function each_mark(all, f)
+    for mark in string.gmatch(all, '[^\n]+') do f(mark) end
   end
   local function place(priority, order, item)
     return format('%08x%08x%08x', 2147483647 - priority, math.floor(order / 4294967296), order % 4294967296) .. item
@@ -45,214 +93,283 @@ local function make_rare()
     local time = call('TIME')
     return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
   end
+  local function item_of(queue, id)
+    local group = items[queue]
+    if not group then
+      group = {}
+      items[queue] = group
+    end
+    if group[id] == nil then group[id] = ask('HGET', P .. 'qi:' .. queue, id) end
+    return group[id], group
+  end
   -- "PRIORITY ORDER ATTEMPT NOT_BEFORE LEASE"
-  local function unpack_item(packed) return match(packed, '^(-?%d+) (%d+) (-?%d+) (-?%d+) (.*)$') end
+  local function unpack_item(is) return match(is, '^(-?%d+) (%d+) (-?%d+) (-?%d+) (.*)$') end
   local function set_item(group, queue, id, priority, order, attempt, not_before, lease)
-    local now = priority .. ' ' .. order .. ' ' .. attempt .. ' ' .. not_before .. ' ' .. lease
-    call('HSET', P .. 'qi:' .. queue, id, now)
-    group[id] = now
+    group[id] = priority .. ' ' .. order .. ' ' .. attempt .. ' ' .. not_before .. ' ' .. lease
+    do_later('HSET', P .. 'qi:' .. queue, id, group[id])
+  end
+  local function epoch_of(run)
+    if epochs[run] == nil then epochs[run] = ask('HGET', P .. 'epochs', run) end
+    return epochs[run]
   end
   return {
     -- A document that is new, goes, or is marked otherwise than before.
-    check_lists = function(kind, before, marks)
+    check_lists = function(kind, before, now)
       local function look(mark) check_key('ZCARD', list_key(kind, mark)) end
-      if not before or not marks then look('') end
+      if not before or not now then look('') end
       each_mark(before or '', look)
-      each_mark(marks or '', look)
+      each_mark(now or '', look)
     end,
-    list = function(kind, id, rank, before, marks)
-      if not before then call('ZADD', list_key(kind, ''), rank, id) end
-      each_mark(before or '', function(mark) call('ZREM', list_key(kind, mark), id) end)
-      each_mark(marks or '', function(mark) call('ZADD', list_key(kind, mark), rank, id) end)
-      if not marks then call('ZREM', list_key(kind, ''), id) end
+    list = function(kind, id, rank, before, now)
+      if not before then do_later('ZADD', list_key(kind, ''), format('%d', rank), id) end
+      each_mark(before or '', function(mark) do_later('ZREM', list_key(kind, mark), id) end)
+      each_mark(now or '', function(mark) do_later('ZADD', list_key(kind, mark), format('%d', rank), id) end)
+      if not now then do_later('ZREM', list_key(kind, ''), id) end
     end,
-    check_key = check_key,
-    instead = {
-      r = function()
-        local is = call('HGET', P .. 'epochs', ARGV[at + 2])
-        at = at + 3
-        if is ~= ARGV[at] then return is or '' end
-      end,
-      q = function()
-        local packed = fetch(items, 'qi:', ARGV[at + 2], ARGV[at + 3])
-        at = at + 4
-        if not packed then return '' end
-        local _, _, _, _, lease = unpack_item(packed)
-        if lease ~= ARGV[at] then return '=' .. lease end
-      end,
-      l = function()
-        local is = call('HGET', P .. 'leases', ARGV[at + 2]) or ''
-        local holder, want = ARGV[at + 3], ARGV[at + 4]
-        at = at + 4
-        local held, ends, by = match(is, '^(%d+) (-?%d+) (.*)$')
-        if held ~= want or by ~= holder or tonumber(ends) <= now_ms() then return is end
-      end,
-    },
-    -- Whether it can be done, given what the writes before it will have changed (`there`).
-    check = function(op, of, id, there)
-      if op == 'e' then
+    -- What is there instead of what a condition wants; nil: it holds.
+    [114] = function() -- r: run, epoch
+      local is = epoch_of(ARGV[word + 1])
+      word = word + 2
+      if is ~= ARGV[word] then return is or '' end
+    end,
+    [113] = function() -- q: queue, item, lease
+      local is = item_of(ARGV[word + 1], ARGV[word + 2])
+      word = word + 3
+      if not is then return '' end
+      local _, _, _, _, lease = unpack_item(is)
+      if lease ~= ARGV[word] then return '=' .. lease end
+    end,
+    [108] = function() -- l: name, holder, epoch
+      local is = ask('HGET', P .. 'leases', ARGV[word + 1]) or ''
+      local holder, want = ARGV[word + 2], ARGV[word + 3]
+      word = word + 3
+      local held, ends, by = match(is, '^(%d+) (-?%d+) (.*)$')
+      if held ~= want or by ~= holder or tonumber(ends) <= now_ms() then return is end
+    end,
+    -- Whether a write can be done, given what those before it will have changed (`there`).
+    check = function(op, there)
+      local of, id = ARGV[word + 1], ARGV[word + 2]
+      if op == 101 then
         check_key('HLEN', P .. 'epochs')
         return true
       end
-      local packed = fetch(items, 'qi:', of, id)
+      local is = item_of(of, id) and true
       check_key('ZCARD', P .. 'q:' .. of)
       local name = of .. '\n' .. id
-      local is = there[name]
-      if is == nil then is = packed and true or false end
-      if op == '+' then is = true elseif op == '-' then is = false elseif not is then return false end
+      if there[name] ~= nil then is = there[name] end
+      if op == 43 then is = true elseif op == 45 then is = false elseif not is then return false end
       there[name] = is
       return true
     end,
-    write = function(op, of, id, a, b, c)
-      if op == 'e' then
-        if id == '' then call('HDEL', P .. 'epochs', of) else call('HSET', P .. 'epochs', of, id) end
+    write = function(op)
+      local of, id, a, b, c = ARGV[word + 1], ARGV[word + 2], ARGV[word + 3], ARGV[word + 4], ARGV[word + 5]
+      if op == 101 then -- e: run, epoch ("": it is over)
+        epochs[of] = id ~= '' and id
+        if id == '' then do_later('HDEL', P .. 'epochs', of) else do_later('HSET', P .. 'epochs', of, id) end
         return
       end
-      local packed, group = fetch(items, 'qi:', of, id)
-      if op == '+' then
-        if packed then return end
+      local is, group = item_of(of, id)
+      if op == 43 then -- +: queue, item, priority, not_before, attempt
+        if is then return end
         town.order = town.order + 1
-        call('ZADD', P .. 'q:' .. of, 0, place(tonumber(a), town.order, id))
+        do_later('ZADD', P .. 'q:' .. of, 0, place(tonumber(a), town.order, id))
         set_item(group, of, id, a, format('%d', town.order), c, b, '')
-      elseif packed then
-        local priority, order, attempt, not_before = unpack_item(packed)
-        if op == 't' then set_item(group, of, id, priority, order, attempt, not_before, a)
-        elseif op == '<' then set_item(group, of, id, priority, order, a, b, '')
-        else
-          call('ZREM', P .. 'q:' .. of, place(tonumber(priority), tonumber(order), id))
-          call('HDEL', P .. 'qi:' .. of, id)
+      elseif is then
+        local priority, order, attempt, not_before = unpack_item(is)
+        if op == 116 then -- t: queue, item, lease
+          set_item(group, of, id, priority, order, attempt, not_before, a)
+        elseif op == 60 then -- <: queue, item, attempt, not_before
+          set_item(group, of, id, priority, order, a, b, '')
+        else -- -: queue, item
+          do_later('ZREM', P .. 'q:' .. of, place(tonumber(priority), tonumber(order), id))
+          do_later('HDEL', P .. 'qi:' .. of, id)
           group[id] = false
         end
       end
     end,
-    -- How many arguments an operation has, itself included.
-    length = { e = 3, t = 4, ['+'] = 6, ['<'] = 5, ['-'] = 3 },
+    -- How many words a write has.
+    length = { [101] = 2, [116] = 3, [43] = 5, [60] = 4, [45] = 2 },
     -- Nothing: the key is not known. A commit's answer, where it is.
     recall = function(name, digest)
-      local known = call('HGET', P .. 'keys', name)
+      local known = keys[name] or ask('HGET', P .. 'keys', name)
       check_key('ZCARD', P .. 'keys:t')
       if not known then return end
       local since, first, last, length, from = match(known, '^(%d+) (%d+) (%d+) (%d+):()')
       if tonumber(since) <= tonumber(ARGV[3]) - tonumber(ARGV[4]) then return end
-      local before = string.sub(known, from, from + length - 1)
+      local before = sub(known, from, from + length - 1)
       if before ~= digest then return { 0, 0, before } end
-      return { 1, tonumber(first), tonumber(last), string.sub(known, from + length) }
+      return { 1, tonumber(first), tonumber(last), sub(known, from + length) }
     end,
     remember = function(name, digest, answer, first)
-      call('HSET', P .. 'keys', name, format('%s %d %d %d:%s', ARGV[3], first, town.head, #digest, digest) .. answer)
-      call('ZADD', P .. 'keys:t', ARGV[3], name)
+      keys[name] = format('%s %d %d %d:', ARGV[3], first, town.head, #digest) .. digest .. answer
+      do_later('HSET', P .. 'keys', name, keys[name])
+      do_later('ZADD', P .. 'keys:t', ARGV[3], name)
     end,
   }
 end
 
-local function one(conditions, writes, events, keyed, behind)
-  local name, digest, answer = nil, nil, nil
-  if keyed == 1 then
-    rare = rare or make_rare()
-    name, digest, answer = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
-    at = at + 3
-    local known = rare.recall(name, digest)
-    if known then return known end
-  end
+-- What a commit writes, found while it is checked: what it is, of which kind and document (else 0), the marks it will
+-- have (false: it goes), and where its words begin.
+local ops, kinds_of, docs, nows, words_of = {}, {}, {}, {}, {}
+
+-- Nothing: it can be done.
+local function check(conditions, writes)
   for i = 1, conditions do
-    local kind, is = ARGV[at + 1], nil
-    if kind == 'v' or kind == 'a' then
-      local packed = fetch(docs, 'doc:', ARGV[at + 2], ARGV[at + 3])
-      is = packed and format('%d', (struct.unpack('>I8', packed, #packed - 19)))
-      at = at + 3
-      if kind == 'v' then
-        at = at + 1
-        if is == ARGV[at] then is = nil else is = is or '' end
-      end
+    local op, is = read('B', plan, at), nil
+    at = at + 1
+    if op == 118 or op == 97 then -- v: kind, document, version; a: kind, document, 0
+      local kind, doc, version
+      kind, doc, version, at = read('>I4I4I8', plan, at)
+      doc = base[kind] + doc
+      if not versions[doc] then look_at(kind, doc) end
+      if versions[doc] ~= version then is = versions[doc] > 0 and format('%d', versions[doc]) or '' end
     else
       rare = rare or make_rare()
-      is = rare.instead[kind]()
+      is = rare[op]()
     end
+    if wrong then return { 2, wrong } end
     if is then return { 0, i, is } end
   end
-  -- A first pass over the writes does nothing: what they need is read, so that whatever is wrong is told now.
-  local from, there = at, nil
+  local there
   for i = 1, writes do
-    local op, of, id = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
-    if op == 'p' or op == 'd' then
-      local packed = fetch(docs, 'doc:', of, id)
-      local marks = op == 'p' and ARGV[at + 4] or nil
-      at = at + (marks and 5 or 3)
-      if not packed then
-        if marks then
-          rare = rare or make_rare()
-          rare.check_lists(of, nil, marks)
-        end
-      else
-        local length = struct.unpack('>I4', packed, #packed - 3)
-        local before = string.sub(packed, -20 - length, -21)
-        if before ~= marks then
-          rare = rare or make_rare()
-          rare.check_lists(of, before, marks)
-        end
+    local op, kind, doc, now
+    op, kind, doc, now, at = read('>BI4I4I4', plan, at)
+    ops[i], words_of[i], kinds_of[i] = op, word, kind
+    if kind > 0 then -- p: kind, document, marks, and a word; d: kind, document, 0
+      doc, now = base[kind] + doc, op == 112 and ARGV[first_text + now]
+      docs[i], nows[i] = doc, now
+      if now then word = word + 1 end
+      if not versions[doc] then look_at(kind, doc) end
+      if marks[doc] ~= now then
+        rare = rare or make_rare()
+        rare.check_lists(names[kind], marks[doc], now)
       end
     else
       rare = rare or make_rare()
       there = there or {}
-      if not rare.check(op, of, id, there) then return { 0, -i, '' } end
-      at = at + rare.length[op]
+      if not rare.check(op, there) then return { 0, -i, '' } end
+      word = word + rare.length[op]
     end
+    if wrong then return { 2, wrong } end
   end
-  -- The events come first: if the log is not what it should be, the first of them is refused, and nothing has happened.
-  local first = town.head + 1
-  if events > 0 then
-    at = behind - events - 1
-    for i = 1, events do
-      call('XADD', LOG, format('%d-0', town.head + i), 'e', ARGV[at + i])
-    end
-    town.head = town.head + events
-    town.bytes = town.bytes + tonumber(ARGV[behind])
-  end
-  at = from
-  for _ = 1, writes do
-    local op, of, id = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
-    if op == 'p' or op == 'd' then
-      local packed, group = fetch(docs, 'doc:', of, id)
-      local marks = op == 'p' and ARGV[at + 4] or nil
-      local version, rank, length, before = 0, nil, nil, nil
-      if packed then
-        version, rank, length = struct.unpack('>I8I8I4', packed, #packed - 19)
-        before = string.sub(packed, -20 - length, -21)
-      elseif marks then
-        town.rank = town.rank + 1
-        rank = town.rank
-      end
-      if before ~= marks then rare.list(of, id, rank, before, marks) end
-      if marks then
-        local now = ARGV[at + 5] .. marks .. struct.pack('>I8I8I4', version + 1, rank, #marks)
-        call('HSET', P .. 'doc:' .. of, id, now)
-        group[id] = now
-        at = at + 5
-      else
-        if packed then call('HDEL', P .. 'doc:' .. of, id) end
-        group[id] = false
-        at = at + 3
-      end
-    else
-      rare.write(op, of, id, ARGV[at + 4], ARGV[at + 5], ARGV[at + 6])
-      at = at + rare.length[op]
-    end
-  end
-  if name then rare.remember(name, digest, answer, first) end
-  return first
 end
 
-local answers, n, last = {}, 0, #ARGV
-while at < last do
-  local a, b, c, d, e, f, g, h, keyed = string.byte(ARGV[at + 1], 1, 9)
-  at = at + 1
-  local behind = at + a * 256 + b
-  local done, answer = pcall(one, c * 256 + d, e * 256 + f, g * 256 + h, keyed, behind)
-  -- What is wrong with one commit is no reason to refuse its neighbours.
-  if not done then answer = { 2, type(answer) == 'table' and answer.err or tostring(answer) } end
-  n = n + 1
-  answers[n] = answer
-  at = behind
+local function write(writes)
+  for i = 1, writes do
+    word = words_of[i]
+    local doc = docs[i]
+    if kinds_of[i] > 0 then
+      local before, now = marks[doc], nows[i]
+      if before ~= now then
+        if not before then
+          town.rank = town.rank + 1
+          ranks[doc] = town.rank
+        end
+        rare.list(names[kinds_of[i]], ids[doc], ranks[doc], before, now)
+        marks[doc] = now
+      end
+      versions[doc] = now and versions[doc] + 1 or 0
+      changed[doc] = now and ARGV[word + 1]
+    else
+      rare.write(ops[i])
+    end
+  end
+end
+
+-- Events are written some at a time, as entries: those of neighbouring commits together (`text`, of which what stands
+-- from `from` to before `upto` is taken, and `parts` before that), those of a large one for themselves.
+local entries, text, from, upto, parts, count = {}, nil, 1, 1, nil, 0
+local function add_entry(of)
+  entries[#entries + 1] = format('%d-%d', town.head, count)
+  entries[#entries + 1] = of
+  count = 0
+end
+local function close_entry()
+  if count > 0 then
+    if parts then
+      parts[#parts + 1] = sub(text, from, upto - 1)
+      text = table.concat(parts)
+    end
+    add_entry(text)
+  end
+  text, from, upto, parts = nil, 1, 1, nil
+end
+
+local answers, plain = {}, true
+for i = 1, commits do
+  -- A commit: flags (1: it has a key; 2: its events are the first in an entry of several commits), how many bytes of
+  -- the plan and how many words follow, of them the conditions and writes; how many events and bytes of events, how
+  -- many bytes they have in the entry of several commits, or how many entries of their own they are.
+  local flags, size, words, conditions, writes, events, bytes, length, own
+  flags, size, words, conditions, writes, events, bytes, length, own, at = read('>BI4I4I4I4I4I8I4I4', plan, at)
+  if flags >= 2 then
+    close_entry()
+    word = word + 1
+    text = ARGV[word]
+  elseif own > 0 then
+    close_entry()
+  end
+  local next_at, next_word = at + size, word + words
+  -- How many events are in each entry of its own.
+  local own_at, own_word = at, word
+  at, word = at + 4 * own, word + own
+  local answer, name, digest, result
+  if flags % 2 == 1 then
+    rare = rare or make_rare()
+    name, digest, result = ARGV[word + 1], ARGV[word + 2], ARGV[word + 3]
+    word = word + 3
+    answer = rare.recall(name, digest)
+    if wrong then answer = { 2, wrong } end
+  end
+  answer = answer or check(conditions, writes)
+  if answer then
+    plain, wrong = false, nil
+    if length > 0 then
+      parts = parts or {}
+      parts[#parts + 1] = sub(text, from, upto - 1)
+      upto = upto + length
+      from = upto
+    end
+  else
+    answer = town.head + 1
+    for j = 1, own do
+      count = read('>I4', plan, own_at + 4 * j - 4)
+      town.head = town.head + count
+      add_entry(ARGV[own_word + j])
+    end
+    if own == 0 then
+      town.head, count, upto = town.head + events, count + events, upto + length
+    end
+    town.bytes = town.bytes + bytes
+    write(writes)
+    if name then rare.remember(name, digest, result, answer) end
+  end
+  answers[i] = answer
+  at, word = next_at, next_word
+end
+close_entry()
+
+-- If the log is not what it should be, the first entry is refused, and nothing has happened.
+for i = 1, #entries, 2 do call('XADD', LOG, entries[i], 'e', entries[i + 1]) end
+town.entries = town.entries + #entries / 2
+for i = 1, #later do call(unpack(later[i])) end
+for kind = 1, kinds do
+  local key, set = P .. 'doc:' .. names[kind], {}
+  for doc = base[kind] + 1, base[kind + 1] do
+    local body = changed[doc]
+    if body then
+      local marked = marks[doc]
+      set[#set + 1] = ids[doc]
+      set[#set + 1] = body .. marked .. struct.pack('>I8I8I4', versions[doc], ranks[doc], #marked)
+      if #set == 1000 then
+        call('HSET', key, unpack(set))
+        set = {}
+      end
+    elseif body == false and packed[doc] then
+      call('HDEL', key, ids[doc])
+    end
+  end
+  if #set > 0 then call('HSET', key, unpack(set)) end
 end
 leave(town)
-return answers
+return plain and begin + 1 or answers

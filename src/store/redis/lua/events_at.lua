@@ -1,26 +1,24 @@
 -- ARGV: log, bytes, whether all must be left ("1"), then positions. Answers how many were looked at, then positions and
--- events of those that are there.
+-- events of those that are there. What is looked at is limited: an event may stand among many.
 local log, bytes, all = arg(), num(), arg()
 local here, oldest = look()
 if here ~= log then return redis.error_reply('LOST another log is here') end
 local out, size, looked = {}, 0, 0
+local entry, events
 for i = at + 1, #ARGV do
   if size > bytes then break end
-  local position, event = ARGV[i], nil
-  local entry = call('XRANGE', LOG, position .. '-0', position .. '-0')[1]
-  if entry then
-    event = entry[2][2]
-  elseif tonumber(position) >= oldest then
-    local pruned = call('ZRANGEBYSCORE', PRUNED, position, position)[1]
-    if not pruned then return redis.error_reply('LOST event ' .. position .. ' is not in the log') end
-    event = string.match(pruned, '\n(.*)$')
+  local position = tonumber(ARGV[i])
+  if position >= oldest then
+    if not entry or position < entry.first or position > entry.last then
+      entry = entry_at(position)
+      if not entry then return redis.error_reply('LOST event ' .. ARGV[i] .. ' is not in the log') end
+      events = events_of(entry)
+      size = size + #entry.text
+    end
+    out[#out + 1] = ARGV[i]
+    out[#out + 1] = events[position - entry.first + 1]
   elseif all == '1' then
     return redis.error_reply('EXPIRED ' .. int(oldest))
-  end
-  if event then
-    out[#out + 1] = position
-    out[#out + 1] = event
-    size = size + #event
   end
   looked = looked + 1
 end

@@ -13,18 +13,18 @@ if call('EXISTS', META) == 0 then
   if make ~= '1' then return redis.error_reply('ABSENT there is no town') end
   call('HSET', META, 'format', '1', 'generation', generation, 'indexed', '0', 'epoch', '0', 'holder', '', 'who', '',
        'until', '0', 'ttl', ttl)
-  call('SET', STATE, log .. ' 0' .. struct.pack(NUMBERS, 0, 1, 0, 0, 0, 0))
+  call('SET', STATE, log .. ' 0' .. struct.pack(NUMBERS, 0, 1, 0, 0, 0, 0, 0, 0))
 end
 local m = call('HMGET', META, 'format', 'generation', 'indexed', 'epoch', 'holder', 'who', 'until', 'copying')
 if m[1] ~= '1' then return redis.error_reply('FORMAT ' .. tostring(m[1])) end
 if m[8] then return redis.error_reply('COPYING a town comes here') end
 local state = call('GET', STATE)
-if not state or #state < 48 then return redis.error_reply('LOST a town without its state') end
+if not state or #state < SIZE then return redis.error_reply('LOST a town without its state') end
 local here = string.match(state, '^%S+')
 if must ~= '' and here ~= must then return redis.error_reply('LOST another log is here: ' .. here) end
-local numbers = string.sub(state, -48)
-local head, oldest, bytes = struct.unpack(NUMBERS, numbers)
-if call('XLEN', LOG) + call('ZCARD', PRUNED) ~= head - oldest + 1 then
+local numbers = string.sub(state, -SIZE)
+local head, oldest, bytes, _, _, _, entries, pruned = struct.unpack(NUMBERS, numbers)
+if call('XLEN', LOG) ~= entries or call('ZCARD', PRUNED) ~= pruned then
   return redis.error_reply('LOST the log is not as long as it should be')
 end
 local session = here .. ' ' .. m[4]
@@ -38,13 +38,6 @@ if holder ~= '' then
   call('SET', STATE, session .. numbers)
 end
 local event = ''
-if position ~= '0' then
-  local entry = call('XRANGE', LOG, position .. '-0', position .. '-0')[1]
-  if entry then
-    event = entry[2][2]
-  else
-    local pruned = call('ZRANGEBYSCORE', PRUNED, position, position)[1]
-    if pruned then event = string.match(pruned, '\n(.*)$') end
-  end
-end
+local entry = position ~= '0' and entry_at(tonumber(position))
+if entry then event = events_of(entry)[position - entry.first + 1] end
 return { here, m[2], int(head), int(oldest), int(bytes), m[3], session, event }

@@ -1,38 +1,33 @@
--- ARGV: log, from, to, how many are looked at, bytes. Answers up to where, then positions and events, by position.
+-- ARGV: log, from, to, how many positions are looked at, bytes. Answers up to where, then the entries that have them,
+-- by position: ids and texts. The first and the last may have others, too.
 local log, from, to, looks, bytes = arg(), num(), num(), num(), num()
 local here, oldest = look()
 if here ~= log then return redis.error_reply('LOST another log is here') end
 if from < oldest then return redis.error_reply('EXPIRED ' .. int(oldest)) end
 if from + looks - 1 < to then to = from + looks - 1 end
-local out, size = {}, 0
-local function add(position, event)
-  out[#out + 1] = position
-  out[#out + 1] = event
-  size = size + #event
-end
-local pruned, p = call('ZRANGEBYSCORE', PRUNED, int(from), int(to)), 1
-local function add_pruned_before(position)
-  while pruned[p] do
-    local its, event = string.match(pruned[p], '^(%d+)\n(.*)$')
-    if tonumber(its) >= position then return end
-    add(its, event)
-    p = p + 1
-  end
-end
+local out, size, reached = {}, 0, from - 1
 -- Some at a time: how large they are is seen when they are read.
-local next_one = from
-while next_one <= to and size <= bytes do
-  local upto = math.min(next_one + 99, to)
-  for _, entry in ipairs(call('XRANGE', LOG, int(next_one) .. '-0', int(upto) .. '-0')) do
-    local position = string.match(entry[1], '^%d+')
-    add_pruned_before(tonumber(position))
-    if size > bytes and #out > 0 then
-      upto = tonumber(position) - 1
-      break
-    end
-    add(position, entry[2][2])
+local SOME = 16
+local function reader(fetch)
+  local page, i = nil, 1
+  return function(after_this)
+    if after_this then i = i + 1 end
+    if not page or (i > #page and #page == SOME) then page, i = fetch(reached + 1, SOME), 1 end
+    return page[i]
   end
-  add_pruned_before(upto + 1)
-  next_one = upto + 1
 end
-return { int(next_one - 1), out }
+local from_stream, from_pruned = reader(stream_entries), reader(pruned_entries)
+while reached < to and size <= bytes do
+  local entry, other, taken = from_stream(), from_pruned(), from_stream
+  if other and (not entry or other.last < entry.last) then entry, taken = other, from_pruned end
+  if not entry or entry.first > to then
+    reached = to
+    break
+  end
+  out[#out + 1] = entry.id
+  out[#out + 1] = entry.text
+  size = size + #entry.text
+  reached = entry.last
+  taken(true)
+end
+return { int(math.min(reached, to)), out }

@@ -9,14 +9,21 @@ end
 local SNAP, RANKS, INDEX = P .. 'snap', P .. 'snap:r', P .. 'ix'
 call('HLEN', SNAP)
 call('ZCARD', RANKS)
+call('ZCARD', PRUNED)
 local over = call('ZRANGEBYSCORE', INDEX, '-inf', int(upto))
+-- The entry that the new mark is in the middle of.
+local cut = upto < town.head and entry_at(upto + 1)
 local size = num()
 for _, after in ipairs(over) do
   call('UNLINK', INDEX .. ':' .. after)
   call('ZREM', INDEX, after)
 end
-call('ZREMRANGEBYSCORE', PRUNED, '-inf', int(upto))
-call('XTRIM', LOG, 'MINID', int(upto + 1) .. '-0')
+town.pruned = town.pruned - call('ZREMRANGEBYSCORE', PRUNED, '-inf', int(upto))
+town.entries = town.entries - call('XTRIM', LOG, 'MINID', int(upto + 1) .. '-0')
+if cut and cut.first <= upto then
+  local events = events_of(cut)
+  put_apart(town, cut, { unpack(events, upto - cut.first + 2) })
+end
 town.bytes = town.bytes - size
 town.oldest = upto + 1
 for _ = 1, num() do

@@ -1,0 +1,59 @@
+#include "store/redis/publisher.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "base/logging.h"
+#include "store/redis/events.h"
+
+namespace reeve::store::redis {
+namespace {
+
+/// Rows that one call reads.
+constexpr std::size_t kRows = 1'000;
+
+}  // namespace
+
+Async<> Publisher::tell(Committed done, std::vector<NewEvent> events) {
+  if (next(log_.head) < done.first) co_await read_up_to({done.first.value - 1});
+  std::vector<EventPtr> fresh;
+  fresh.reserve(events.size());
+  auto at = done.first;
+  for (auto& event : events) {
+    if (at > log_.head) fresh.push_back(std::make_shared<const Event>(at, std::move(event)));
+    at = next(at);
+  }
+  tell(fresh, done.last);
+}
+
+void Publisher::tell(const std::vector<EventPtr>& events, Position head) {
+  for (const auto& event : events) {
+    log_.bytes += stored_bytes(*event);
+    index_.add(*event);
+  }
+  log_.head = std::max(log_.head, head);
+  if (events.empty()) return;
+  session_.acknowledged(events.back()->position, events.back()->id);
+  if (feed_) feed_(events);
+}
+
+Async<> Publisher::read_up_to(Position upto) {
+  while (log_.head < upto) {
+    auto part = co_await events_between(session_, next(log_.head), upto, kRows);
+    if (!part) {
+      // It is read with the next commit.
+      logging::error("the events up to {} cannot be read: {}", upto.value, part.error().message());
+      co_return;
+    }
+    tell(part->events, part->scanned);
+  }
+}
+
+void Publisher::removed(Position oldest, std::uint64_t bytes) {
+  log_.oldest = std::max(log_.oldest, oldest);
+  pruned(bytes);
+}
+void Publisher::pruned(std::uint64_t bytes) { log_.bytes -= std::min(log_.bytes, bytes); }
+
+}  // namespace reeve::store::redis
