@@ -42,7 +42,11 @@ class StoreMoves : public ::testing::TestWithParam<std::tuple<SideKind, SideKind
                  std::string payload = "{}") {
     return make_event(ground_.env, std::move(kind), std::move(scopes), std::move(payload));
   }
-  Tally tally(Source& source) { return run(count(source)).value(); }
+  Tally tally(Source& source) {
+    auto tally = run(count(source));
+    EXPECT_TRUE(tally) << tally.error().message();
+    return tally.value_or(Tally());
+  }
 
   /// Something of everything.
   void fill(Store& store) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <boost/describe.hpp>
 
+#include <array>
 #include <charconv>
 #include <iterator>
 
@@ -35,6 +36,9 @@ struct Header {
                         causation),
                        (), ())
 };
+
+/// Version, rank and length of the marks, at the end of a document.
+constexpr std::size_t kDocEnd = 20;
 
 std::unexpected<Error> corrupt(std::string_view what) {
   return fail(Errc::corrupt, "what Redis has for " + std::string(what) +
@@ -86,6 +90,13 @@ void append_header(std::string& out, const NewEvent& event) {
   header.scopes.reserve(event.scopes.size());
   for (const auto& scope : event.scopes) header.scopes.emplace_back(scope.str());
   append_json(out, header);
+}
+
+/// The state's numbers in their order. What every commit changes comes first.
+template <class S>
+auto numbers_of(S& state) {
+  return std::array{&state.head.value, &state.bytes,        &state.entries,       &state.last_rank,
+                    &state.last_order, &state.oldest.value, &state.last_snapshot, &state.pruned};
 }
 
 }  // namespace
@@ -186,48 +197,45 @@ Status decode_entry(std::string_view id, std::string_view entry, Position from, 
 
 std::string encode_state(const State& state) {
   auto text = state.log.str() + " 0";
-  for (const auto number : {state.head.value, state.oldest.value, state.bytes, state.last_rank,
-                            state.last_order, state.last_snapshot, state.entries, state.pruned})
-    append_big_endian(text, number, 8);
+  for (const auto* number : numbers_of(state)) append_big_endian(text, *number, 8);
   return text;
 }
 
-Result<State> decode_state(std::string_view state) {
-  constexpr std::size_t kNumbers = 64;
-  const auto log = LogId::parse(state.substr(0, state.find(' ')));
-  if (!log || state.size() < kNumbers) return corrupt("its state");
-  const auto numbers = state.substr(state.size() - kNumbers);
-  const auto number = [&](std::size_t i) { return big_endian(numbers, 8 * i, 8); };
-  return State{.log = *log,
-               .head = {number(0)},
-               .oldest = {number(1)},
-               .bytes = number(2),
-               .last_rank = number(3),
-               .last_order = number(4),
-               .last_snapshot = number(5),
-               .entries = number(6),
-               .pruned = number(7)};
+Result<State> decode_state(std::string_view text) {
+  const auto log = LogId::parse(text.substr(0, text.find(' ')));
+  State state;
+  const auto numbers = numbers_of(state);
+  if (!log || text.size() < 8 * numbers.size()) return corrupt("its state");
+  state.log = *log;
+  auto at = text.size() - 8 * numbers.size();
+  for (auto* number : numbers) {
+    *number = big_endian(text, at, 8);
+    at += 8;
+  }
+  return state;
 }
 
-std::string encode_doc(const portable::DocRow& row) {
-  const auto marks = join_marks(row.marks);
-  auto packed = row.doc.body + marks;
-  append_big_endian(packed, row.doc.version, 8);
-  append_big_endian(packed, row.doc.rank, 8);
+std::string encode_doc(std::string_view body, std::string_view marks, std::uint64_t version,
+                       std::uint64_t rank) {
+  std::string packed;
+  packed.reserve(body.size() + marks.size() + kDocEnd);
+  packed += body;
+  packed += marks;
+  append_big_endian(packed, version, 8);
+  append_big_endian(packed, rank, 8);
   append_big_endian(packed, marks.size(), 4);
   return packed;
 }
 
 Result<portable::DocRow> decode_doc(DocKey key, std::string packed) {
-  constexpr std::size_t kEnd = 20;  // version, rank, length of the marks
   const auto bad = [&] { return corrupt(key.kind + " " + key.id); };
-  if (packed.size() < kEnd) return bad();
-  const auto end = std::string_view(packed).substr(packed.size() - kEnd);
+  if (packed.size() < kDocEnd) return bad();
+  const auto end = std::string_view(packed).substr(packed.size() - kDocEnd);
   const auto version = big_endian(end, 0, 8);
   const auto rank = big_endian(end, 8, 8);
   const auto length = big_endian(end, 16, 4);
-  if (version == 0 || rank == 0 || length + kEnd > packed.size()) return bad();
-  const auto body = packed.size() - kEnd - length;
+  if (version == 0 || rank == 0 || length + kDocEnd > packed.size()) return bad();
+  const auto body = packed.size() - kDocEnd - length;
   std::vector<std::string> marks;
   for (const auto mark : split_marks(std::string_view(packed).substr(body, length)))
     marks.emplace_back(mark);

@@ -53,8 +53,9 @@ Result<State> decode_state(std::string_view state);
 
 // --- Documents and the rest ----------------------------------------------------------------------
 
-/// A document as its hash holds it: the body, its marks, and twenty bytes.
-std::string encode_doc(const portable::DocRow& row);
+/// A document as its hash holds it: the body, its marks (joined), and twenty bytes.
+std::string encode_doc(std::string_view body, std::string_view marks, std::uint64_t version,
+                       std::uint64_t rank);
 Result<portable::DocRow> decode_doc(DocKey key, std::string packed);
 /// Where documents of a kind with a mark are listed, by rank.
 std::string list_name(std::string_view kind, std::string_view mark);

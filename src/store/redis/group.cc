@@ -1,22 +1,54 @@
 #include "store/redis/group.h"
 
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <iterator>
+#include <map>
 #include <optional>
 #include <unordered_map>
 #include <utility>
 
+#include "base/limits.h"
 #include "base/overloaded.h"
-#include "store/check.h"
 #include "store/marks.h"
 #include "store/redis/codec.h"
 
 namespace reeve::store::redis {
 namespace {
 
+using wire::RedisReply;
+
+/// Commits that touch more documents than this are told of in full.
+constexpr std::size_t kPlainTouches = 16;
+
 std::string text(std::uint64_t number) { return std::to_string(number); }
 std::string ms(Time time) { return std::to_string(to_ms(time)); }
+
+const DocKey* document_of(const Precondition& required) {
+  if (const auto* at = std::get_if<DocAt>(&required)) return &at->key;
+  if (const auto* absent = std::get_if<DocAbsent>(&required)) return &absent->key;
+  return nullptr;
+}
+const DocKey* document_of(const Write& write) {
+  if (const auto* put = std::get_if<PutDoc>(&write)) return &put->key;
+  if (const auto* remove = std::get_if<RemoveDoc>(&write)) return &remove->key;
+  return nullptr;
+}
+
+/// The documents that a commit touches; each once, if they are few.
+std::vector<const DocKey*> touched_by(const Commit& commit) {
+  std::vector<const DocKey*> keys;
+  const bool few = commit.require.size() + commit.writes.size() <= kPlainTouches;
+  const auto add = [&](const DocKey* key) {
+    if (key == nullptr) return;
+    const auto same = [&](const DocKey* other) { return *other == *key; };
+    if (!few || std::ranges::none_of(keys, same)) keys.push_back(key);
+  };
+  for (const auto& required : commit.require) add(document_of(required));
+  for (const auto& write : commit.writes) add(document_of(write));
+  return keys;
+}
 
 /// Distinct texts, numbered from 1 in the order of their coming. They outlive it.
 class Numbered {
@@ -33,64 +65,146 @@ class Numbered {
   std::unordered_map<std::string_view, std::size_t> numbers_;
 };
 
-class GroupWriter {
- public:
-  void add(const Commit& commit) {
-    const auto shape = shapes_.size();
-    shapes_.append(kShape, '\0');
-    const auto entry = put_events(commit);
-    const auto plan_begin = shapes_.size();
-    const auto words_begin = words_.size();
-    for (const auto count : entry.own) put(count);
-    for (auto& one : own_) words_.push_back(std::move(one));
-    own_.clear();
-    if (commit.key) {
-      words_.push_back(key_name(*commit.key));
-      words_.push_back(commit.key->digest);
-      words_.push_back(commit.answer);
-    }
-    for (const auto& required : commit.require) add(required);
-    for (const auto& write : commit.writes) add(write);
+/// Events as entries of the log.
+struct Entries {
+  std::vector<std::string> texts;
+  std::vector<std::size_t> counts;
 
-    std::string head;
-    std::uint64_t bytes = 0;
-    for (const auto& event : commit.events) bytes += stored_bytes(event);
-    append_big_endian(head, (commit.key ? 1U : 0U) + (entry.begins ? 2U : 0U), 1);
-    append_big_endian(head, shapes_.size() - plan_begin, 4);
-    append_big_endian(head, words_.size() - words_begin, 4);
-    append_big_endian(head, commit.require.size(), 4);
-    append_big_endian(head, commit.writes.size(), 4);
-    append_big_endian(head, commit.events.size(), 4);
-    append_big_endian(head, bytes, 8);
-    append_big_endian(head, entry.length, 4);
-    append_big_endian(head, entry.own.size(), 4);
-    shapes_.replace(shape, kShape, head);
-    ++commits_;
+  void add(const NewEvent& event) {
+    if (texts.empty() || texts.back().size() >= kEntryBytes) {
+      texts.emplace_back().reserve(kEntryBytes);
+      counts.push_back(0);
+    }
+    append_event(texts.back(), event);
+    ++counts.back();
+  }
+};
+
+}  // namespace
+
+/// Writes the script's arguments: what plain commits write, and in full those that may fail.
+class Group::Writer {
+ public:
+  void add_plain(const Commit& commit, const Heads& heads) {
+    for (const auto& event : commit.events) {
+      run_.add(event);
+      run_bytes_ += stored_bytes(event);
+    }
+    run_events_ += commit.events.size();
+    run_going_ = true;
+    for (const auto& write : commit.writes) {
+      const auto& put = std::get<PutDoc>(write);
+      const auto* head = heads.find(put.key);
+      auto& words = given_[put.key.kind];
+      words.push_back(put.key.id);
+      words.push_back(encode_doc(put.body, head->marks, head->version + 1, head->rank));
+    }
   }
 
-  void finish(std::vector<std::string>& words) {
-    close_entry();
+  void add(const Commit& commit) {
+    end_run();
+    const auto entry = put_events(commit);
+    Shape shape(*this);
+    for (const auto count : entry.own.counts) put(count);
+    std::ranges::copy(entry.own.texts, std::back_inserter(words_));
+    if (commit.key)
+      words_.insert(words_.end(), {key_name(*commit.key), commit.key->digest, commit.answer});
+    for (const auto& required : commit.require) add(required);
+    for (const auto& write : commit.writes) add(write);
+    std::uint64_t bytes = 0;
+    for (const auto& event : commit.events) bytes += stored_bytes(event);
+    shape.close({.flags = (commit.key ? 1U : 0U) + (entry.begins ? 2U : 0U),
+                 .conditions = commit.require.size(),
+                 .writes = commit.writes.size(),
+                 .events = commit.events.size(),
+                 .bytes = bytes,
+                 .length = entry.length,
+                 .own = entry.own.counts.size()});
+  }
+
+  /// Answers the documents that are looked at.
+  std::vector<DocKey> finish(std::vector<std::string>& words, Time now) {
+    // Nothing may fail: that is all.
+    const bool plain = items_ == 0;
+    if (!plain) end_run();
     std::string plan;
-    append_big_endian(plan, commits_, 4);
-    append_big_endian(plan, marks_.texts().size(), 4);
-    append_big_endian(plan, kinds_.texts().size(), 4);
-    for (const auto& ids : ids_) append_big_endian(plan, ids.texts().size(), 4);
-    words.push_back(plan += shapes_);
-    words.insert(words.end(), marks_.texts().begin(), marks_.texts().end());
-    for (std::size_t kind = 0; kind < ids_.size(); ++kind) {
-      words.emplace_back(kinds_.texts()[kind]);
-      words.insert(words.end(), ids_[kind].texts().begin(), ids_[kind].texts().end());
+    append_big_endian(plan, run_.texts.size(), 4);
+    append_big_endian(plan, run_bytes_, 8);
+    append_big_endian(plan, given_.size(), 4);
+    for (const auto count : run_.counts) append_big_endian(plan, count, 4);
+    for (const auto& [kind, given] : given_) append_big_endian(plan, given.size(), 4);
+    const auto at = words.size();
+    words.emplace_back();
+    std::ranges::move(run_.texts, std::back_inserter(words));
+    for (auto& [kind, given] : given_) {
+      words.emplace_back(kind);
+      std::ranges::move(given, std::back_inserter(words));
     }
-    std::ranges::move(words_, std::back_inserter(words));
+    std::vector<DocKey> documents;
+    if (!plain) {
+      close_entry();
+      append_big_endian(plan, items_, 4);
+      append_big_endian(plan, marks_.texts().size(), 4);
+      append_big_endian(plan, kinds_.texts().size(), 4);
+      for (const auto& ids : ids_) append_big_endian(plan, ids.texts().size(), 4);
+      plan += shapes_;
+      words.push_back(ms(now));
+      words.push_back(std::to_string(Duration(limits::kIdempotencyTtl).count()));
+      words.insert(words.end(), marks_.texts().begin(), marks_.texts().end());
+      for (std::size_t kind = 0; kind < ids_.size(); ++kind) {
+        const auto& name = words.emplace_back(kinds_.texts()[kind]);
+        for (const auto id : ids_[kind].texts()) documents.push_back({name, std::string(id)});
+        words.insert(words.end(), ids_[kind].texts().begin(), ids_[kind].texts().end());
+      }
+      std::ranges::move(words_, std::back_inserter(words));
+    }
+    words[at] = std::move(plan);
+    return documents;
   }
 
  private:
-  static constexpr std::size_t kShape = 37;
+  /// What is said of an item before its conditions and writes.
+  struct Facts {
+    std::uint64_t flags = 0;
+    std::size_t conditions = 0;
+    std::size_t writes = 0;
+    std::size_t events = 0;
+    std::uint64_t bytes = 0;
+    std::size_t length = 0;
+    std::size_t own = 0;
+  };
+  /// An item of the plan; what is put into the plan and the words until it is closed belongs to it.
+  class Shape {
+   public:
+    explicit Shape(Writer& writer) : writer_(writer), at_(writer.shapes_.size()) {
+      writer.shapes_.append(kSize, '\0');
+      words_ = writer.words_.size();
+    }
+    void close(const Facts& facts) {
+      std::string head;
+      append_big_endian(head, facts.flags, 1);
+      append_big_endian(head, writer_.shapes_.size() - at_ - kSize, 4);
+      append_big_endian(head, writer_.words_.size() - words_, 4);
+      for (const auto number : {facts.conditions, facts.writes, facts.events})
+        append_big_endian(head, number, 4);
+      append_big_endian(head, facts.bytes, 8);
+      append_big_endian(head, facts.length, 4);
+      append_big_endian(head, facts.own, 4);
+      writer_.shapes_.replace(at_, kSize, head);
+      ++writer_.items_;
+    }
+
+   private:
+    static constexpr std::size_t kSize = 37;
+    Writer& writer_;
+    std::size_t at_;
+    std::size_t words_;
+  };
   /// Where a commit's events are.
-  struct Entry {
-    bool begins = false;           // the entry that is open, and theirs are its first
-    std::size_t length = 0;        // there
-    std::vector<std::size_t> own;  // or how many there are in each of their own
+  struct Place {
+    bool begins = false;     // the entry that is open, and theirs are its first
+    std::size_t length = 0;  // there
+    Entries own;             // or of their own
   };
 
   void put(std::uint64_t number) { append_big_endian(shapes_, number, 4); }
@@ -134,11 +248,11 @@ class GroupWriter {
                required);
   }
   void add(const Write& write) {
-    std::visit(Overloaded{[&](const PutDoc& put) {
-                            this->put('p');
-                            this->put(put.key);
-                            this->put(marks_.of(kept_.emplace_back(join_marks(put.marks))));
-                            words_.push_back(put.body);
+    std::visit(Overloaded{[&](const PutDoc& doc) {
+                            put('p');
+                            put(doc.key);
+                            put(marks_.of(kept_.emplace_back(join_marks(doc.marks))));
+                            words_.push_back(doc.body);
                           },
                           [&](const RemoveDoc& remove) {
                             put('d');
@@ -164,84 +278,64 @@ class GroupWriter {
   }
 
   /// Behind those of the commits before, if there is room.
-  Entry put_events(const Commit& commit) {
-    if (commit.events.empty()) return {};
+  Place put_events(const Commit& commit) {
+    Place place;
+    if (commit.events.empty()) return place;
     std::string fresh;
     for (const auto& event : commit.events) append_event(fresh, event);
-    if (fresh.size() > kEntryBytes) return put_apart(commit);
-    if (place_ && entry_.size() + fresh.size() > kEntryBytes) close_entry();
-    Entry entry{.begins = !place_, .length = fresh.size(), .own = {}};
-    if (!place_) {
-      place_ = words_.size();
+    if (fresh.size() > kEntryBytes) {
+      close_entry();
+      for (const auto& event : commit.events) place.own.add(event);
+      return place;
+    }
+    if (open_ && entry_.size() + fresh.size() > kEntryBytes) close_entry();
+    place.begins = !open_;
+    place.length = fresh.size();
+    if (!open_) {
+      open_ = words_.size();
       words_.emplace_back();
     }
     entry_ += fresh;
-    return entry;
-  }
-  /// In entries of their own.
-  Entry put_apart(const Commit& commit) {
-    close_entry();
-    Entry entry;
-    for (const auto& event : commit.events) {
-      if (own_.empty() || own_.back().size() >= kEntryBytes) {
-        own_.emplace_back();
-        entry.own.push_back(0);
-      }
-      append_event(own_.back(), event);
-      ++entry.own.back();
-    }
-    return entry;
+    return place;
   }
   void close_entry() {
-    if (!place_) return;
-    words_[*place_] = std::exchange(entry_, {});
-    place_.reset();
+    if (!open_) return;
+    words_[*open_] = std::exchange(entry_, {});
+    open_.reset();
   }
 
-  std::size_t commits_ = 0;
+  /// Of the plain commits before one that may fail, the events are an item.
+  void end_run() {
+    if (!run_going_) return;
+    close_entry();
+    Shape shape(*this);
+    for (const auto count : run_.counts) put(count);
+    std::ranges::move(run_.texts, std::back_inserter(words_));
+    shape.close({.events = run_events_, .bytes = run_bytes_, .own = run_.counts.size()});
+    run_ = {};
+    run_bytes_ = 0;
+    run_events_ = 0;
+    run_going_ = false;
+  }
+
+  // Of plain commits: events since the last other one, and documents by kind: ids and what they
+  // are.
+  Entries run_;
+  std::uint64_t run_bytes_ = 0;
+  std::size_t run_events_ = 0;
+  bool run_going_ = false;
+  std::map<std::string_view, std::vector<std::string>> given_;
+
+  std::size_t items_ = 0;
   Numbered marks_;
   std::deque<std::string> kept_;  // what marks_ numbers
   Numbered kinds_;
   std::vector<Numbered> ids_;  // by kind
   std::string shapes_;
   std::vector<std::string> words_;
-  std::string entry_;                 // the one that is open
-  std::optional<std::size_t> place_;  // of its word
-  std::vector<std::string> own_;      // of the commit that is added
+  std::string entry_;                // of several commits, that is open
+  std::optional<std::size_t> open_;  // its word
 };
-
-std::optional<std::uint64_t> number_in(std::string_view digits) {
-  const auto number = whole_number<std::uint64_t>(digits);
-  return number ? std::optional(*number) : std::nullopt;
-}
-
-/// The state of affairs in which exactly one condition was looked at.
-class Seen final : public Facts {
- public:
-  explicit Seen(std::string_view instead) : instead_(instead) {}
-  std::optional<std::uint64_t> doc_version(const DocKey&) override { return number_in(instead_); }
-  std::optional<std::uint64_t> run_epoch(const RunId&) override { return number_in(instead_); }
-  std::optional<std::string> held_by(std::string_view, std::string_view) override {
-    if (!instead_.starts_with('=')) return std::nullopt;
-    return std::string(instead_.substr(1));
-  }
-  std::optional<Lease> lease(std::string_view name) override {
-    // "EPOCH UNTIL HOLDER"
-    const auto first = instead_.find(' ');
-    const auto second = instead_.find(' ', first + 1);
-    if (first == std::string_view::npos || second == std::string_view::npos) return std::nullopt;
-    const auto epoch = whole_number<std::uint64_t>(instead_.substr(0, first));
-    const auto until = whole_number<std::int64_t>(instead_.substr(first + 1, second - first - 1));
-    if (!epoch || !until) return std::nullopt;
-    return Lease{std::string(name), std::string(instead_.substr(second + 1)), *epoch,
-                 from_ms(*until)};
-  }
-
- private:
-  std::string_view instead_;
-};
-
-}  // namespace
 
 std::size_t size_of(const Commit& commit) {
   constexpr std::size_t kRest = 64;
@@ -254,29 +348,117 @@ std::size_t size_of(const Commit& commit) {
   return size;
 }
 
-void encode_group(std::span<const Commit* const> commits, std::vector<std::string>& words) {
-  GroupWriter writer;
-  for (const auto* commit : commits) writer.add(*commit);
-  writer.finish(words);
+Group::Group(std::vector<const Commit*> commits, Heads& heads)
+    : commits_(std::move(commits)), heads_(heads) {
+  for (const auto* commit : commits_) {
+    for (const auto* key : touched_by(*commit)) heads_.begin(*key);
+  }
 }
 
-Error refusal(const Commit& commit, const Verdict& verdict) {
-  Commit one;
-  Seen seen(verdict.instead);
-  if (verdict.which == 0 && commit.key) {
-    if (auto same = check_digest(*commit.key, verdict.instead); !same) return same.error();
+Group::~Group() {
+  if (!settled_) let_go(false);
+}
+
+/// Whether it is known that it will be done, and what it writes.
+bool Group::is_plain(const Commit& commit) const {
+  if (commit.key || commit.require.size() + commit.writes.size() > kPlainTouches) return false;
+  for (const auto& required : commit.require) {
+    const auto* at = std::get_if<DocAt>(&required);
+    const auto* head = at != nullptr ? heads_.find(at->key) : nullptr;
+    if (head == nullptr || head->version != at->version) return false;
   }
-  if (verdict.which > 0) {
-    const auto index = static_cast<std::size_t>(verdict.which - 1);
-    if (index < commit.require.size()) one.require = {commit.require[index]};
+  for (auto write = commit.writes.begin(); write != commit.writes.end(); ++write) {
+    const auto* put = std::get_if<PutDoc>(&*write);
+    const auto* head = put != nullptr ? heads_.find(put->key) : nullptr;
+    if (head == nullptr || head->marks != join_marks(put->marks)) return false;
+    const auto same = [&](const Write& other) { return *document_of(other) == put->key; };
+    if (std::any_of(commit.writes.begin(), write, same)) return false;
   }
-  if (verdict.which < 0) {
-    const auto index = static_cast<std::size_t>(-verdict.which - 1);
-    if (index < commit.writes.size()) one.writes = {commit.writes[index]};
+  return true;
+}
+
+void Group::encode(std::vector<std::string>& words, Time now) {
+  Writer writer;
+  epoch_ = heads_.epoch();
+  items_.clear();
+  plain_.clear();
+  bool run = false;
+  for (const auto* commit : commits_) {
+    const bool plain = is_plain(*commit);
+    plain_.push_back(plain);
+    if (plain) {
+      writer.add_plain(*commit, heads_);
+    } else {
+      writer.add(*commit);
+    }
+    if (run && plain) {
+      ++items_.back().commits;
+    } else {
+      items_.push_back({});
+    }
+    run = plain;
   }
-  // Of a lease that Redis found to have run out, by its own clock, it has.
-  if (auto holds = check_preconditions(one, seen, Time::max()); !holds) return holds.error();
-  return Error(Errc::conflict, "a condition of the commit does not hold");
+  looked_at_ = writer.finish(words, now);
+}
+
+std::vector<Group::Answer> Group::settle(RedisReply& reply) {
+  std::vector<Answer> answers;
+  const bool pair = reply.elements.size() == 2;
+  auto& done = pair ? reply.elements[0] : reply;
+  const bool all = done.is(RedisReply::Kind::integer);
+  if (!(all || (pair && done.elements.size() == items_.size()))) return answers;
+  auto commit = commits_.begin();
+  Position first{all ? static_cast<std::uint64_t>(done.integer) : 0};
+  for (std::size_t i = 0; i < items_.size(); ++i) {
+    auto* answer = all ? nullptr : &done.elements[i];
+    const bool is_done = all || answer->is(RedisReply::Kind::integer);
+    if (is_done && !all) first = {static_cast<std::uint64_t>(answer->integer)};
+    for (std::size_t n = 0; n < items_[i].commits; ++n, ++commit) {
+      answers.push_back({first, is_done ? nullptr : answer});
+      first.value += (*commit)->events.size();
+    }
+  }
+  settled_ = true;
+  if (heads_.epoch() == epoch_) learn(all && pair ? &reply.elements[1].elements : nullptr);
+  let_go(heads_.epoch() == epoch_);
+  return answers;
+}
+
+/// What plain commits wrote is as they wrote it. Of documents that were looked at the script told
+/// what they are now; or it is not known.
+void Group::learn(const std::vector<RedisReply>* heads) {
+  std::map<DocKey, std::string> marks;
+  for (std::size_t i = 0; i < commits_.size(); ++i) {
+    for (const auto& write : commits_[i]->writes) {
+      const auto* put = std::get_if<PutDoc>(&write);
+      if (put == nullptr) continue;
+      if (plain_[i]) {
+        heads_.written(put->key);
+      } else {
+        marks[put->key] = join_marks(put->marks);
+      }
+    }
+  }
+  const bool told = heads != nullptr && heads->size() == 2 * looked_at_.size();
+  for (std::size_t i = 0; i < looked_at_.size(); ++i) {
+    const auto put = marks.find(looked_at_[i]);
+    const auto version = told ? static_cast<std::uint64_t>((*heads)[2 * i].integer) : 0;
+    if (put == marks.end() || version == 0) {
+      heads_.forget(looked_at_[i]);
+    } else {
+      const auto rank = static_cast<std::uint64_t>((*heads)[2 * i + 1].integer);
+      heads_.set(looked_at_[i], {.version = version, .rank = rank, .marks = put->second});
+    }
+  }
+}
+
+void Group::let_go(bool known) {
+  for (const auto* commit : commits_) {
+    for (const auto* key : touched_by(*commit)) {
+      if (!known) heads_.forget(*key);
+      heads_.end(*key);
+    }
+  }
 }
 
 }  // namespace reeve::store::redis

@@ -1,27 +1,56 @@
 #pragma once
 
-#include <span>
 #include <string>
 #include <vector>
 
+#include "store/redis/heads.h"
 #include "store/store.h"
+#include "wire/resp.h"
 
-/// Commits of one moment as the arguments of one script call, and what it answers.
 namespace reeve::store::redis {
 
 /// What it costs about to send: what limits a group.
 std::size_t size_of(const Commit& commit);
-/// Appends the commits' arguments, as lua/commit.lua reads them: its plan, and words.
-void encode_group(std::span<const Commit* const> commits, std::vector<std::string>& words);
 
-/// Why the script did not do one.
-struct Verdict {
-  /// Which of its conditions (from 1) did not hold, negative: which of its writes cannot be; 0: its
-  /// key was used for something else.
-  std::int64_t which = 0;
-  std::string instead;  ///< what is there
+/// Commits of one moment: one call of lua/commit.lua. They and the heads outlive it.
+class Group {
+ public:
+  Group(std::vector<const Commit*> commits, Heads& heads);
+  ~Group();
+  Group(const Group&) = delete;
+  Group& operator=(const Group&) = delete;
+
+  /// Appends the script's arguments, from what is known now. `now`: what keys are kept from.
+  void encode(std::vector<std::string>& words, Time now);
+
+  /// For each commit the position of its first event, or what the script answered instead.
+  struct Answer {
+    Position first;
+    wire::RedisReply* instead = nullptr;  ///< of the reply
+  };
+  /// Of the reply to what was encoded last. Learns from it how documents are now. Empty: it is not
+  /// understood.
+  std::vector<Answer> settle(wire::RedisReply& reply);
+
+ private:
+  /// Commits next to one another that were told of together.
+  struct Item {
+    std::size_t commits = 1;
+  };
+  class Writer;
+  [[nodiscard]] bool is_plain(const Commit& commit) const;
+  void learn(const std::vector<wire::RedisReply>* heads);
+  /// `known`: how the documents are now.
+  void let_go(bool known);
+
+  std::vector<const Commit*> commits_;
+  Heads& heads_;
+  bool settled_ = false;
+  // Of what was encoded last:
+  std::uint64_t epoch_ = 0;  // of the heads
+  std::vector<bool> plain_;  // commits
+  std::vector<Item> items_;
+  std::vector<DocKey> looked_at_;  // documents
 };
-/// The error that every store gives for it.
-Error refusal(const Commit& commit, const Verdict& verdict);
 
 }  // namespace reeve::store::redis

@@ -2,7 +2,7 @@
 #include <utility>
 
 #include "base/limits.h"
-#include "base/overloaded.h"
+#include "store/marks.h"
 #include "store/portable.h"
 #include "store/postings.h"
 #include "store/redis/codec.h"
@@ -107,7 +107,8 @@ class RedisTarget final : public Target {
   void add(std::vector<RedisWords>& out, const DocRow& row) {
     const auto& [kind, id] = row.doc.key;
     const auto rank = text(row.doc.rank);
-    out.push_back({"HSET", keys_->key("doc:" + kind), id, encode_doc(row)});
+    out.push_back({"HSET", keys_->key("doc:" + kind), id,
+                   encode_doc(row.doc.body, join_marks(row.marks), row.doc.version, row.doc.rank)});
     out.push_back({"ZADD", keys_->key(list_name(kind, "")), rank, id});
     for (const auto& mark : row.marks)
       out.push_back({"ZADD", keys_->key(list_name(kind, mark)), rank, id});

@@ -60,7 +60,7 @@ struct RedisOptions {
   /// Leases run out by this clock, not by Redis' own. For tests, which move it.
   bool own_clock = false;
   std::size_t group_bytes = 4 << 20;  ///< of one script call
-  std::size_t group_commits = 64;
+  std::size_t group_commits = 256;
 };
 
 /// Where a town's keys begin: "reeve:{NAME}:".

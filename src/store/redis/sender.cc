@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/limits.h"
 #include "store/redis/codec.h"
-#include "store/redis/group.h"
+#include "store/redis/refusal.h"
 
 namespace reeve::store::redis {
 namespace {
@@ -14,6 +13,8 @@ namespace {
 /// are full, since what waits shares a call.
 constexpr std::size_t kCallsInFlight = 2;
 constexpr std::size_t kFullCallsInFlight = 16;
+/// Commits that are enough for two calls.
+constexpr std::size_t kTwoCalls = 16;
 
 std::string text(std::uint64_t number) { return std::to_string(number); }
 
@@ -40,7 +41,10 @@ Sender::Sender(Env& env, const boost::asio::any_io_executor& executor, const Red
       changed_(executor),
       group_(executor) {}
 
-void Sender::begin() { group_.spawn("commits", send_all()); }
+void Sender::begin() {
+  session_.on_begun([this] { heads_.forget_all(); });
+  group_.spawn("commits", send_all());
+}
 
 Async<> Sender::end() {
   while (!queue_.empty() || in_flight_ > 0) co_await changed_.wait_uncancelled();
@@ -103,10 +107,15 @@ Async<> Sender::send_all() {
   }
 }
 
+/// The next call's. Where nothing is under way, one half: while Redis works on the other, the
+/// answers of this are dealt with.
 Sender::Batch Sender::take_batch() {
+  const bool half = in_flight_ == 0 && queue_.size() >= kTwoCalls && !options_.address.cluster;
+  const auto most =
+      half ? std::min(options_.group_commits, (queue_.size() + 1) / 2) : options_.group_commits;
   Batch batch;
   std::size_t bytes = 0;
-  while (!queue_.empty() && !queue_.front().call && batch.size() < options_.group_commits &&
+  while (!queue_.empty() && !queue_.front().call && batch.size() < most &&
          (batch.empty() || bytes < options_.group_bytes)) {
     bytes += size_of(queue_.front().commit);
     batch.push_back(std::move(queue_.front()));
@@ -131,50 +140,53 @@ void Sender::turn_is_over() {
 }
 
 Async<> Sender::send_commits(std::shared_ptr<Batch> batch, std::uint64_t ticket) {
-  const auto time = std::to_string(to_ms(env_.now()));
-  auto make = [batch, time] {
-    std::vector<const Commit*> commits;
-    commits.reserve(batch->size());
-    for (const auto& one : *batch) commits.push_back(&one.commit);
-    RedisWords args{time, std::to_string(Duration(limits::kIdempotencyTtl).count())};
-    encode_group(commits, args);
+  std::vector<const Commit*> commits;
+  commits.reserve(batch->size());
+  for (const auto& one : *batch) commits.push_back(&one.commit);
+  const auto group = std::make_shared<Group>(std::move(commits), heads_);
+  auto make = [group, now = env_.now()] {
+    RedisWords args;
+    group->encode(args, now);
     return args;
   };
   Server::Replicas replicas{.wanted = options_.replicas, .wait = options_.replica_timeout};
   auto reply = co_await session_.write(Script::commit, std::move(make), &replicas);
   co_await my_turn(ticket);
   std::vector<Result<Committed>> answers;
-  co_await settle_all(*batch, std::move(reply), answers);
+  co_await settle_all(*batch, *group, std::move(reply), answers);
   if (replicas.reached < replicas.wanted) say_too_few(answers, replicas);
   turn_is_over();
   for (std::size_t i = 0; i < batch->size(); ++i) (*batch)[i].answer(std::move(answers[i]));
   if (committed_) committed_();
 }
 
-/// The script answers the first position where all were done as they are, else a list.
-Async<> Sender::settle_all(Batch& batch, Result<RedisReply> reply,
+Async<> Sender::settle_all(Batch& batch, Group& group, Result<RedisReply> reply,
                            std::vector<Result<Committed>>& answers) {
-  const bool plain = reply && reply->is(RedisReply::Kind::integer);
-  if (!reply || (!plain && reply->elements.size() != batch.size())) {
+  std::vector<Group::Answer> told;
+  if (reply) told = group.settle(*reply);
+  if (told.empty()) {
     const auto error = reply ? not_understood() : reply.error();
     answers.assign(batch.size(), Result<Committed>(fail(error)));
     co_return;
   }
   answers.reserve(batch.size());
-  Position first{plain ? static_cast<std::uint64_t>(reply->integer) : 0};
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    if (!plain) {
-      answers.push_back(co_await settle(reply->elements[i], batch[i].commit));
+    auto& commit = batch[i].commit;
+    if (told[i].instead != nullptr) {
+      answers.push_back(co_await settle(*told[i].instead, commit));
       continue;
     }
-    answers.push_back(co_await done_at(first, batch[i].commit));
-    first = next(answers.back()->last);
+    Committed done{.first = told[i].first,
+                   .last = {told[i].first.value + commit.events.size() - 1},
+                   .repeated = false,
+                   .answer = std::move(commit.answer)};
+    co_await publisher_.tell(done, std::move(commit.events));
+    answers.emplace_back(std::move(done));
   }
 }
 
-Async<Result<Committed>> Sender::settle(RedisReply& answer, Commit& commit) {
-  if (answer.is(RedisReply::Kind::integer))
-    co_return co_await done_at({static_cast<std::uint64_t>(answer.integer)}, commit);
+/// Of a commit that was not done now.
+Async<Result<Committed>> Sender::settle(RedisReply& answer, const Commit& commit) {
   auto& parts = answer.elements;
   if (parts.size() == 2 && parts[0].integer == 2)
     co_return fail(Errc::corrupt, "Redis refused a commit: " + parts[1].text);
@@ -189,15 +201,6 @@ Async<Result<Committed>> Sender::settle(RedisReply& answer, Commit& commit) {
                  .answer = std::move(parts[3].text)};
   // Its first time may have been ours, and its answer lost.
   co_await publisher_.read_up_to(done.last);
-  co_return done;
-}
-
-Async<Result<Committed>> Sender::done_at(Position first, Commit& commit) {
-  Committed done{.first = first,
-                 .last = {first.value + commit.events.size() - 1},
-                 .repeated = false,
-                 .answer = std::move(commit.answer)};
-  co_await publisher_.tell(done, std::move(commit.events));
   co_return done;
 }
 

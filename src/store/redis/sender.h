@@ -4,13 +4,14 @@
 #include <deque>
 #include <functional>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "aio/signal.h"
 #include "aio/task_group.h"
 #include "base/env.h"
+#include "store/redis/group.h"
+#include "store/redis/heads.h"
 #include "store/redis/publisher.h"
 #include "store/redis/redis_store.h"
 #include "store/redis/session.h"
@@ -57,10 +58,9 @@ class Sender {
   Async<> my_turn(std::uint64_t ticket);
   void turn_is_over();
   Async<> send_commits(std::shared_ptr<Batch> batch, std::uint64_t ticket);
-  Async<> settle_all(Batch& batch, Result<RedisReply> reply,
+  Async<> settle_all(Batch& batch, Group& group, Result<RedisReply> reply,
                      std::vector<Result<Committed>>& answers);
-  Async<Result<Committed>> settle(RedisReply& answer, Commit& commit);
-  Async<Result<Committed>> done_at(Position first, Commit& commit);
+  Async<Result<Committed>> settle(RedisReply& answer, const Commit& commit);
   Async<> catch_up_to(Position head, std::uint64_t ticket);
 
   Env& env_;
@@ -68,6 +68,7 @@ class Sender {
   Session& session_;
   Publisher& publisher_;
   std::function<void()> committed_;
+  Heads heads_;
   std::deque<Queued> queue_;
   std::uint64_t ticket_ = 0;   // of the next call
   std::uint64_t settled_ = 0;  // calls that are dealt with

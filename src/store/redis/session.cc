@@ -139,6 +139,7 @@ Async<Status> Session::greet(net::RedisAsk ask) {
   known_.log = *log;
   known_.generation = text(1);
   session_ = text(6);
+  if (begun_) begun_();
   if (!first && ahead_ && *head > known_.position.value) ahead_({*head});
   co_return Status();
 }
@@ -165,8 +166,8 @@ Async<Result<RedisReply>> Session::write(Script script, Server::MakeArgs make,
 Async<Result<RedisReply>> Session::try_write(Script script, Server::MakeArgs make,
                                              Server::Replicas* replicas) {
   auto with_session = [this, make = std::move(make)] {
-    RedisWords words{session_, now_text()};
-    for (auto& arg : make()) words.push_back(std::move(arg));
+    auto words = make();
+    words.insert(words.begin(), {session_, now_text()});
     return words;
   };
   co_return co_await server_.run(script, std::move(with_session), replicas);

@@ -48,6 +48,8 @@ class Session {
   /// Called when a new connection shows a head that lies behind what was acknowledged last: commits
   /// whose answers were lost.
   void on_ahead(std::function<void(Position)> told) { ahead_ = std::move(told); }
+  /// Called when a session begins anew: somebody else may have had the town in between.
+  void on_begun(std::function<void()> told) { begun_ = std::move(told); }
   /// Another holder has the town.
   [[nodiscard]] const std::optional<Error>& lost() const { return lost_; }
 
@@ -75,6 +77,7 @@ class Session {
   std::string session_;  // "LOG EPOCH", as every script that writes is told
   std::optional<Error> lost_;
   std::function<void(Position)> ahead_;
+  std::function<void()> begun_;
   aio::Signal changed_;
   aio::TaskGroup group_;
 };

@@ -1,24 +1,74 @@
--- ARGV: of enter(), the time of keys and how long they are kept (ms), the plan, and the words that it speaks of: what
--- group.cc writes. Commits of one moment, in their order.
---
--- The plan: how many commits, texts (marks), and kinds of documents; for each kind, how many documents. Words: the
--- texts; for each kind, its name and the ids. Then for each commit its shape, which is told below.
+-- ARGV: of state_of(), the plan, and the words that it speaks of: what group.cc writes. Commits of one moment, in their
+-- order.
 --
 -- Everything is read and checked first, for all of them; each sees what those before it will have changed. Then
 -- everything is written, so what is wrong is told while nothing has happened.
 --
--- Answers the first position, if all were done as they are; else a list with for each commit its first position if it
--- was done, {1, first, last, answer}: its key was known; {0, which condition, what is there instead} (0: the key's
--- digest; negative: a queue write that cannot be); {2, why it could not be tried}.
-local town, refused = enter()
-if not town then return refused end
-local ARGV, unpack, read, sub, format = ARGV, unpack, struct.unpack, string.sub, string.format
-local plan, word = ARGV[5], 5 -- the last word that was read
-local wrong -- what could not be read, of the commit that is looked at
-local begin = town.head
+-- Every text that comes to Lua is hashed byte by byte, so the fewer come, the better: commits that cannot fail, since
+-- their session knows the documents that they change, come as what they write, with all that is said of them below in
+-- the first part of the plan. Answers the first position then.
+--
+-- For the others it answers {done, heads}. `done` is the first position, if all were done as they are; else it has for
+-- each item its first position if it was done, {1, first, last, answer}: its key was known; {0, which condition, what
+-- is there instead} (0: the key's digest; negative: a queue write that cannot be); {2, why it could not be tried}.
+-- `heads`, if all were done: version and rank of each document that was looked at, as they are now; 0: there is none.
+local ARGV, unpack, read, format = ARGV, unpack, struct.unpack, string.format
+local session, plan = ARGV[1], ARGV[3]
+local state, refused = state_of(session)
+if not state then return refused end
 
-local commits, texts, kinds
-commits, texts, kinds, at = read('>I4I4I4', plan)
+-- Documents that are written as they are given. The plan: how many entries, how many bytes of events, how many kinds;
+-- for each entry how many events it has, for each kind how many words. Words: the entries; for each kind its name, and
+-- ids and documents.
+local alone, bytes, given_kinds, at = read('>I4I8I4', plan)
+local given_at = at + 4 * alone -- of the kinds, in the plan
+local rest_at, rest_word = given_at, 3 + alone
+for _ = 1, given_kinds do
+  call('HLEN', P .. 'doc:' .. ARGV[rest_word + 1])
+  local count
+  count, rest_at = read('>I4', plan, rest_at)
+  rest_word = rest_word + 1 + count
+end
+local function write_given()
+  local at, word = given_at, 3 + alone
+  for _ = 1, given_kinds do
+    local count
+    count, at = read('>I4', plan, at)
+    local key = P .. 'doc:' .. ARGV[word + 1]
+    word = word + 1
+    for from = 1, count, 1000 do
+      call('HSET', key, unpack(ARGV, word + from, word + (from + 999 < count and from + 999 or count)))
+    end
+    word = word + count
+  end
+end
+if rest_at > #plan then
+  local first_number = #session + 1
+  local head, all_bytes, entries = read('>I8I8I8', state, first_number)
+  local begin = head + 1
+  for i = 1, alone do
+    local count
+    count, at = read('>I4', plan, at)
+    head = head + count
+    call('XADD', LOG, format('%d-%d', head, count), 'e', ARGV[3 + i])
+  end
+  write_given()
+  call('SET', STATE, session .. struct.pack('>I8I8I8', head, all_bytes + bytes, entries + alone) ..
+                     string.sub(state, first_number + 24))
+  return begin
+end
+
+-- The rest of the plan: how many items, texts (marks), and kinds of documents; for each kind, how many documents.
+-- Words: the time of keys and how long they are kept (ms); the texts; for each kind, its name and the ids. Then for each
+-- item its shape, which is told below: a commit, or those next to one another of which only the events are told here.
+local sub = string.sub
+local town = town_of(session, state)
+local begin = town.head
+local time, ttl = ARGV[rest_word + 1], ARGV[rest_word + 2]
+local word = rest_word + 2 -- the last one that was read
+local wrong -- what could not be read, of the item that is looked at
+local items, texts, kinds
+items, texts, kinds, at = read('>I4I4I4', plan, rest_at)
 local first_text = word
 word = word + texts
 
@@ -195,15 +245,15 @@ local function make_rare()
       check_key('ZCARD', P .. 'keys:t')
       if not known then return end
       local since, first, last, length, from = match(known, '^(%d+) (%d+) (%d+) (%d+):()')
-      if tonumber(since) <= tonumber(ARGV[3]) - tonumber(ARGV[4]) then return end
+      if tonumber(since) <= tonumber(time) - tonumber(ttl) then return end
       local before = sub(known, from, from + length - 1)
       if before ~= digest then return { 0, 0, before } end
       return { 1, tonumber(first), tonumber(last), sub(known, from + length) }
     end,
     remember = function(name, digest, answer, first)
-      keys[name] = format('%s %d %d %d:', ARGV[3], first, town.head, #digest) .. digest .. answer
+      keys[name] = format('%s %d %d %d:', time, first, town.head, #digest) .. digest .. answer
       do_later('HSET', P .. 'keys', name, keys[name])
-      do_later('ZADD', P .. 'keys:t', ARGV[3], name)
+      do_later('ZADD', P .. 'keys:t', time, name)
     end,
   }
 end
@@ -296,8 +346,8 @@ local function close_entry()
 end
 
 local answers, plain = {}, true
-for i = 1, commits do
-  -- A commit: flags (1: it has a key; 2: its events are the first in an entry of several commits), how many bytes of
+for i = 1, items do
+  -- An item: flags (1: it has a key; 2: its events are the first in an entry of several commits), how many bytes of
   -- the plan and how many words follow, of them the conditions and writes; how many events and bytes of events, how
   -- many bytes they have in the entry of several commits, or how many entries of their own they are.
   local flags, size, words, conditions, writes, events, bytes, length, own
@@ -371,5 +421,14 @@ for kind = 1, kinds do
   end
   if #set > 0 then call('HSET', key, unpack(set)) end
 end
+write_given()
 leave(town)
-return plain and begin + 1 or answers
+local heads = {}
+if plain then
+  answers = begin + 1
+  for doc = 1, total do
+    heads[2 * doc - 1] = versions[doc] or 0
+    heads[2 * doc] = ranks[doc] or 0
+  end
+end
+return { answers, heads }

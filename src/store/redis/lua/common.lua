@@ -3,32 +3,28 @@
 -- has happened (Redis does not roll back). The layout: docs/formats/redis.md
 local P = KEYS[1]
 local call = redis.call
-local at = 0
-local META, STATE, LOG, PRUNED = P .. 'meta', P .. 'state', P .. 'log', P .. 'pruned'
+local STATE, LOG = P .. 'state', P .. 'log'
 
--- The state is "LOG EPOCH", which is the session, and head, oldest, bytes, rank, order, snap, entries and pruned:
--- eight bytes each.
+-- The state is "LOG EPOCH", which is the session, and eight bytes each: head, bytes and entries, which every commit
+-- changes, and what others may: rank, order, oldest, snap and pruned.
 local NUMBERS, SIZE = '>I8I8I8I8I8I8I8I8', 64
--- The town, for a script whose first arguments are the caller's session and the time (ms, "": Redis' own); else nil and
+-- The state, for a script whose first arguments are the caller's session and the time (ms, "": Redis' own); else nil and
 -- an error: LOST, it is gone or was changed behind its back; FENCED, a later session writes. Who holds a town lets go
 -- of it when another has taken it, never because of the time alone.
-local function enter()
-  local session = ARGV[1]
-  at = 2
+local function state_of(session)
   local state = call('GET', STATE)
   if not state then return nil, redis.error_reply('LOST the town is gone') end
-  local length = #session
-  if #state ~= length + SIZE or string.sub(state, 1, length) ~= session then
-    local log = string.match(state, '^%S+')
-    if log ~= string.match(session, '^%S+') then return nil, redis.error_reply('LOST another log is here: ' .. log) end
-    return nil, redis.error_reply('FENCED ' .. (call('HGET', META, 'who') or '?'))
-  end
-  local town = { session = session }
-  town.head, town.oldest, town.bytes, town.rank, town.order, town.snap, town.entries, town.pruned =
-    struct.unpack(NUMBERS, state, length + 1)
-  return town
+  if #state == #session + SIZE and string.sub(state, 1, #session) == session then return state end
+  local log = string.match(state, '^%S+')
+  if log ~= string.match(session, '^%S+') then return nil, redis.error_reply('LOST another log is here: ' .. log) end
+  return nil, redis.error_reply('FENCED ' .. (call('HGET', P .. 'meta', 'who') or '?'))
+end
+local function town_of(session, state)
+  local head, bytes, entries, rank, order, oldest, snap, pruned = struct.unpack(NUMBERS, state, #session + 1)
+  return { session = session, head = head, bytes = bytes, entries = entries, rank = rank, order = order,
+           oldest = oldest, snap = snap, pruned = pruned }
 end
 local function leave(town)
-  call('SET', STATE, town.session .. struct.pack(NUMBERS, town.head, town.oldest, town.bytes, town.rank, town.order,
-                                                 town.snap, town.entries, town.pruned))
+  call('SET', STATE, town.session .. struct.pack(NUMBERS, town.head, town.bytes, town.entries, town.rank, town.order,
+                                                 town.oldest, town.snap, town.pruned))
 end

@@ -13,7 +13,7 @@ if call('EXISTS', META) == 0 then
   if make ~= '1' then return redis.error_reply('ABSENT there is no town') end
   call('HSET', META, 'format', '1', 'generation', generation, 'indexed', '0', 'epoch', '0', 'holder', '', 'who', '',
        'until', '0', 'ttl', ttl)
-  call('SET', STATE, log .. ' 0' .. struct.pack(NUMBERS, 0, 1, 0, 0, 0, 0, 0, 0))
+  call('SET', STATE, log .. ' 0' .. struct.pack(NUMBERS, 0, 0, 0, 0, 0, 1, 0, 0))
 end
 local m = call('HMGET', META, 'format', 'generation', 'indexed', 'epoch', 'holder', 'who', 'until', 'copying')
 if m[1] ~= '1' then return redis.error_reply('FORMAT ' .. tostring(m[1])) end
@@ -23,7 +23,7 @@ if not state or #state < SIZE then return redis.error_reply('LOST a town without
 local here = string.match(state, '^%S+')
 if must ~= '' and here ~= must then return redis.error_reply('LOST another log is here: ' .. here) end
 local numbers = string.sub(state, -SIZE)
-local head, oldest, bytes, _, _, _, entries, pruned = struct.unpack(NUMBERS, numbers)
+local head, bytes, entries, _, _, oldest, _, pruned = struct.unpack(NUMBERS, numbers)
 if call('XLEN', LOG) ~= entries or call('ZCARD', PRUNED) ~= pruned then
   return redis.error_reply('LOST the log is not as long as it should be')
 end

@@ -1,4 +1,13 @@
 -- What every script but the commits' has, too.
+local META, PRUNED = P .. 'meta', P .. 'pruned'
+local at = 0
+-- The town, or nil and an error, as state_of().
+local function enter()
+  at = 2
+  local state, refused = state_of(ARGV[1])
+  if not state then return nil, refused end
+  return town_of(ARGV[1], state)
+end
 local function arg() at = at + 1; return ARGV[at] end
 local function num() at = at + 1; return tonumber(ARGV[at]) end
 local function int(n) return string.format('%d', n) end
@@ -16,7 +25,7 @@ end
 local function look()
   local state = call('GET', STATE)
   if not state or #state < SIZE then return nil end
-  local head, oldest = struct.unpack('>I8I8', state, #state - SIZE + 1)
+  local head, _, _, _, _, oldest = struct.unpack(NUMBERS, state, #state - SIZE + 1)
   return string.match(state, '^%S+'), oldest, head
 end
 
