@@ -229,10 +229,15 @@ Status check_place(const Truncation& truncation, Position oldest, Position head)
   return {};
 }
 
-Status check(const std::vector<Position>& to_prune) {
-  if (to_prune.size() <= limits::kRetentionStep) return {};
-  return fail(Errc::too_large, "more than " + std::to_string(limits::kRetentionStep) +
-                                   " events cannot be pruned in one step");
+Result<std::vector<Position>> each_once(std::vector<Position> to_prune) {
+  if (to_prune.size() > limits::kRetentionStep) {
+    return fail(Errc::too_large, "more than " + std::to_string(limits::kRetentionStep) +
+                                     " events cannot be pruned in one step");
+  }
+  std::ranges::sort(to_prune);
+  const auto doubled = std::ranges::unique(to_prune);
+  to_prune.erase(doubled.begin(), doubled.end());
+  return to_prune;
 }
 
 Status check_prunable(std::string_view kind, Position position) {

@@ -23,8 +23,8 @@ Status check(const EventFilter& filter);
 Status check(const Truncation& truncation, Position acknowledged);
 /// conflict, invalid_argument, too_large: it does not fit the log as it stands.
 Status check_place(const Truncation& truncation, Position oldest, Position head);
-/// too_large: more than limits::kRetentionStep.
-Status check(const std::vector<Position>& to_prune);
+/// In their order, each once. too_large: more than limits::kRetentionStep.
+Result<std::vector<Position>> each_once(std::vector<Position> to_prune);
 /// invalid_argument: an event of that kind must keep its payload.
 Status check_prunable(std::string_view kind, Position position);
 /// Nothing, or cursor_expired: retention removed what follows `after`.

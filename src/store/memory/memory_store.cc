@@ -106,8 +106,9 @@ class MemoryStore final : public Store {
 
   Async<Result<Pruned>> prune(std::vector<Position> positions) override {
     if (state_->closing) co_return closed();
-    if (auto good = check(positions); !good) co_return fail(good.error());
-    auto work = [state = state_.get(), p = std::move(positions)] { return state->tables.prune(p); };
+    auto wanted = each_once(std::move(positions));
+    if (!wanted) co_return fail(wanted.error());
+    auto work = [state = state_.get(), p = std::move(*wanted)] { return state->tables.prune(p); };
     co_return co_await in_turn<Result<Pruned>>(std::move(work));
   }
 

@@ -137,12 +137,13 @@ class RedisStore final : public Store {
 
   Async<Result<Pruned>> prune(std::vector<Position> positions) override {
     if (auto may = may_write(); !may) co_return fail(may.error());
-    if (auto good = check(positions); !good) co_return fail(good.error());
+    const auto once = each_once(std::move(positions));
+    if (!once) co_return fail(once.error());
     const Busy busy(*this);
     while (retention_) co_await changed_.wait_uncancelled();
     const Flag alone(retention_, changed_);
     std::vector<std::uint64_t> wanted;
-    for (const auto position : positions) {
+    for (const auto position : *once) {
       if (position >= log().oldest && position <= log().head) wanted.push_back(position.value);
     }
     RedisWords args{text(kPrunedPayload.size())};

@@ -134,8 +134,9 @@ class SqliteStore final : public Store {
 
   Async<Result<Pruned>> prune(std::vector<Position> positions) override {
     if (auto open = writable(); !open) co_return fail(open.error());
-    if (auto good = check(positions); !good) co_return fail(good.error());
-    auto work = [p = std::move(positions)](WriteTables& tables) { return tables.prune(p); };
+    auto wanted = each_once(std::move(positions));
+    if (!wanted) co_return fail(wanted.error());
+    auto work = [p = std::move(*wanted)](WriteTables& tables) { return tables.prune(p); };
     co_return co_await call<Result<Pruned>>(std::move(work));
   }
 
