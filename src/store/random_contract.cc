@@ -258,12 +258,12 @@ class EventsStoresAgree : public ::testing::TestWithParam<Backend> {
 };
 
 TEST_P(EventsStoresAgree, WhateverIsCommittedAtOnce) {
-  for (int round = 0; round < 60; ++round) {
+  for (int round = 0; round < 120; ++round) {
     SCOPED_TRACE("round " + std::to_string(round));
-    commit_at_once(1 + below(40));
+    commit_at_once(1 + below(one_in(3) ? 40 : 4));
     if (round % 6 == 5) compare();
-    if (round % 12 == 11) forget_some();
-    if (round % 20 == 19) {
+    if (round % 24 == 23) forget_some();
+    if (round % 40 == 39) {
       compare();
       reopen();
     }

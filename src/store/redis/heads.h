@@ -35,6 +35,7 @@ class Heads {
   void forget(const DocKey& key);
   /// Another's session may have been in between.
   void forget_all();
+  [[nodiscard]] std::size_t size() const { return known_.size(); }
   /// Counts how often everything was forgotten.
   [[nodiscard]] std::uint64_t epoch() const { return epoch_; }
 

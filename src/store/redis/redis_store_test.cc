@@ -1,102 +1,24 @@
-// What only a town on Redis can meet: another holder, a server that forgets, restarts, refuses or
-// is cut off. What every store promises: store_contract.cc.
+// What only a town on Redis can meet: another holder, a server that forgets, restarts, or refuses.
+// Cut off in the middle: redis_cut_test.cc. What every store promises: store_contract.cc.
 
 #include "store/redis/redis_store.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
 #include <fstream>
 #include <map>
-#include <optional>
-#include <set>
 
-#include "net/redis_fixture.h"
 #include "store/redis/server.h"
 #include "store/redis/settings.h"
-#include "store/redis/testing.h"
+#include "store/redis/town_fixture.h"
 #include "store/redis/witness.h"
 
 namespace reeve::store {
 namespace {
 
 using namespace std::chrono_literals;
-using net::testing::CuttingProxy;
-using net::testing::RedisServer;
-using net::testing::RedisServerOptions;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-
-class RedisTown : public ::testing::Test {
- protected:
-  void SetUp() override { REEVE_NEEDS_REDIS(); }
-  void TearDown() override { close(); }
-
-  void serve(RedisServerOptions options = {.lines = disk_settings()}) {
-    server_ = std::make_unique<RedisServer>(std::move(options));
-  }
-  RedisOptions options() {
-    auto options = redis_options(server_->address(), "town");
-    options.holder = "us";
-    options.who = "us, as a test";
-    options.witness = dir_.file("witness.json");
-    options.on_lost = [this](const Error& why) { lost_.push_back(why); };
-    return options;
-  }
-  Result<std::unique_ptr<Store>> try_open(RedisOptions how) {
-    return open_redis_now(env_, loop_, std::move(how));
-  }
-  void open(RedisOptions how) {
-    store_ = try_open(std::move(how)).value();
-    store_->set_feed([this](const std::vector<EventPtr>& events) {
-      for (const auto& event : events) fed_.push_back(event->position.value);
-    });
-  }
-  void open() { open(options()); }
-  void close() {
-    if (store_) run(store_->close());
-    store_.reset();
-  }
-  template <class T>
-  T run(Async<T> work) {
-    return aio::run(loop_, std::move(work));
-  }
-
-  Commit note(std::string key = {}) {
-    Commit commit;
-    commit.events = {make_event(env_, "Note", {"agent:a"})};
-    if (!key.empty()) {
-      commit.writes = {PutDoc{.key = {"note", key}, .body = "{}", .marks = {"open"}}};
-      commit.require = {DocAbsent{{"note", key}}};
-      commit.key = IdempotencyKey{.writer = "test", .key = std::move(key), .digest = "d"};
-    }
-    return commit;
-  }
-  Result<Committed> commit(Commit commit) { return run(store_->commit(std::move(commit))); }
-  /// The connection comes back by itself, after a pause.
-  bool commits_at_last(const std::string& key) {
-    auto done = commit(note(key));
-    for (int i = 0; i < 200 && !done; ++i) {
-      run(aio::sleep(env_, 50ms));
-      done = commit(note(key));
-    }
-    return done.has_value();
-  }
-  std::vector<std::uint64_t> positions() {
-    return positions_of(run(store_->read({}, {}, 1000)).value().events);
-  }
-  net::RedisReply ask(const net::RedisWords& words) const { return server_->ask(words); }
-
-  boost::asio::io_context loop_;
-  TestEnv env_{loop_};
-  ScratchDir dir_;
-  std::unique_ptr<RedisServer> server_;
-  std::unique_ptr<Store> store_;
-  std::vector<std::uint64_t> fed_;
-  std::vector<Error> lost_;
-};
 
 // --- What it is ----------------------------------------------------------------------------------
 
@@ -459,109 +381,6 @@ TEST_F(RedisTown, TheWitnessIsWrittenBehindAndAtTheEnd) {
   EXPECT_EQ(seen(), 2u);
   std::ofstream(dir_.file("witness.json")) << "spoiled";
   EXPECT_EQ(code_of(try_open(options())), Errc::corrupt);
-}
-
-// --- Cut off in the middle -----------------------------------------------------------------------
-
-class RedisTownCut : public RedisTown {
- protected:
-  void SetUp() override {
-    RedisTown::SetUp();
-    serve();
-    proxy_ = std::make_unique<CuttingProxy>(server_->socket(), dir_.path());
-    auto how = options();
-    how.address = proxy_->address();
-    open(how);
-    ASSERT_TRUE(commit(note("first")));
-  }
-  void TearDown() override {
-    RedisTown::TearDown();
-    proxy_.reset();
-  }
-  /// A commit that is cut there, and what its repetition with the same key leads to.
-  void cut(const std::string& key, CuttingProxy::Cut where) {
-    proxy_->cut_at(key, where);
-    const auto cut_off = commit(note(key));
-    ASSERT_TRUE(proxy_->has_cut());
-    ASSERT_EQ(code_of(cut_off), Errc::unknown_outcome);
-    ASSERT_TRUE(commit(note(key)));
-  }
-  std::unique_ptr<CuttingProxy> proxy_;
-};
-
-TEST_F(RedisTownCut, G9BeforeItArrivedItIsDoneByTheRepetition) {
-  cut("gone", CuttingProxy::Cut::before_request);
-  EXPECT_THAT(fed_, ElementsAre(1, 2));
-  EXPECT_THAT(positions(), ElementsAre(1, 2));
-}
-
-TEST_F(RedisTownCut, G9BeforeItsAnswerItIsDoneOnceAndToldOnce) {
-  cut("answer", CuttingProxy::Cut::before_reply);
-  EXPECT_THAT(fed_, ElementsAre(1, 2));
-  EXPECT_THAT(positions(), ElementsAre(1, 2));
-}
-
-TEST_F(RedisTownCut, G9InItsAnswerItIsDoneOnceAndToldOnce) {
-  cut("middle", CuttingProxy::Cut::in_reply);
-  EXPECT_THAT(fed_, ElementsAre(1, 2));
-  EXPECT_THAT(positions(), ElementsAre(1, 2));
-}
-
-TEST_F(RedisTownCut, G3WhatHappenedUnansweredIsToldWithoutARepetition) {
-  proxy_->cut_at("lonely", CuttingProxy::Cut::before_reply);
-  ASSERT_EQ(code_of(commit(note("lonely"))), Errc::unknown_outcome);
-  for (int i = 0; i < 500 && fed_.size() < 2; ++i) run(aio::sleep(env_, 10ms));
-  EXPECT_THAT(fed_, ElementsAre(1, 2));
-}
-
-/// Each acknowledged commit exactly once, in order, through restarts and SIGKILLs of the server.
-class RedisTownRestart : public RedisTown, public ::testing::WithParamInterface<bool> {};
-INSTANTIATE_TEST_SUITE_P(, RedisTownRestart, ::testing::Bool(),
-                         [](const auto& info) { return info.param ? "killed" : "stopped"; });
-
-TEST_P(RedisTownRestart, G1EachAcknowledgedCommitIsThereExactlyOnce) {
-  serve();
-  open();
-  constexpr int kWriters = 8;
-  constexpr int kRestarts = 4;
-  std::set<std::string> acknowledged;
-  bool over = false;
-  aio::TaskGroup group(loop_.get_executor());
-  const auto write = [&](int writer) -> Async<> {
-    for (int i = 0; !over; ++i) {
-      const auto key = std::to_string(writer) + "-" + std::to_string(i);
-      for (;;) {
-        auto done = co_await store_->commit(note(key));
-        if (done) break;
-        if (!done.error().is(Errc::unknown_outcome) && !done.error().is(Errc::unavailable)) {
-          ADD_FAILURE() << done.error().message();
-          co_return;
-        }
-      }
-      acknowledged.insert(key);
-    }
-  };
-  const auto torment = [&]() -> Async<> {
-    for (int i = 0; i < kRestarts; ++i) {
-      const auto before = acknowledged.size();
-      while (acknowledged.size() < before + 200) co_await aio::sleep(env_, 1ms);
-      GetParam() ? server_->kill() : server_->stop();
-      server_->start(false);
-    }
-    const auto before = acknowledged.size();
-    while (acknowledged.size() < before + 100) co_await aio::sleep(env_, 1ms);
-    over = true;
-  };
-  for (int i = 0; i < kWriters; ++i) group.spawn("writer", write(i));
-  group.spawn("torment", torment());
-  run(group.join());
-
-  const auto head = store_->log().head.value;
-  EXPECT_EQ(head, acknowledged.size());
-  ASSERT_EQ(fed_.size(), head);
-  for (std::size_t i = 0; i < fed_.size(); ++i) ASSERT_EQ(fed_[i], i + 1);
-  EXPECT_EQ(run(store_->count("note", "open")).value(), acknowledged.size());
-  for (const auto& key : acknowledged) ASSERT_TRUE(run(store_->get({"note", key})).value()) << key;
 }
 
 // --- Who follows ---------------------------------------------------------------------------------

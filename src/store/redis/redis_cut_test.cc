@@ -1,0 +1,138 @@
+// A town on Redis whose connection is cut, or whose server is killed, in the middle of its commits.
+
+#include <set>
+
+#include "store/redis/town_fixture.h"
+
+namespace reeve::store {
+namespace {
+
+using namespace std::chrono_literals;
+using net::testing::CuttingProxy;
+using ::testing::ElementsAre;
+
+class RedisTownCut : public RedisTown {
+ protected:
+  void SetUp() override {
+    RedisTown::SetUp();
+    serve();
+    proxy_ = std::make_unique<CuttingProxy>(server_->socket(), dir_.path());
+    auto how = options();
+    how.address = proxy_->address();
+    open(how);
+    ASSERT_TRUE(commit(note("first")));
+  }
+  void TearDown() override {
+    RedisTown::TearDown();
+    proxy_.reset();
+  }
+  /// A commit that is cut there, and what its repetition with the same key leads to.
+  void cut(const std::string& key, CuttingProxy::Cut where) {
+    proxy_->cut_at(key, where);
+    const auto cut_off = commit(note(key));
+    ASSERT_TRUE(proxy_->has_cut());
+    ASSERT_EQ(code_of(cut_off), Errc::unknown_outcome);
+    ASSERT_TRUE(commit(note(key)));
+  }
+  std::unique_ptr<CuttingProxy> proxy_;
+};
+
+TEST_F(RedisTownCut, G9BeforeItArrivedItIsDoneByTheRepetition) {
+  cut("gone", CuttingProxy::Cut::before_request);
+  EXPECT_THAT(fed_, ElementsAre(1, 2));
+  EXPECT_THAT(positions(), ElementsAre(1, 2));
+}
+
+TEST_F(RedisTownCut, G9BeforeItsAnswerItIsDoneOnceAndToldOnce) {
+  cut("answer", CuttingProxy::Cut::before_reply);
+  EXPECT_THAT(fed_, ElementsAre(1, 2));
+  EXPECT_THAT(positions(), ElementsAre(1, 2));
+}
+
+TEST_F(RedisTownCut, G9InItsAnswerItIsDoneOnceAndToldOnce) {
+  cut("middle", CuttingProxy::Cut::in_reply);
+  EXPECT_THAT(fed_, ElementsAre(1, 2));
+  EXPECT_THAT(positions(), ElementsAre(1, 2));
+}
+
+TEST_F(RedisTownCut, G3WhatHappenedUnansweredIsToldWithoutARepetition) {
+  proxy_->cut_at("lonely", CuttingProxy::Cut::before_reply);
+  ASSERT_EQ(code_of(commit(note("lonely"))), Errc::unknown_outcome);
+  for (int i = 0; i < 500 && fed_.size() < 2; ++i) run(aio::sleep(env_, 10ms));
+  EXPECT_THAT(fed_, ElementsAre(1, 2));
+}
+
+// What a session knows of a document it knows only as long as nobody else has had the town.
+TEST_F(RedisTownCut, G8WhatAnotherWroteMeanwhileIsNotForgotten) {
+  const auto put = [&](Store& store) {
+    Commit commit;
+    commit.writes = {PutDoc{.key = {"note", "x"}, .body = "{}", .marks = {"open"}}};
+    commit.events = {make_event(env_, "Note")};
+    return run(store.commit(std::move(commit)));
+  };
+  ASSERT_TRUE(put(*store_));
+  ASSERT_TRUE(put(*store_));
+  proxy_->refuse(true);
+  proxy_->cut_at("breaks", CuttingProxy::Cut::before_request);
+  ASSERT_EQ(code_of(commit(note("breaks"))), Errc::unknown_outcome);
+  const auto other = try_open(options()).value();
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(put(*other));
+  run(other->close());
+  proxy_->refuse(false);
+  ASSERT_TRUE(commits_at_last("back"));
+  ASSERT_TRUE(put(*store_));
+  EXPECT_EQ(run(store_->get({"note", "x"})).value()->version, 6u);
+}
+
+/// Each acknowledged commit exactly once, in order, through restarts and SIGKILLs of the server.
+class RedisTownRestart : public RedisTown, public ::testing::WithParamInterface<bool> {};
+INSTANTIATE_TEST_SUITE_P(, RedisTownRestart, ::testing::Bool(),
+                         [](const auto& info) { return info.param ? "killed" : "stopped"; });
+
+TEST_P(RedisTownRestart, G1EachAcknowledgedCommitIsThereExactlyOnce) {
+  serve();
+  open();
+  constexpr int kWriters = 8;
+  constexpr int kRestarts = 4;
+  std::set<std::string> acknowledged;
+  bool over = false;
+  aio::TaskGroup group(loop_.get_executor());
+  const auto write = [&](int writer) -> Async<> {
+    for (int i = 0; !over; ++i) {
+      const auto key = std::to_string(writer) + "-" + std::to_string(i);
+      for (;;) {
+        auto done = co_await store_->commit(note(key));
+        if (done) break;
+        if (!done.error().is(Errc::unknown_outcome) && !done.error().is(Errc::unavailable)) {
+          ADD_FAILURE() << done.error().message();
+          co_return;
+        }
+      }
+      acknowledged.insert(key);
+    }
+  };
+  const auto torment = [&]() -> Async<> {
+    for (int i = 0; i < kRestarts; ++i) {
+      const auto before = acknowledged.size();
+      while (acknowledged.size() < before + 200) co_await aio::sleep(env_, 1ms);
+      GetParam() ? server_->kill() : server_->stop();
+      server_->start(false);
+    }
+    const auto before = acknowledged.size();
+    while (acknowledged.size() < before + 100) co_await aio::sleep(env_, 1ms);
+    over = true;
+  };
+  for (int i = 0; i < kWriters; ++i) group.spawn("writer", write(i));
+  group.spawn("torment", torment());
+  run(group.join());
+
+  const auto head = store_->log().head.value;
+  EXPECT_EQ(head, acknowledged.size());
+  ASSERT_EQ(fed_.size(), head);
+  for (std::size_t i = 0; i < fed_.size(); ++i) ASSERT_EQ(fed_[i], i + 1);
+  EXPECT_EQ(run(store_->count("note", "open")).value(), acknowledged.size());
+  for (const auto& key : acknowledged) ASSERT_TRUE(run(store_->get({"note", key})).value()) << key;
+}
+
+}  // namespace
+}  // namespace reeve::store
