@@ -111,15 +111,6 @@ Result<EventId> event_id_in(std::string_view event) {
   return read->id;
 }
 
-std::string join_marks(const std::vector<std::string>& marks) {
-  std::string joined;
-  for (const auto& mark : marks) {
-    if (!joined.empty()) joined += '\n';
-    joined += mark;
-  }
-  return joined;
-}
-
 Result<State> decode_state(std::string_view state) {
   constexpr std::size_t kNumbers = 48;
   const auto log = LogId::parse(state.substr(0, state.find(' ')));

@@ -27,8 +27,6 @@ struct State {
 };
 Result<State> decode_state(std::string_view state);
 
-/// Marks as one text.
-std::string join_marks(const std::vector<std::string>& marks);
 /// A document as its hash holds it: the body, its marks, and twenty bytes. corrupt: not such a
 /// text.
 Result<Doc> decode_doc(DocKey key, std::string packed);

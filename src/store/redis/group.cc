@@ -4,6 +4,7 @@
 
 #include "base/overloaded.h"
 #include "store/check.h"
+#include "store/marks.h"
 #include "store/redis/codec.h"
 
 namespace reeve::store::redis {

@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "base/overloaded.h"
+#include "store/marks.h"
 #include "store/portable.h"
 #include "store/postings.h"
 #include "store/redis/codec.h"

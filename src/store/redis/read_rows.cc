@@ -2,6 +2,7 @@
 #include <set>
 #include <utility>
 
+#include "store/marks.h"
 #include "store/redis/codec.h"
 #include "store/redis/scripts.h"
 #include "store/redis/town_keys.h"
@@ -55,13 +56,8 @@ Result<Summary> summary_of(const RedisReply& reply) {
 std::vector<std::string> marks_in(std::string_view packed) {
   constexpr std::size_t kEnd = 20;
   const auto length = number_at(packed, packed.size() - 4, 4);
-  std::vector<std::string> marks;
-  for (auto rest = packed.substr(packed.size() - kEnd - length, length); !rest.empty();) {
-    const auto end = rest.find('\n');
-    marks.emplace_back(rest.substr(0, end));
-    rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
-  }
-  return marks;
+  const auto marks = split_marks(packed.substr(packed.size() - kEnd - length, length));
+  return {marks.begin(), marks.end()};
 }
 
 /// "N:WRITERKEY" and "TIME FIRST LAST N:DIGESTANSWER".

@@ -10,6 +10,7 @@
 #include <map>
 
 #include "base/overloaded.h"
+#include "store/marks.h"
 #include "store/sqlite/extent.h"
 #include "store/sqlite/lock_file.h"
 #include "store/sqlite/rows.h"
@@ -33,22 +34,6 @@ Status status(Connection& db) {
 std::string meta(Connection& db, std::string_view name) {
   auto row = db.prepare("SELECT value FROM meta WHERE name=?");
   return row.with(name).next() ? std::string(row.text(0)) : std::string();
-}
-
-std::vector<std::string> split(std::string_view marks) {
-  std::vector<std::string> out;
-  while (!marks.empty()) {
-    const auto end = marks.find('\n');
-    out.emplace_back(marks.substr(0, end));
-    marks = end == std::string_view::npos ? std::string_view() : marks.substr(end + 1);
-  }
-  return out;
-}
-
-std::string joined(const std::vector<std::string>& marks) {
-  std::string out;
-  for (const auto& mark : marks) out += (out.empty() ? "" : "\n") + mark;
-  return out;
 }
 
 Result<Summary> read_summary(Connection& db, const std::string& path) {
@@ -124,11 +109,12 @@ class SqliteSource final : public Source {
     bytes += kRest;
     switch (stage_) {
       case 0: {
+        const auto marks = split_marks(rows_.text(4));
         DocRow row{.doc = {.key = {text(0), text(1)},
                            .version = number(2),
                            .body = text(5),
                            .rank = number(3)},
-                   .marks = split(rows_.text(4))};
+                   .marks = {marks.begin(), marks.end()}};
         bytes += row.doc.body.size();
         return row;
       }
@@ -280,7 +266,7 @@ class SqliteTarget final : public Target {
   }
 
   void insert(const DocRow& row) {
-    const auto marks = joined(row.marks);
+    const auto marks = join_marks(row.marks);
     const auto& key = row.doc.key;
     inserts_->doc.with(row.doc.rank, key.kind, key.id, row.doc.version, marks, row.doc.body).run();
     mark(key.kind, "", row.doc.rank);
