@@ -21,7 +21,7 @@ class Count {
 }  // namespace
 
 Signal::Signal(asio::any_io_executor executor)
-    : timer_(std::move(executor), asio::steady_timer::time_point::max()) {}
+    : timer_(executor, asio::steady_timer::time_point::max()) {}
 
 Async<> Signal::wait() {
   const Count waiting(waiting_);

@@ -1,13 +1,16 @@
 #pragma once
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include <chrono>
 #include <exception>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -25,19 +28,35 @@ inline Async<bool> is_cancelled() {
   co_return state.cancelled() != asio::cancellation_type::none;
 }
 
-/// Ends the work that is done under it (until()). Domain thread only.
+/// Ends the work that is done under it (until()), however often it is pulled. Domain thread only,
+/// within the loop or while it stands still.
 class Stop {
  public:
   void pull() {
     pulled_ = true;
-    signal_.emit(asio::cancellation_type::terminal);
+    cancel(work_, asio::cancellation_type::terminal);
   }
   [[nodiscard]] bool pulled() const { return pulled_; }
 
  private:
   template <class T>
   friend Async<std::optional<T>> until(Stop& stop, Async<T> work);
-  asio::cancellation_signal signal_;
+
+  struct Work {
+    asio::any_io_executor executor;
+    asio::cancellation_signal signal;
+  };
+  /// From outside of the loop it comes later, when the work may be over and this Stop gone:
+  /// co_spawn by itself (Boost 1.81) would send it on to where its handler was.
+  static void cancel(const std::weak_ptr<Work>& work, asio::cancellation_type type) {
+    const auto now = work.lock();
+    if (!now) return;
+    asio::dispatch(now->executor, [work, type] {
+      if (const auto still = work.lock()) still->signal.emit(type);
+    });
+  }
+
+  std::weak_ptr<Work> work_;  // in progress; it belongs to until()
   bool pulled_ = false;
 };
 
@@ -51,12 +70,16 @@ template <class T>
 Async<std::optional<T>> until(Stop& stop, Async<T> work) {
   // The child waits on a signal of its own; what comes from outside is handed on to it.
   const auto state = co_await asio::this_coro::cancellation_state;
-  auto outer = state.slot();
-  if (outer.is_connected())
-    outer.assign([&stop](asio::cancellation_type type) { stop.signal_.emit(type); });
   const auto executor = co_await asio::this_coro::executor;
+  const auto child = std::make_shared<Stop::Work>(executor);
+  stop.work_ = child;
+  auto outer = state.slot();
+  if (outer.is_connected()) {
+    outer.assign(
+        [one = std::weak_ptr(child)](asio::cancellation_type type) { Stop::cancel(one, type); });
+  }
   auto token =
-      asio::bind_cancellation_slot(stop.signal_.slot(), asio::as_tuple(asio::use_awaitable));
+      asio::bind_cancellation_slot(child->signal.slot(), asio::as_tuple(asio::use_awaitable));
   auto ended = co_await asio::co_spawn(executor, settled(std::move(work)), std::move(token));
   if (outer.is_connected()) outer.clear();
 

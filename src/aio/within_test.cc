@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <boost/system/system_error.hpp>
+#include <optional>
+#include <vector>
 
 #include "aio/real_env.h"
 #include "aio/run.h"
@@ -94,6 +96,59 @@ TEST(Within, WorkMayPullItsOwnStop) {
   };
   Stop second;
   EXPECT_EQ(env.run(until(second, quick(second))), 2);
+}
+
+/// Does work after work, each under a Stop of its own.
+class StopsOneAfterTheOther : public ::testing::Test {
+ protected:
+  StopsOneAfterTheOther() {
+    group_.spawn("work", work());
+    turn();
+  }
+  ~StopsOneAfterTheOther() override {
+    group_.cancel();
+    turn();
+  }
+  void turn() {
+    env_.loop.restart();
+    env_.loop.poll();
+  }
+  void one_step() {
+    env_.loop.restart();
+    env_.loop.poll_one();
+  }
+  Async<> work() {
+    for (;;) {
+      stop_.emplace();
+      auto done = co_await until(*stop_, answer_after(env_, 1h, 5));
+      stop_.reset();
+      ended_.push_back(done);
+    }
+  }
+
+  VirtualEnv env_;
+  std::optional<Stop> stop_;
+  std::vector<std::optional<int>> ended_;
+  TaskGroup group_{env_.loop.get_executor()};
+};
+
+TEST_F(StopsOneAfterTheOther, PulledAgainFromOutsideOfTheLoopEndsOneWorkOnly) {
+  for (std::size_t steps = 0; steps < 6; ++steps) {
+    const auto before = ended_.size();
+    auto* const stop = &*stop_;
+    stop->pull();
+    for (std::size_t i = 0; i < steps && ended_.size() == before; ++i) one_step();
+    if (ended_.size() == before) stop->pull();
+    if (ended_.size() == before) stop->pull();
+    turn();
+    ASSERT_EQ(ended_.size(), before + 1) << "after " << steps << " steps";
+    EXPECT_EQ(ended_.back(), std::nullopt);
+    ASSERT_TRUE(stop_);
+    EXPECT_FALSE(stop_->pulled());
+  }
+  env_.pass();  // and the work that is under way is done
+  turn();
+  EXPECT_EQ(ended_.back(), 5);
 }
 
 TEST(Within, ItsCallerCanBeCancelledAfterwards) {

@@ -349,11 +349,7 @@ Status run_daemon(DaemonOptions options) {
   std::signal(SIGPIPE, SIG_IGN);
   const auto plan = plan_store(options.folder, options.settings);
   if (!plan) return fail(plan.error());
-  // Where the store is a Redis, tinytown sees the town there; on a cluster its keys have no slot.
-  std::optional<net::RedisAddress> store_redis;
-  if (plan->redis() != nullptr && !plan->redis()->address.cluster)
-    store_redis = plan->redis()->address;
-  auto mirror = mirror_address(options.settings.mirror, store_redis);
+  auto mirror = mirror_address(options.settings.mirror, redis_of(*plan));
   if (!mirror) return fail(mirror.error().during(options.folder.settings().string()));
   options.mirror = std::move(*mirror);
   asio::io_context loop(1);

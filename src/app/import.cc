@@ -6,6 +6,8 @@
 
 #include "aio/real_env.h"
 #include "aio/run.h"
+#include "app/mirror_choice.h"
+#include "app/open_store.h"
 #include "doors/tinytown/read_town.h"
 #include "doors/tinytown/town_file.h"
 
@@ -65,6 +67,7 @@ class ImportTinytown final : public cli::Command {
         tinytown::take_over(*town, {.clis = file->clis, .limits = settings->limits, .cold = cold_});
     report_.notes = std::move(taken.notes);
     add_settings(*file, *settings, *folder, root);
+    if (auto told = tell_of_mirror(session, *file, *settings, *folder); !told) return told;
     if (dry_run_) {
       count(taken.all);
       return tell(session, *file);
@@ -94,6 +97,23 @@ class ImportTinytown final : public cli::Command {
       report_.notes.push_back("its agents worked in " + root.string() + ", and work in " +
                               folder.root().string() + " from now on");
     }
+  }
+
+  /// Before the daemon is started, whose mirror would begin to write.
+  Status tell_of_mirror(cli::Session& session, const tinytown::TownFile& file,
+                        const client::TownSettings& settings, const client::TownFolder& folder) {
+    const auto plan = plan_store(folder, settings);
+    if (!plan) return fail(plan.error());
+    const auto mirror = mirror_address(settings.mirror, redis_of(*plan));
+    if (!mirror) return fail(mirror.error().during(folder.settings().string()));
+    if (!*mirror || !shares_keys(**mirror, settings.name, file.redis, file.name)) return {};
+    const auto what = std::string("the mirror writes into the keys of this very tinytown town: ") +
+                      (dry_run_ ? "" : "what is taken over is ours there from now on; ") +
+                      "to leave them alone, reeve config mirror.enabled false before the import, "
+                      "or a mirror.redis with another database";
+    report_.notes.insert(report_.notes.begin(), what);
+    if (!session.json) session.err << "note: " << what << '\n' << std::flush;
+    return {};
   }
 
   void count(const api::ImportRequest& all) {

@@ -8,6 +8,7 @@
 #include "app/check_redis.h"
 #include "app/mirror_choice.h"
 #include "app/open_store.h"
+#include "app/redis_flags.h"
 #include "client/town_folder.h"
 #include "client/town_registry.h"
 #include "store/redis/place.h"
@@ -51,12 +52,7 @@ class Init final : public cli::Command {
         "everysec: on Redis, all but its last second");
     options.section("A town on Redis");
     options.value("--store", store_.url, "redis://, rediss:// or unix://; else a file: sqlite");
-    options.value("--password-env", store_.password_env,
-                  "The variable that holds Redis' password, now and for each daemon");
-    options.value("--password-file", store_.password_file,
-                  "The file (0600) that holds it, from .reeve on");
-    options.flag("--settings-asserted", store_.settings_asserted,
-                 "Redis' settings cannot be looked at, and give the durability all the same");
+    declare_redis_access(options, store_);
     options.flag("--join", join_, "Serve a town that is there already");
     options.section("Tinytown");
     options.value("--mirror", mirror_, "The Redis in which tinytown sees the town: redis://...");

@@ -5,6 +5,7 @@
 #include <ostream>
 
 #include "app/move_town.h"
+#include "app/redis_flags.h"
 
 namespace reeve::app {
 namespace {
@@ -18,12 +19,7 @@ class Migrate final : public cli::Command {
     options.value("--durability", request_.durability,
                   "What an acknowledged change survives there: disk, os or memory; on Redis disk, "
                   "everysec or memory");
-    options.value("--password-env", request_.password_env,
-                  "The variable that holds Redis' password, now and for each daemon");
-    options.value("--password-file", request_.password_file,
-                  "The file (0600) that holds it, from .reeve on");
-    options.flag("--settings-asserted", request_.settings_asserted,
-                 "Redis' settings cannot be looked at, and give the durability all the same");
+    declare_redis_access(options, request_);
     options.flag("--replace", request_.replace, "A town that is there already is kept aside");
     options.flag("--dry-run", request_.dry_run, "Only look and count: nothing is written");
   }

@@ -35,4 +35,20 @@ inline Result<std::optional<net::RedisAddress>> mirror_address(
   return store;
 }
 
+/// Whether a mirror there would write among the keys of that tinytown town: the same database of
+/// the same server, and the same name.
+inline bool shares_keys(const net::RedisAddress& mirror, const std::string& town,
+                        const net::RedisAddress& tinytown, const std::string& tinytown_town) {
+  const auto same_host = [](const std::string& a, const std::string& b) {
+    const auto plain = [](const std::string& host) {
+      return host == "localhost" || host == "::1" ? std::string("127.0.0.1") : host;
+    };
+    return plain(a) == plain(b);
+  };
+  if (town != tinytown_town || mirror.database != tinytown.database) return false;
+  if (!mirror.unix_socket.empty() || !tinytown.unix_socket.empty())
+    return mirror.unix_socket == tinytown.unix_socket;
+  return mirror.tcp.port == tinytown.tcp.port && same_host(mirror.tcp.host, tinytown.tcp.host);
+}
+
 }  // namespace reeve::app

@@ -36,5 +36,20 @@ TEST(TinytownMirrorChoice, ATownOnRedisIsMirroredThereUnlessToldOtherwise) {
   EXPECT_EQ(mirror_address({}, cluster)->has_value(), false);
 }
 
+TEST(TinytownMirrorChoice, ATownOfTheSameNameThereSharesItsKeys) {
+  const auto at = [](const char* url) { return net::read_redis_url(url).value(); };
+  const auto shares = [&](const char* mirror, const char* tinytown, const char* name = "gold") {
+    return shares_keys(at(mirror), "gold", at(tinytown), name);
+  };
+  EXPECT_TRUE(shares("redis://localhost", "redis://127.0.0.1:6379"));
+  EXPECT_TRUE(shares("redis://:secret@one:7000/2", "redis://one:7000/2"));
+  EXPECT_TRUE(shares("unix:///run/redis.sock", "unix:///run/redis.sock"));
+  EXPECT_FALSE(shares("redis://one", "redis://one", "silver"));
+  EXPECT_FALSE(shares("redis://one", "redis://two"));
+  EXPECT_FALSE(shares("redis://one", "redis://one/1"));
+  EXPECT_FALSE(shares("redis://one", "redis://one:7000"));
+  EXPECT_FALSE(shares("unix:///run/redis.sock", "redis://localhost"));
+}
+
 }  // namespace
 }  // namespace reeve::app

@@ -33,6 +33,12 @@ struct StorePlan {
     return std::get_if<store::SqliteOptions>(&how);
   }
 };
+/// The Redis where tinytown sees the town too, unless the settings say otherwise; nothing: the
+/// store is a file, or a cluster, where its keys have no common slot.
+inline std::optional<net::RedisAddress> redis_of(const StorePlan& plan) {
+  if (plan.redis() == nullptr || plan.redis()->address.cluster) return std::nullopt;
+  return plan.redis()->address;
+}
 /// invalid_argument: settings that do not go together; not_found, denied: the password is not where
 /// they say. No text holds a password.
 Result<StorePlan> plan_store(const client::TownFolder& folder,

@@ -10,8 +10,9 @@ namespace {
 /// Reads exactly `digits` digits at the front of `text` and drops them.
 bool take_number(std::string_view& text, std::size_t digits, int& out) {
   if (text.size() < digits) return false;
-  const auto* end = text.data() + digits;
-  const auto got = std::from_chars(text.data(), end, out);
+  const auto* const begin = text.data();
+  const auto* const end = begin + digits;
+  const auto got = std::from_chars(begin, end, out);
   if (got.ec != std::errc() || got.ptr != end || text.front() == '-') return false;
   text.remove_prefix(digits);
   return true;

@@ -67,7 +67,7 @@ class Spawn final : public Command {
     };
     request_.permissions = *enum_from_name<Permissions>(permissions_);
     request_.completes = *enum_from_name<Completes>(completes_);
-    if (!durability_.empty()) request_.durability = *enum_from_name<Durability>(durability_);
+    if (!durability_.empty()) request_.durability = enum_from_name<Durability>(durability_);
     if (silence_) request_.limits.silence_ms = ms(*silence_);
     if (round_) request_.limits.round_ms = ms(*round_);
     if (idle_) request_.limits.idle_ms = ms(*idle_);
@@ -327,12 +327,13 @@ class Wait final : public Command {
     const auto view = client.agent(agent_);
     if (!view) return;  // the wait says why
     const auto& agent = view->agent;
-    if (agent.state == AgentState::paused)
+    if (agent.state == AgentState::paused) {
       session.err << agent.name << " is paused: reeve resume " << agent.name << " has it go on\n";
-    else if (agent.parked && view->inbox > 0)
+    } else if (agent.parked && view->inbox > 0) {
       session.err << agent.name << " waits until " << to_rfc3339(agent.parked->until) << " ("
                   << agent.parked->code << "): reeve resume " << agent.name
                   << " has it go on now\n";
+    }
   }
   std::string agent_;
   std::string task_;

@@ -59,6 +59,8 @@ class Recover final : public Command {
                            "! " + printable(trouble.agent) + " is " + trouble.state + ": ")
           << printable(trouble.reason) << "\n    " << printable(trouble.advice) << '\n';
     }
+    for (const auto& damaged : report.damaged)
+      out << session.paint(Colour::red, "! damaged: ") << printable(damaged.text) << '\n';
   }
 
   bool dry_run_ = false;

@@ -34,12 +34,13 @@ void print_counts(Session& session, const api::TaskCounts& tasks, std::int64_t m
 
 void print_agents(Session& session, const std::vector<api::AgentView>& agents, bool heading) {
   Table table;
-  if (heading)
+  if (heading) {
     table.row({session.paint(Colour::dim, "AGENT"), session.paint(Colour::dim, "ID"),
                session.paint(Colour::dim, "STATE"), session.paint(Colour::dim, "CLI"),
                session.paint(Colour::dim, "MAY"), session.paint(Colour::dim, "INBOX"),
                session.paint(Colour::dim, "ROUNDS"), session.paint(Colour::dim, "TASKS"),
                session.paint(Colour::dim, "NOW")});
+  }
   for (const auto& view : agents) {
     const auto& agent = view.agent;
     auto inbox = std::to_string(view.inbox);

@@ -37,6 +37,14 @@ struct Trouble {
 };
 BOOST_DESCRIBE_STRUCT(Trouble, (), (agent, state, reason, advice))
 
+/// A document that cannot be read, and stays as it is.
+struct DamagedDoc {
+  std::string what;  ///< "agent", "task", "message", "run"
+  std::string id;
+  std::string text;  ///< why, and what that means
+};
+BOOST_DESCRIBE_STRUCT(DamagedDoc, (), (what, id, text))
+
 struct RecoveryReport {
   bool dry_run = false;
   std::int64_t agents = 0;  ///< that were looked at
@@ -49,10 +57,11 @@ struct RecoveryReport {
   std::int64_t rounds_found = 0;          ///< of those, at most: the daemon's start took them up
   std::optional<Time> daemon_started_at;  ///< when that was
   std::vector<Trouble> trouble;
+  std::vector<DamagedDoc> damaged;  ///< of what is not over, and runs that were given up for it
 };
 BOOST_DESCRIBE_STRUCT(RecoveryReport, (),
                       (dry_run, agents, tasks, messages, orphans, more, mended, rounds,
-                       rounds_found, daemon_started_at, trouble))
+                       rounds_found, daemon_started_at, trouble, damaged))
 
 /// What waits for agents that have ended. Without a destination it is only listed.
 struct ReclaimRequest {

@@ -102,21 +102,21 @@ Result<TlsContext> make_tls_context(const TlsFiles& files) {
   ::SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
   boost::system::error_code error;
   if (files.ca.empty()) {
-    context->set_default_verify_paths(error);
+    static_cast<void>(context->set_default_verify_paths(error));
   } else {
-    context->load_verify_file(files.ca, error);
+    static_cast<void>(context->load_verify_file(files.ca, error));
   }
   if (error) {
     return fail(Errc::invalid_argument, "the file of authorities \"" + files.ca +
                                             "\" cannot be read as PEM: " + error.message());
   }
   if (!files.certificate.empty()) {
-    context->use_certificate_chain_file(files.certificate, error);
+    static_cast<void>(context->use_certificate_chain_file(files.certificate, error));
     if (error) {
       return fail(Errc::invalid_argument, "the certificate \"" + files.certificate +
                                               "\" cannot be read as PEM: " + error.message());
     }
-    context->use_private_key_file(files.key, asio::ssl::context::pem, error);
+    static_cast<void>(context->use_private_key_file(files.key, asio::ssl::context::pem, error));
     if (error) {
       return fail(Errc::invalid_argument, "the key \"" + files.key +
                                               "\" cannot be read as PEM, or is not that of the "
@@ -174,12 +174,12 @@ Async<Status> ByteStream::connect(Clock::time_point deadline) {
     const auto now = Clock::now();
     timed_out_ = false;
     boost::system::error_code ignored;
-    socket_.close(ignored);
+    static_cast<void>(socket_.close(ignored));
     arm(now + (deadline - now) / left--);
     const auto tried = co_await socket_.async_connect(endpoint, kTuple);
     const auto got = outcome(std::get<0>(tried), 0);
     if (got) {
-      socket_.set_option(tcp::no_delay(true), ignored);
+      static_cast<void>(socket_.set_option(tcp::no_delay(true), ignored));
       co_return Status();
     }
     last = got.error();
@@ -263,7 +263,7 @@ void ByteStream::arm(Clock::time_point deadline) {
 void ByteStream::cut() {
   cut_ = true;
   boost::system::error_code ignored;
-  socket_.close(ignored);
+  static_cast<void>(socket_.close(ignored));
 }
 
 void ByteStream::look_at_clock() {
@@ -272,7 +272,7 @@ void ByteStream::look_at_clock() {
   if (Clock::now() < deadline_) return arm(deadline_);
   timed_out_ = true;
   boost::system::error_code ignored;
-  socket_.close(ignored);
+  static_cast<void>(socket_.close(ignored));
 }
 
 /// What a step came to; its deadline is over.

@@ -60,10 +60,11 @@ Error redis_error(const RedisReply& reply) {
     return {Errc::unavailable, said + ": raise its maxclients, or close others"};
   if (reply.text.starts_with("ERR unknown command"))
     return {Errc::unsupported, said + ": Redis 7.0 or newer is needed"};
-  if (reply.text.starts_with("ERR DB index"))
+  if (reply.text.starts_with("ERR DB index")) {
     return {Errc::invalid_argument, said +
                                         ": look at the number in its address, and at the "
                                         "setting databases"};
+  }
   return {Errc::internal, said};
 }
 

@@ -84,8 +84,9 @@ std::string encoded(std::string_view text, std::string_view also) {
 
 Result<int> read_database(std::string_view text) {
   int number = 0;
-  const auto* const end = text.data() + text.size();
-  const auto read = std::from_chars(text.data(), end, number);
+  const auto* const begin = text.data();
+  const auto* const end = begin + text.size();
+  const auto read = std::from_chars(begin, end, number);
   if (read.ec != std::errc() || read.ptr != end || number < 0)
     return bad("the Redis URL's database must be a number, as in redis://localhost:6379/2");
   return number;

@@ -122,25 +122,56 @@ Async<Result<std::vector<D>>> load_list(store::Store& store, store::DocQuery que
   co_return out;
 }
 
+/// A document that cannot be read. It is left as it is: whoever mends it finds it there.
+struct Damaged {
+  store::DocKey key;
+  std::string why;
+};
+
+/// What a look through documents found.
+template <class D>
+struct Found {
+  std::vector<D> readable;
+  std::vector<Damaged> damaged;
+
+  /// Sorts in what the store gave; false: it cannot be read.
+  bool take(const store::Doc& doc) {
+    auto value = decode<D>(doc);
+    if (value) {
+      readable.push_back(std::move(*value));
+    } else {
+      damaged.push_back({doc.key, value.error().message()});
+    }
+    return value.has_value();
+  }
+};
+
 /// All documents of a kind that carry the mark (empty: all there are), page by page.
 template <class D>
-Async<Result<std::vector<D>>> load_all(store::Store& store, std::string mark) {
+Async<Result<Found<D>>> look_through(store::Store& store, std::string mark) {
   store::DocQuery query;
   query.kind = DocOf<D>::kKind;
   query.mark = std::move(mark);
   query.limit = limits::kPage;
-  std::vector<D> out;
+  Found<D> found;
   for (;;) {
     auto docs = co_await store.list(query);
     if (!docs) co_return fail(docs.error());
     for (const auto& doc : *docs) {
-      auto value = decode<D>(doc);
-      if (!value) co_return fail(value.error());
-      out.push_back(std::move(*value));
+      found.take(doc);
       query.after_rank = doc.rank;
     }
-    if (docs->size() < query.limit) co_return out;
+    if (docs->size() < query.limit) co_return found;
   }
+}
+
+/// The same, without those that are damaged: they hold nothing else up. Who has to tell of them
+/// looks through.
+template <class D>
+Async<Result<std::vector<D>>> load_all(store::Store& store, std::string mark) {
+  auto found = co_await look_through<D>(store, std::move(mark));
+  if (!found) co_return fail(found.error());
+  co_return std::move(found->readable);
 }
 
 }  // namespace reeve::run

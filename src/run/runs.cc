@@ -68,13 +68,19 @@ Async<> Runs::follow_stops(log::Follower requests) {
 }
 
 Async<Result<std::size_t>> Runs::recover() {
-  auto open = co_await load_all<reeve::Run>(log_.store(), std::string(kOpen));
+  auto open = co_await open_rounds();
   if (!open) co_return fail(open.error());
   // All of them are known before the first one goes on, and is tidied up after.
   std::vector<std::shared_ptr<CliRound>> rounds;
   for (auto& run : *open) {
-    if (!run.agent || !run.provider.empty()) continue;  // a native one
     auto agent = co_await load<Agent>(log_.store(), *run.agent);
+    if (!agent && is_unreadable(agent.error())) {
+      // Without it the round's end could not be kept. It goes on without us, as it did until now.
+      logging::error("run {}: its agent cannot be read: {}; a daemon takes it up once it can",
+                     run.id.str(), agent.error().message());
+      kept_.insert(run.id);
+      continue;
+    }
     if (!agent) co_return fail(agent.error());
     rounds.push_back(std::make_shared<CliRound>(*this, std::move(*agent), run));
     rounds_.emplace(run.id, rounds.back());
@@ -135,12 +141,13 @@ Async<> Runs::settle_later(std::shared_ptr<CliRound> round, RunFinished verdict,
 Async<> Runs::tidy_leftovers() {
   auto look = [rounds = options_.rounds] { return rounds_on_disk(rounds); };
   auto leftovers = co_await aio::blocking(env_, std::move(look));
-  std::erase_if(leftovers, [&](const RunId& run) { return rounds_.contains(run); });
+  std::erase_if(leftovers,
+                [&](const RunId& run) { return rounds_.contains(run) || kept_.contains(run); });
   co_await tidy(std::move(leftovers));
 }
 
 Async<> Runs::tidy(std::vector<RunId> ended) {
-  std::set<RunId> open;
+  std::set<RunId> open = kept_;
   for (const auto& [id, round] : rounds_) open.insert(id);
   auto work = [rounds = options_.rounds, ids = std::move(ended), open = std::move(open),
                keep = options_.kept_rounds] {

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -72,7 +73,8 @@ class Runs {
        Participant& participant, Options options);
   ~Runs();
 
-  /// Takes up every run that is not over; answers how many go on.
+  /// Takes up every run that is not over; answers how many go on. One whose document is damaged is
+  /// given up; one whose agent cannot be read is left as it is, for a later daemon.
   Async<Result<std::size_t>> recover();
   /// Commits RunStarted and lets the round begin. conflict: somebody else changed what it takes:
   /// look again.
@@ -100,6 +102,11 @@ class Runs {
   Async<Status> request_stop(RunId run, std::string reason);
   Async<> execute(std::shared_ptr<CliRound> round);
   Async<> settle_later(std::shared_ptr<CliRound> round, RunFinished verdict, bool begun);
+  /// Which runs there are to be taken up, and of which the folders are kept (damaged_runs.cc).
+  Async<Result<std::vector<reeve::Run>>> open_rounds();
+  Async<> give_up(Damaged damaged);
+  Async<Status> try_give_up(const Damaged& damaged);
+  Async<> end_process(RunId run);
   Async<> tidy_leftovers();
   Async<> tidy(std::vector<RunId> ended);
   void ended(RunId run);
@@ -111,6 +118,7 @@ class Runs {
   Participant& participant_;
   Options options_;
   std::map<RunId, std::shared_ptr<CliRound>> rounds_;
+  std::set<RunId> kept_;  // whose folders stay: they cannot be read, or their agents
   bool holding_ = false;
   std::optional<std::string> stopping_all_;
   std::size_t starting_ = 0;  // calls of start() that have not answered yet

@@ -142,15 +142,8 @@ TEST_P(RunsTest, G7_ARunThatWasCommittedButNeverLaunchedFails) {
   const auto ada = world_.agent("ada");
   begin_start(ada);
   ASSERT_TRUE(until_held());
-  // The machine goes down here: what the first daemon waited for never comes.
   const auto run = *world_.get<Agent>(ada.id).current_run;
-  world_.machine.refuse = Error(Errc::unavailable, "gone");
-  world_.store.down = true;
-  world_.machine.release();
-  group_.cancel();
-  world_.await(group_.join());
-  world_.store.down = false;
-  world_.machine.refuse.reset();
+  go_down();
 
   EXPECT_EQ(restart(), 0U);
   EXPECT_EQ(terminal_events(), 1U);

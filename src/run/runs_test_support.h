@@ -87,6 +87,17 @@ class RunsFixture : public ::testing::TestWithParam<Backend> {
   bool until_held() {
     return world_.until([&] { return world_.machine.held() == 1; });
   }
+  /// The machine goes down after begin_start(): what the daemon waited for never comes, and it
+  /// wrote no more. The store and the machine are there again.
+  void go_down() {
+    world_.machine.refuse = Error(Errc::unavailable, "gone");
+    world_.store.down = true;
+    world_.machine.release();
+    group_.cancel();
+    world_.await(group_.join());
+    world_.store.down = false;
+    world_.machine.refuse.reset();
+  }
   /// The answer to begin_start().
   Result<RunId> release() {
     world_.machine.release();

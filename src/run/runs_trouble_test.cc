@@ -94,13 +94,7 @@ TEST_P(RunsTroubleTest, ARunThatCannotBeEndedNowDoesNotKeepTheDaemonFromComingUp
   const auto ada = world_.agent("ada");
   begin_start(ada);
   ASSERT_TRUE(until_held());
-  world_.machine.refuse = Error(Errc::unavailable, "gone");
-  world_.store.down = true;
-  world_.machine.release();
-  group_.cancel();
-  world_.await(group_.join());
-  world_.store.down = false;
-  world_.machine.refuse.reset();
+  go_down();
   witness_.impossible = true;
   EXPECT_EQ(restart(), 0U);
   EXPECT_EQ(terminal_events(), 0U);

@@ -128,7 +128,7 @@ Async<Result<api::AgentPage>> list_agents(Ground ground, AgentQuery query) {
   if (!docs) co_return fail(docs.error());
   for (const auto& doc : *docs) {
     auto agent = run::decode<Agent>(doc);
-    if (!agent) co_return fail(agent.error());
+    if (!agent) continue;  // reeve recover tells of it
     auto view = co_await view_agent(ground, std::move(*agent));
     if (!view) co_return fail(view.error());
     page.agents.push_back(std::move(*view));
@@ -167,7 +167,7 @@ Async<Result<std::vector<api::AgentView>>> notable_agents(Ground ground, std::si
     for (const auto& doc : *docs) {
       if (views.size() >= most || !seen.insert(doc.rank).second) continue;
       auto agent = run::decode<Agent>(doc);
-      if (!agent) co_return fail(agent.error());
+      if (!agent) continue;
       auto view = co_await view_agent(ground, std::move(*agent));
       if (!view) co_return fail(view.error());
       views.push_back(std::move(*view));

@@ -20,20 +20,13 @@ bool replies_to(const Message& message, const Message& question) {
 
 Async<Result<std::optional<Message>>> find_reply(store::Store& store, Message question) {
   if (!question.correlation) co_return std::optional<Message>();
-  store::DocQuery query;
-  query.kind = run::DocOf<Message>::kKind;
-  query.mark = run::correlation_mark(*question.correlation);
-  query.limit = limits::kPage;
-  for (;;) {
-    auto docs = co_await store.list(query);
-    if (!docs) co_return fail(docs.error());
-    for (const auto& doc : *docs) {
-      query.after_rank = doc.rank;
-      auto message = run::decode<Message>(doc);
-      if (message && replies_to(*message, question)) co_return std::optional(std::move(*message));
-    }
-    if (docs->size() < query.limit) co_return std::optional<Message>();
+  auto related =
+      co_await run::load_all<Message>(store, run::correlation_mark(*question.correlation));
+  if (!related) co_return fail(related.error());
+  for (auto& message : *related) {
+    if (replies_to(message, question)) co_return std::optional(std::move(message));
   }
+  co_return std::optional<Message>();
 }
 
 namespace {

@@ -218,6 +218,7 @@ namespace {
 Async<Result<bool>> had_it(store::Store& store, AgentId agent, std::optional<RunId> last) {
   if (!last) co_return false;
   auto run = co_await run::load<reeve::Run>(store, *last);
+  if (!run && run::is_unreadable(run.error())) co_return false;
   if (!run) co_return fail(run.error());
   co_return run->agent == agent;
 }

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "run/damaged_runs.h"
+#include "town/agent_views.h"
 #include "town/mailbox.h"
 #include "town/recovery.h"
 #include "town/sweep.h"
@@ -27,6 +29,10 @@ class DamagedTown : public DaemonTest {
     store::Commit commit;
     commit.writes.emplace_back(store::RemoveDoc{run::key_of<D>(id)});
     ASSERT_TRUE(world_.await(world_.store.commit(std::move(commit))));
+  }
+  template <class D>
+  std::string body_of(const typename run::DocOf<D>::Key& id) {
+    return world_.await(world_.store.get(run::key_of<D>(id))).value()->body;
   }
   MessageId only_letter(const Agent& agent) {
     const auto items = queue(inbox_queue(agent.id));
@@ -157,6 +163,101 @@ TEST_P(DamagedTown, AnAgentWhoseTaskInHandIsDamagedClaimsAnother) {
   ASSERT_TRUE(until_rounds(2));
   EXPECT_EQ(now(ada).current_task, next.id);
   end_round(0);
+}
+
+TEST_P(DamagedTown, ADaemonComesUpThoughARunIsDamaged) {
+  const auto ada = spawn("ada");
+  const auto task = assign(ada, "paint");
+  ASSERT_TRUE(until_rounds(1));
+  const auto run = *now(ada).current_run;
+  stop_daemon();
+  damage<reeve::Run>(run);
+  start_daemon();
+  EXPECT_EQ(runs_->running(), 0U);
+  // Nothing that it says could be kept, so it does not go on unseen.
+  ASSERT_EQ(world_.machine.process().stops.size(), 1U);
+  EXPECT_EQ(world_.count("AgentNeedsAttention"), 0U) << "its process is there still";
+  EXPECT_EQ(now(ada).current_run, run);
+  world_.machine.exit(1);
+  ASSERT_TRUE(world_.until_event("AgentNeedsAttention"));
+  EXPECT_TRUE(now(ada).attention->contains(run.str()));
+  const store::DocKey kept{run::kDamagedRunKind, run.str()};
+  EXPECT_EQ(world_.await(world_.store.get(kept)).value()->body, "{") << "as it was";
+  EXPECT_FALSE(world_.await(world_.store.run_epoch(run)).value()) << "its token is worth nothing";
+  const auto report = world_.await(recover(ground_, {})).value();
+  ASSERT_EQ(report.damaged.size(), 1U);
+  EXPECT_EQ(report.damaged[0].what, "run");
+  EXPECT_EQ(report.damaged[0].id, run.str());
+  ASSERT_TRUE(until_rounds(2)) << "what it had was given back";
+  EXPECT_EQ(now(ada).current_task, task.id);
+  end_round(0);
+  EXPECT_EQ(state_of(task), TaskState::completed);
+  stop_daemon();
+  start_daemon();
+  EXPECT_EQ(world_.count("AgentNeedsAttention"), 1U) << "it is told once";
+  expect_at_rest();
+}
+
+TEST_P(DamagedTown, WhileARunIsInProgressItsDamageFreesNobody) {
+  const auto ada = spawn("ada");
+  assign(ada, "paint");
+  ASSERT_TRUE(until_rounds(1));
+  const auto run = *now(ada).current_run;
+  damage<reeve::Run>(run);
+  const auto report = world_.await(recover(ground_, {})).value();
+  EXPECT_TRUE(report.orphans.empty());
+  ASSERT_EQ(report.damaged.size(), 1U);
+  EXPECT_EQ(now(ada).current_run, run) << "its process works still";
+}
+
+TEST_P(DamagedTown, ADaemonComesUpThoughAnAgentIsDamaged) {
+  const auto ada = spawn("ada");
+  const auto bob = spawn("bob");
+  supervisor_->hold();
+  assign(ada, "paint");
+  const auto task = assign(bob, "sweep");
+  stop_daemon();
+  damage<Agent>(ada.id);
+  start_daemon();
+  ASSERT_TRUE(until_rounds(1));
+  EXPECT_EQ(now(bob).current_task, task.id);
+  end_round(0);
+  EXPECT_EQ(state_of(task), TaskState::completed);
+  EXPECT_EQ(body_of<Agent>(ada.id), "{");
+  EXPECT_EQ(queue(inbox_queue(ada.id)).size(), 1U) << "what waits for it waits";
+  const auto report = world_.await(recover(ground_, {})).value();
+  ASSERT_EQ(report.damaged.size(), 1U);
+  EXPECT_EQ(report.damaged[0].what, "agent");
+  EXPECT_TRUE(report.damaged[0].text.contains(ada.id.str()));
+  const auto listed = world_.await(list_agents(ground_, {})).value();
+  ASSERT_EQ(listed.agents.size(), 1U);
+  EXPECT_EQ(listed.agents[0].agent.name, "bob");
+  EXPECT_EQ(world_.await(notable_agents(ground_, 10)).value().size(), 1U);
+  expect_at_rest();
+  expect_works_on(bob);
+}
+
+TEST_P(DamagedTown, G12_ARoundWhoseAgentIsDamagedIsTakenUpOnceItIsMended) {
+  const auto ada = spawn("ada");
+  const auto task = assign(ada, "paint");
+  ASSERT_TRUE(until_rounds(1));
+  const auto whole = now(ada);
+  stop_daemon();
+  damage<Agent>(ada.id);
+  start_daemon();
+  EXPECT_EQ(runs_->running(), 0U);
+  EXPECT_TRUE(world_.machine.process().stops.empty());
+  expect_at_rest();
+  EXPECT_EQ(body_of<Agent>(ada.id), "{");
+  stop_daemon();
+  store::Commit mended;
+  mended.writes.emplace_back(store::PutDoc{run::key_of<Agent>(ada.id), write_json_of(whole),
+                                           run::DocOf<Agent>::marks(whole)});
+  ASSERT_TRUE(world_.await(world_.store.commit(std::move(mended))));
+  start_daemon();
+  ASSERT_EQ(runs_->running(), 1U);
+  end_round(0);
+  EXPECT_EQ(state_of(task), TaskState::completed);
 }
 
 }  // namespace

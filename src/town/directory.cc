@@ -77,19 +77,23 @@ Async<Result<std::vector<store::Doc>>> agents_behind(store::Store& store,
   co_return found;
 }
 
-Async<Result<std::vector<Agent>>> all_agents(store::Store& store) {
-  std::vector<Agent> agents;
+Async<Result<run::Found<Agent>>> look_through_agents(store::Store& store) {
+  run::Found<Agent> agents;
   for (std::uint64_t after = 0;;) {
     auto docs = co_await agents_behind(store, marks_of_every_agent(), after, limits::kPage);
     if (!docs) co_return fail(docs.error());
     for (const auto& doc : *docs) {
-      auto agent = run::decode<Agent>(doc);
-      if (!agent) co_return fail(agent.error());
-      agents.push_back(std::move(*agent));
+      agents.take(doc);
       after = doc.rank;
     }
     if (docs->size() < limits::kPage) co_return agents;
   }
+}
+
+Async<Result<std::vector<Agent>>> all_agents(store::Store& store) {
+  auto agents = co_await look_through_agents(store);
+  if (!agents) co_return fail(agents.error());
+  co_return std::move(agents->readable);
 }
 
 Async<Status> check_name_free(store::Store& store, std::string name) {

@@ -58,6 +58,8 @@ Async<Result<std::vector<store::Doc>>> agents_behind(store::Store& store,
                                                      std::vector<std::string> marks,
                                                      std::uint64_t after, std::size_t limit);
 /// All agents in order of their spawning, but for those that were pruned.
+Async<Result<run::Found<Agent>>> look_through_agents(store::Store& store);
+/// The same, without those whose documents are damaged.
 Async<Result<std::vector<Agent>>> all_agents(store::Store& store);
 
 /// The name of an agent for people: its own, "supervisor", or the reference as it is where there is

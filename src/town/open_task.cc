@@ -68,19 +68,16 @@ Duration rest_after(const Pauses& pauses, std::int64_t rounds) {
 
 Async<Status> settle_in_hand(run::Draft& draft, store::Store& store, Pauses pauses, reeve::Run run,
                              Completes completes, std::string last_words) {
-  auto agent = co_await draft.get<Agent>(*run.agent);
-  if (!agent) co_return fail(agent.error());
-  if (!agent->current_task) co_return Status();
-  auto task = co_await draft.get<reeve::Task>(*agent->current_task);
-  if (!task && run::is_unreadable(task.error())) co_return Status();
-  if (!task) co_return fail(task.error());
-  if (is_ended(task->state) || task->run != run.id) co_return Status();
+  auto in_hand = co_await task_in_hand_of(draft, run);
+  if (!in_hand) co_return fail(in_hand.error());
+  auto& task = *in_hand;
+  if (!task) co_return Status();
   auto waits = co_await awaits(store, run.question);
   if (!waits) co_return fail(waits.error());
   switch (after_success(*task, completes, run.id, *waits)) {
     case AfterSuccess::waits: break;
     case AfterSuccess::done: {
-      fact::TaskCompleted completed{task->id, agent->id, run.id, std::move(last_words)};
+      fact::TaskCompleted completed{task->id, *run.agent, run.id, std::move(last_words)};
       co_return co_await end_task(draft, task->id, std::move(completed));
     }
     case AfterSuccess::again: {
@@ -90,7 +87,7 @@ Async<Status> settle_in_hand(run::Draft& draft, store::Store& store, Pauses paus
       auto news = co_await had_news(store, run, task->id);
       if (!news) co_return fail(news.error());
       const auto rounds = *news ? 1 : task->left_open + 1;
-      co_return co_await leave_open(draft, pauses, std::move(*task), agent->id, run.id, rounds);
+      co_return co_await leave_open(draft, pauses, std::move(*task), *run.agent, run.id, rounds);
     }
   }
   co_return Status();

@@ -63,15 +63,20 @@ Async<Result<std::optional<Moved>>> tell_place(Ground ground, fs::path root,
 }
 
 Async<Status> part_from_original(Ground ground, fs::path rounds) {
-  auto runs = co_await run::load_all<reeve::Run>(ground.log.store(), std::string(run::kOpen));
+  auto runs = co_await run::look_through<reeve::Run>(ground.log.store(), std::string(run::kOpen));
   if (!runs) co_return fail(runs.error());
+  std::vector<std::string> ids;
+  for (const auto& run : runs->readable) ids.push_back(run.id.str());
+  for (const auto& damaged : runs->damaged) {
+    if (RunId::parse(damaged.key.id)) ids.push_back(damaged.key.id);
+  }
   const auto aside = rounds.parent_path() / "rounds-of-the-original";
-  for (const auto& run : *runs) {
+  for (const auto& id : ids) {
     std::error_code error;
-    const auto folder = rounds / run.id.str();
+    const auto folder = rounds / id;
     if (!fs::exists(folder, error)) continue;
     fs::create_directories(aside, error);
-    fs::rename(folder, aside / run.id.str(), error);
+    fs::rename(folder, aside / id, error);
     if (error)
       co_return fail(os_error(error.value(), "put " + folder.string() + " out of the way"));
   }

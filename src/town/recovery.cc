@@ -89,6 +89,7 @@ Async<Result<api::RecoveryReport>> recover(Ground ground, api::RecoverRequest re
   report.orphans = std::move(swept->orphans);
   report.more = swept->more;
   report.mended = swept->mended;
+  report.damaged = std::move(swept->damaged);
   if (auto read = co_await read_start(ground, report); !read) co_return fail(read.error());
 
   auto& store = ground.log.store();

@@ -51,11 +51,13 @@ Async<Status> Supervisor::start(run::Runs& runs) {
                   "TaskRequeued",  "AgentResumed",     "AgentRestarted",    "MessageMoved",
                   "OrphanMended",  "TaskAssigned"};
   log::Follower events(ground_.env, ground_.log, std::move(filter), "what gives agents work");
-  auto agents = co_await all_agents(ground_.log.store());
+  auto agents = co_await look_through_agents(ground_.log.store());
   if (!agents) co_return fail(agents.error());
-  for (const auto& agent : *agents) {
+  for (const auto& agent : agents->readable) {
     if (!is_ended(agent.state)) wanted_.insert(agent.id);
   }
+  for (const auto& damaged : agents->damaged)
+    logging::error("{}: it gets no rounds, and what waits for it stays where it is", damaged.why);
   group_.spawn("follow the log", follow(std::move(events)));
   group_.spawn("start rounds", start_rounds());
   co_return Status();
@@ -178,7 +180,8 @@ Async<> Supervisor::consider(AgentId agent) {
 Async<Status> Supervisor::try_start(AgentId id) {
   auto& store = ground_.log.store();
   auto agent = co_await run::load<Agent>(store, id);
-  if (!agent && agent.error().is(Errc::not_found)) co_return Status();  // the town's own mailbox
+  // The town's own mailbox; or one of which was told at the start, and no later look heals it.
+  if (!agent && run::is_unreadable(agent.error())) co_return Status();
   if (!agent) co_return fail(agent.error());
   if (agent->state != AgentState::idle || agent->current_run || agent->stopping) co_return Status();
   if (!decide_used_up(*agent, agent->spent).empty()) co_return co_await stop_used_up(id);
@@ -448,7 +451,7 @@ Async<Status> Supervisor::give_back(run::Draft& draft, const reeve::Run& run, bo
                             fact::AgentNeedsAttention{*run.agent, "a message " + reason}};
     if (auto added = co_await add_all(draft, std::move(facts)); !added) co_return added;
     if (!brings_task(*message)) continue;
-    fact::TaskFailed failed{*message->task, *run.agent, run.id, reason};
+    fact::TaskFailed failed{*message->task, run.agent, run.id, reason};
     auto ended = co_await end_task(draft, *message->task, std::move(failed));
     if (!ended) co_return ended;
   }

@@ -1,10 +1,12 @@
 #include "town/sweep.h"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "aio/real_env.h"
 #include "base/limits.h"
 #include "base/logging.h"
+#include "run/damaged_runs.h"
 #include "town/change.h"
 #include "town/mailbox.h"
 #include "town/task_steps.h"
@@ -17,10 +19,21 @@ constexpr std::size_t kStep = 200;
 /// Orphans that are told one by one.
 constexpr std::size_t kTold = 200;
 
+api::DamagedDoc told_of(const run::Damaged& damaged, std::string_view meaning) {
+  return {damaged.key.kind, damaged.key.id, damaged.why + ": " + std::string(meaning)};
+}
+
+template <class D>
+std::string_view what_becomes_of() {
+  if constexpr (std::is_same_v<D, Agent>)
+    return "it gets no rounds, and what waits for it stays where it is";
+  return "whoever comes to it goes on without it";
+}
+
 /// What is open of a kind, with its version.
 template <class D, class Keep>
 Async<Result<std::vector<Sighting::Seen<D>>>> read_open(store::Store& store, std::string mark,
-                                                        Keep keep) {
+                                                        Keep keep, Sighting& sighting) {
   store::DocQuery query;
   query.kind = run::DocOf<D>::kKind;
   query.mark = std::move(mark);
@@ -32,8 +45,11 @@ Async<Result<std::vector<Sighting::Seen<D>>>> read_open(store::Store& store, std
     for (const auto& doc : *docs) {
       query.after_rank = doc.rank;
       auto value = run::decode<D>(doc);
-      // What cannot be read is somebody else's to tell of.
-      if (!value) continue;
+      if (!value) {
+        sighting.damaged.push_back(
+            told_of({doc.key, value.error().message()}, what_becomes_of<D>()));
+        continue;
+      }
       if (keep(*value)) all.push_back({std::move(*value), doc.version});
     }
     if (docs->size() < query.limit) co_return all;
@@ -50,19 +66,34 @@ Async<Result<Sighting>> look_at_work(Ground ground) {
     document.text = {};  // texts may be long, and there may be many
     return true;
   };
-  auto tasks = co_await read_open<reeve::Task>(store, open, lighter);
+  auto tasks = co_await read_open<reeve::Task>(store, open, lighter, seen);
   if (!tasks) co_return fail(tasks.error());
   seen.tasks = std::move(*tasks);
   const auto here = [](const Agent& agent) { return !agent.pruned; };
-  auto agents = co_await read_open<Agent>(store, "", here);
+  auto agents = co_await read_open<Agent>(store, "", here, seen);
   if (!agents) co_return fail(agents.error());
   seen.agents = std::move(*agents);
-  auto messages = co_await read_open<Message>(store, open, lighter);
+  auto messages = co_await read_open<Message>(store, open, lighter, seen);
   if (!messages) co_return fail(messages.error());
   seen.messages = std::move(*messages);
-  auto runs = co_await run::load_all<reeve::Run>(store, open);
+  auto runs = co_await run::look_through<reeve::Run>(store, open);
   if (!runs) co_return fail(runs.error());
-  for (const auto& run : *runs) seen.runs.insert(run.id);
+  for (const auto& run : runs->readable) seen.runs.insert(run.id);
+  for (const auto& damaged : runs->damaged) {
+    if (const auto id = RunId::parse(damaged.key.id)) seen.runs.insert(*id);
+    seen.damaged.push_back(told_of(damaged, "the next start of the daemon gives it up"));
+  }
+  store::DocQuery given_up;
+  given_up.kind = run::kDamagedRunKind;
+  given_up.limit = limits::kPage;
+  auto docs = co_await store.list(std::move(given_up));
+  if (!docs) co_return fail(docs.error());
+  for (const auto& doc : *docs) {
+    seen.damaged.push_back({run::DocOf<reeve::Run>::kKind, doc.key.id,
+                            "run " + doc.key.id +
+                                " could not be read: it was given up, its document and its folder "
+                                "are kept"});
+  }
   std::vector<AgentId> boxes{supervisor_id()};
   for (const auto& agent : seen.agents) boxes.push_back(agent.doc.id);
   for (const auto& box : boxes) {
@@ -88,6 +119,7 @@ class Search {
       for (const auto& item : items) items_.emplace(std::pair(agent, item.item), &item);
     }
     for (const auto& item : seen_.backlog) listed_.insert(item.item);
+    for (const auto& damaged : seen_.damaged) damaged_.insert(damaged.id);
   }
 
   std::vector<Suspect> run() {
@@ -178,6 +210,7 @@ class Search {
     }
     if (is_fresh(task.updated_at)) return;
     const auto* agent = find_agent(*task.agent);
+    if (agent == nullptr && damaged_.contains(task.agent->str())) return;  // told of on its own
     if (agent == nullptr || is_ended(agent->doc.state)) {
       const auto state =
           agent == nullptr ? std::string("gone") : std::string(enum_name(agent->doc.state));
@@ -236,7 +269,8 @@ class Search {
   std::map<std::pair<AgentId, std::string>, const store::QueueItem*> items_;
   std::set<std::pair<AgentId, std::string>> known_;  // items whose message is not over
   std::set<std::pair<AgentId, TaskId>> brought_;
-  std::set<std::string> listed_;  // in the backlog
+  std::set<std::string> listed_;   // in the backlog
+  std::set<std::string> damaged_;  // ids of documents that cannot be read
   std::vector<Suspect> found_;
 };
 
@@ -426,7 +460,9 @@ Async<Result<Swept>> sweep(Ground ground, SweepRules rules) {
   swept.agents = static_cast<std::int64_t>(seen->agents.size());
   swept.tasks = static_cast<std::int64_t>(seen->tasks.size());
   swept.messages = static_cast<std::int64_t>(seen->messages.size());
-  for (auto& suspect : find_orphans(*seen, rules, ground.env.now())) {
+  auto suspects = find_orphans(*seen, rules, ground.env.now());
+  swept.damaged = std::move(seen->damaged);
+  for (auto& suspect : suspects) {
     auto orphan = co_await mend(ground, std::move(suspect), rules.dry_run);
     if (!orphan && is_trouble_of_the_store(orphan.error())) co_return fail(orphan.error());
     if (!orphan) {  // the others are mended all the same

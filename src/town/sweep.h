@@ -33,9 +33,10 @@ struct Sighting {
   std::vector<Seen<Agent>> agents;  ///< without those that were pruned
   /// Without its text.
   std::vector<Seen<Message>> messages;
-  std::set<RunId> runs;
+  std::set<RunId> runs;  ///< those that cannot be read, too, until they are given up
   std::map<AgentId, std::vector<store::QueueItem>> inboxes;  ///< the supervisor's, too
   std::vector<store::QueueItem> backlog;
+  std::vector<api::DamagedDoc> damaged;
 };
 
 struct SweepRules {
@@ -84,6 +85,7 @@ struct Swept {
   std::vector<api::Orphan> orphans;
   std::int64_t more = 0;
   std::int64_t mended = 0;
+  std::vector<api::DamagedDoc> damaged;
 };
 /// Finds and mends, one commit for each, on the condition that it is still as it was seen: whatever
 /// the daemon is about to do goes first, and nothing is mended then.

@@ -97,33 +97,24 @@ Async<Status> withdraw_message(run::Draft& draft, Message message, std::string r
 
 Async<Result<std::vector<Message>>> bringers_of(run::Draft& draft, store::Store& store,
                                                 TaskId task) {
+  auto marked = co_await run::load_all<Message>(store, run::task_mark(task));
+  if (!marked) co_return fail(marked.error());
   std::vector<Message> messages;
-  store::DocQuery query;
-  query.kind = run::DocOf<Message>::kKind;
-  query.mark = run::task_mark(task);
-  query.limit = limits::kPage;
-  for (;;) {
-    auto docs = co_await store.list(query);
-    if (!docs) co_return fail(docs.error());
-    for (const auto& doc : *docs) {
-      query.after_rank = doc.rank;
-      const auto id = MessageId::parse(doc.key.id);
-      if (!id) continue;
-      auto message = co_await draft.get<Message>(*id);                // as it stands in this draft
-      if (!message && run::is_unreadable(message.error())) continue;  // it brings nothing
-      if (!message) co_return fail(message.error());
-      if (!message->withdrawn && message->state != MessageState::handled)
-        messages.push_back(std::move(*message));
-    }
-    if (docs->size() < query.limit) co_return messages;
+  for (const auto& one : *marked) {
+    auto message = co_await draft.get<Message>(one.id);             // as it stands in this draft
+    if (!message && run::is_unreadable(message.error())) continue;  // it brings nothing
+    if (!message) co_return fail(message.error());
+    if (!message->withdrawn && message->state != MessageState::handled)
+      messages.push_back(std::move(*message));
   }
+  co_return messages;
 }
 
 Async<Status> give_task(run::Draft& draft, reeve::Task task, AgentId to, run::Caller caller) {
   if (auto added = co_await draft.add(fact::TaskAssigned{task.id, to}); !added) co_return added;
   if (caller.agent && *caller.agent != to) {
     fact::TaskDelegated delegated{task.id, *caller.agent, to, run_of(caller)};
-    if (auto added = co_await draft.add(std::move(delegated)); !added) co_return added;
+    if (auto added = co_await draft.add(delegated); !added) co_return added;
   }
   Bringing how;
   how.run = run_of(caller);
@@ -203,7 +194,7 @@ Async<Status> put_aside(run::Draft& draft, store::Store& store, AgentId id, RunI
   }
   // Of the run that takes its place: the one that worked on it may be long over.
   fact::TaskReturned returned{task->id, id, run};
-  if (auto added = co_await draft.add(std::move(returned)); !added) co_return added;
+  if (auto added = co_await draft.add(returned); !added) co_return added;
   if (waits) co_return Status();
   Bringing later;
   later.when_idle = true;
@@ -228,15 +219,24 @@ Async<Status> take_in_hand(run::Draft& draft, store::Store& store, TaskId task, 
   co_return co_await draft.add(fact::TaskStarted{task, id, run});
 }
 
-Async<Status> give_back_begun(run::Draft& draft, store::Store& store, reeve::Run run) {
-  if (!run.agent) co_return Status();
+Async<Result<std::optional<reeve::Task>>> task_in_hand_of(run::Draft& draft, reeve::Run run) {
+  using Nothing = std::optional<reeve::Task>;
+  if (!run.agent) co_return Nothing();
   auto agent = co_await draft.get<Agent>(*run.agent);
   if (!agent) co_return fail(agent.error());
-  if (!agent->current_task) co_return Status();
+  if (!agent->current_task) co_return Nothing();
   auto task = co_await draft.get<reeve::Task>(*agent->current_task);
-  if (!task && run::is_unreadable(task.error())) co_return Status();
+  if (!task && run::is_unreadable(task.error())) co_return Nothing();
   if (!task) co_return fail(task.error());
-  if (is_ended(task->state) || task->run != run.id) co_return Status();
+  if (is_ended(task->state) || task->run != run.id) co_return Nothing();
+  co_return std::optional(std::move(*task));
+}
+
+Async<Status> give_back_begun(run::Draft& draft, store::Store& store, reeve::Run run) {
+  auto in_hand = co_await task_in_hand_of(draft, run);
+  if (!in_hand) co_return fail(in_hand.error());
+  const auto& task = *in_hand;
+  if (!task) co_return Status();
   bool begun = run.task != task->id;
   for (const auto& id : run.messages) {  // it was put aside, and taken up again
     auto message = co_await draft.get<Message>(id);

@@ -76,6 +76,10 @@ Async<Status> put_aside(run::Draft& draft, store::Store& store, AgentId agent, R
 Async<Status> take_in_hand(run::Draft& draft, store::Store& store, TaskId task, AgentId agent,
                            RunId run);
 
+/// The open task that the run's agent has in hand, and that this very run works on, as it stands in
+/// the draft; empty: none, or one that cannot be read.
+Async<Result<std::optional<reeve::Task>>> task_in_hand_of(run::Draft& draft, reeve::Run run);
+
 /// A run has not succeeded, and its messages have been given back: so is a task that its agent
 /// began in it (`reeve task start`).
 Async<Status> give_back_begun(run::Draft& draft, store::Store& store, reeve::Run run);

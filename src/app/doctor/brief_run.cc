@@ -75,7 +75,8 @@ Result<std::string> run_briefly(std::vector<std::string> argv,
   for (auto& word : argv) words.push_back(word.data());
   words.push_back(nullptr);
   std::vector<std::string> settings;
-  for (const auto& [name, value] : environment) settings.push_back(name + "=" + value);
+  for (const auto& [name, value] : environment)
+    settings.emplace_back(name).append("=").append(value);
   std::vector<char*> variables;
   for (auto& setting : settings) variables.push_back(setting.data());
   variables.push_back(nullptr);

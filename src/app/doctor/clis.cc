@@ -82,7 +82,8 @@ int compare_versions(std::string_view a, std::string_view b) {
   const auto take = [](std::string_view& text) {
     std::uint64_t number = 0;
     const auto dot = std::min(text.find('.'), text.size());
-    std::from_chars(text.data(), text.data() + dot, number);
+    const auto* const begin = text.data();
+    std::from_chars(begin, begin + dot, number);
     text.remove_prefix(std::min(dot + 1, text.size()));
     return number;
   };

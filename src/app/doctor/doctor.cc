@@ -100,6 +100,7 @@ class Doctor final : public cli::Command {
         if (!is_ended(view.agent.state)) used_.push_back(view.agent.cli);
       }
       check_last_event(folder, quiet);
+      check_documents(folder, quiet);
     } else {
       const bool away = town.error().is(Errc::unavailable);
       findings_.add("daemon", away ? Verdict::note : Verdict::bad,
@@ -159,6 +160,17 @@ class Doctor final : public cli::Command {
     std::optional<Time> last;
     if (newest && !newest->events.empty()) last = newest->events.back().time;
     check_clock(std::chrono::floor<Duration>(std::chrono::system_clock::now()), last, findings_);
+  }
+
+  void check_documents(const client::TownFolder& folder, const client::ClientSettings& quiet) {
+    client::Client client(folder, quiet);
+    const auto report = client.recover(true);
+    if (!report) {
+      findings_.add("documents", Verdict::bad, report.error().message());
+      return;
+    }
+    for (const auto& damaged : report->damaged)
+      findings_.add("documents", Verdict::bad, damaged.text);
   }
 
   void check_registry() {

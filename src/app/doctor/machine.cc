@@ -65,13 +65,15 @@ std::optional<std::uint64_t> available_memory() {
 void check_mode(const fs::path& path, Findings& findings) {
   struct stat info{};
   if (::stat(path.c_str(), &info) != 0) return;
-  if (info.st_uid != ::geteuid() && ::geteuid() != 0)
+  if (info.st_uid != ::geteuid() && ::geteuid() != 0) {
     findings.add("folder", Verdict::bad,
                  path.string() + " is another user's: run commands as that user");
-  if ((info.st_mode & 077) != 0)
+  }
+  if ((info.st_mode & 077) != 0) {
     findings.add("folder", Verdict::note,
                  fmt::format("{} can be read by others: chmod {} {}", path.string(),
                              S_ISDIR(info.st_mode) ? "700" : "600", path.string()));
+  }
 }
 
 }  // namespace
@@ -101,12 +103,13 @@ void check_folder(const fs::path& dir, const fs::path& socket, Findings& finding
       findings.add("disk", Verdict::bad,
                    fmt::format("only {} files more fit on it", disk.f_favail));
   }
-  if (socket.string().size() >= sizeof(sockaddr_un::sun_path))
+  if (socket.string().size() >= sizeof(sockaddr_un::sun_path)) {
     findings.add(
         "socket", Verdict::note,
         fmt::format("its path has {} bytes: reeve reaches it, other programs that take at "
                     "most {} (curl --unix-socket) do not; a shorter path to the town helps",
                     socket.string().size(), sizeof(sockaddr_un::sun_path) - 1));
+  }
 }
 
 void check_limits(Findings& findings) {
@@ -139,10 +142,11 @@ void check_limits(Findings& findings) {
     const auto left = *group_most - std::min(*group_most, *group_now);
     memory = std::min(memory.value_or(left), left);
   }
-  if (memory)
+  if (memory) {
     findings.add("memory", *memory < kLittleMemory ? Verdict::note : Verdict::good,
                  size_text(*memory) + " available" +
                      (*memory < kLittleMemory ? ": a CLI may take some 300 MB" : ""));
+  }
 }
 
 void check_clock(Time now, std::optional<Time> last, Findings& findings) {
@@ -160,13 +164,14 @@ void check_git(const fs::path& root, std::string_view path, Findings& findings) 
   std::error_code error;
   auto at = root;
   while (!fs::exists(at / ".git", error) && at != at.parent_path()) at = at.parent_path();
-  if (fs::exists(at / ".git", error))
+  if (fs::exists(at / ".git", error)) {
     findings.add("repository", Verdict::good, at.string());
-  else
+  } else {
     findings.add("repository", Verdict::note,
                  root.string() +
                      " is in no git repository: what agents change cannot be taken "
                      "back (git init)");
+  }
   const auto git = proc::find_program("git", path, root);
   if (!git) {
     findings.add("git", Verdict::note,

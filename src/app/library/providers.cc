@@ -109,7 +109,7 @@ llm::ChatResponse response_of(v1::ModelAnswer answer, const std::string& asked) 
       enum_from_name<llm::FinishReason>(answer.finish_reason).value_or(llm::FinishReason::unknown);
   out.finish_word = std::move(answer.finish_reason);
   if (auto usage = inner(answer.usage); usage != Usage()) out.usage = usage;
-  out.model = answer.model.empty() ? asked : std::move(answer.model);
+  out.model = answer.model.empty() ? asked : answer.model;
   return out;
 }
 

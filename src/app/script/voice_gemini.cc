@@ -42,10 +42,11 @@ class GeminiVoice : public Voice {
     json::object done{{"tool_id", tool_id_},
                       {"status", result.status == 0 ? "success" : "error"},
                       {"output", result.output}};
-    if (result.status != 0)
+    if (result.status != 0) {
       done["error"] = {{"type", "tool_failed"},
                        {"message", "Exit code " + std::to_string(result.status)}};
-    event("tool_result", std::move(done));
+    }
+    event("tool_result", done);
   }
 
   void on_rate_limit(std::int64_t seconds) override {
@@ -67,12 +68,13 @@ class GeminiVoice : public Voice {
   }
 
   void result(json::object members) {
-    if (spent_)
+    if (spent_) {
       members["stats"] = {{"total_tokens", spent_->input + spent_->output},
                           {"input_tokens", spent_->input},
                           {"output_tokens", spent_->output},
                           {"cached", 0},
                           {"tool_calls", tools_}};
+    }
     event("result", members);
   }
 

@@ -94,9 +94,8 @@ void Mirror::become(api::MirrorState state, std::string error) {
 
 // --- What is asked of it ------------------------------------------------------------------------
 
-/// Once is enough for each wait.
 void Mirror::wake() {
-  if (wake_ && !wake_->pulled()) wake_->pull();
+  if (wake_) wake_->pull();
 }
 
 void Mirror::touch(const AgentId& agent) {
@@ -109,7 +108,7 @@ void Mirror::touch(const TaskId& task) {
 }
 void Mirror::touch_mail(const AgentId& agent) {
   touched_.mail.insert(agent);
-  if (wake_ && !wake_->pulled()) wake_->pull();
+  wake();
 }
 void Mirror::touch_backlog() {
   touched_.backlog = true;

@@ -71,7 +71,10 @@ Async<Status> Whole::tasks() {
     for (const auto& doc : *docs) {
       query.after_rank = doc.rank;
       const auto task = run::decode<reeve::Task>(doc);
-      if (!task) co_return fail(task.error());
+      if (!task) {  // as it was written last
+        if (const auto id = TaskId::parse(doc.key.id)) written_.insert(keys_.task(*id));
+        continue;
+      }
       composer_.put(*task, Writes::Guard::over, writes_);
       written_.insert(keys_.task(task->id));
       auto flushed = co_await flush(false);
@@ -82,10 +85,14 @@ Async<Status> Whole::tasks() {
 }
 
 Async<Status> Whole::agents() {
-  auto agents = co_await town::all_agents(ground_.log.store());
+  auto agents = co_await town::look_through_agents(ground_.log.store());
   if (!agents) co_return fail(agents.error());
+  // What is damaged stays as it was written last, with what tt put there for it.
+  for (const auto& damaged : agents->damaged) {
+    if (const auto id = AgentId::parse(damaged.key.id)) written_.insert(keys_.agent(*id));
+  }
   std::vector<AgentId> mailboxes{supervisor_id()};
-  for (const auto& agent : *agents) {
+  for (const auto& agent : agents->readable) {
     if (agent.pruned) continue;
     composer_.put(agent, Writes::Guard::over, writes_);
     written_.insert(keys_.agent(agent.id));

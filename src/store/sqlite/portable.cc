@@ -59,7 +59,7 @@ class SqliteSource final : public Source {
                std::string path)
       : lock_(std::move(lock)),
         db_(std::move(db)),
-        summary_(std::move(summary)),
+        summary_(summary),
         path_(std::move(path)) {}
 
   [[nodiscard]] const Summary& summary() const override { return summary_; }
