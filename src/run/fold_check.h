@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "model/fold.h"
+#include "run/documents.h"
 #include "store/store.h"
 
 /// Holds a store's documents against its log. Not part of the library.
