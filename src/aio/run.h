@@ -1,12 +1,11 @@
 #pragma once
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/this_coro.hpp>
 
-#include <exception>
 #include <optional>
+#include <type_traits>
+#include <utility>
 
 #include "aio/suspend.h"
 
@@ -14,32 +13,21 @@ namespace reeve::aio {
 
 /// Runs one coroutine on `loop` until it is done, and answers its value or rethrows what it threw.
 /// The loop goes on only as long as that takes: for tests, examples and a program's main.
+void run(asio::io_context& loop, Async<> work);
+
+/// The same work, with its value put there. To start a coroutine costs a compiler much for each
+/// type that it may answer: with this there is one.
 template <class T>
+Async<> answer_into(std::optional<T>& value, Async<T> work) {
+  value.emplace(co_await std::move(work));
+}
+
+template <class T>
+  requires(!std::is_void_v<T>)
 T run(asio::io_context& loop, Async<T> work) {
-  std::exception_ptr thrown;
-  loop.restart();
-  if constexpr (std::is_void_v<T>) {
-    bool done = false;
-    asio::co_spawn(loop, std::move(work), [&](std::exception_ptr error) {
-      thrown = error;
-      done = true;
-      loop.stop();
-    });
-    while (!done && loop.run() > 0) loop.restart();
-    if (thrown) std::rethrow_exception(thrown);
-  } else {
-    std::optional<T> value;
-    bool done = false;
-    asio::co_spawn(loop, std::move(work), [&](std::exception_ptr error, T result) {
-      thrown = error;
-      if (!error) value = std::move(result);
-      done = true;
-      loop.stop();
-    });
-    while (!done && loop.run() > 0) loop.restart();
-    if (thrown) std::rethrow_exception(thrown);
-    return std::move(value).value();
-  }
+  std::optional<T> value;
+  run(loop, answer_into(value, std::move(work)));
+  return std::move(value).value();
 }
 /// On a fresh loop.
 template <class T>

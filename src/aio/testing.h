@@ -14,7 +14,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "aio/suspend.h"
+#include "aio/run.h"
 #include "base/env.h"
 
 /// What tests of rooms above aio/ share. Not part of the library.
@@ -63,24 +63,11 @@ class VirtualEnv final : public Env {
   /// nothing is left that it could wait for.
   template <class T>
   T run(Async<T> work) {
-    std::exception_ptr thrown;
-    bool done = false;
     if constexpr (std::is_void_v<T>) {
-      asio::co_spawn(loop, std::move(work), [&](std::exception_ptr error) {
-        thrown = std::move(error);
-        done = true;
-      });
-      go_on_until(done);
-      if (thrown) std::rethrow_exception(thrown);
+      run_until_done(std::move(work));
     } else {
       std::optional<T> value;
-      asio::co_spawn(loop, std::move(work), [&](std::exception_ptr error, T result) {
-        if (!error) value = std::move(result);
-        thrown = std::move(error);
-        done = true;
-      });
-      go_on_until(done);
-      if (thrown) std::rethrow_exception(thrown);
+      run_until_done(answer_into(value, std::move(work)));
       return std::move(value).value();
     }
   }
@@ -97,12 +84,19 @@ class VirtualEnv final : public Env {
     Key key;
   };
 
-  void go_on_until(const bool& done) {
+  void run_until_done(Async<> work) {
+    std::exception_ptr thrown;
+    bool done = false;
+    asio::co_spawn(loop, std::move(work), [&](std::exception_ptr error) {
+      thrown = std::move(error);
+      done = true;
+    });
     while (!done) {
       loop.restart();
       if (loop.poll() > 0 || done) continue;
       if (!pass()) throw std::logic_error("it waits for what cannot come");
     }
+    if (thrown) std::rethrow_exception(thrown);
   }
 
   std::chrono::nanoseconds uptime_ = std::chrono::hours(5);

@@ -190,7 +190,7 @@ void append_json(std::string& out, const T& value) {
   using namespace json_detail;
   if constexpr (std::same_as<T, bool>) {
     out += value ? "true" : "false";
-  } else if constexpr (std::same_as<T, std::string>) {
+  } else if constexpr (std::same_as<T, std::string> || std::same_as<T, std::string_view>) {
     append_text(out, value);
   } else if constexpr (std::same_as<T, json::value> || std::same_as<T, json::object> ||
                        std::same_as<T, json::array> || OwnJson<T> || std::floating_point<T>) {

@@ -18,6 +18,7 @@
 #include "aio/task_group.h"
 #include "log/log.h"
 #include "store/memory/memory_store.h"
+#include "store/redis/testing.h"
 #include "store/sqlite/sqlite_store.h"
 #include "store/testing.h"
 
@@ -99,7 +100,8 @@ inline EventFilter make_filter(std::vector<std::string> scopes,
 
 struct Backend {
   std::string name;
-  std::function<std::unique_ptr<store::Store>(Env&, boost::asio::any_io_executor,
+  /// `machine`: whose clock goes on by itself.
+  std::function<std::unique_ptr<store::Store>(Env& env, Env& machine, boost::asio::io_context&,
                                               const store::ScratchDir&)>
       open;
   bool lasts = false;  ///< closing and opening it again gives what was there
@@ -109,27 +111,40 @@ inline void PrintTo(const Backend& backend, std::ostream* out) { *out << backend
 
 /// Each store with the usual tail, and with tails so small that store and tail alternate.
 inline std::vector<Backend> backends() {
-  const auto memory = [](Env& env, boost::asio::any_io_executor executor,
-                         const store::ScratchDir&) {
-    return store::make_memory(env, std::move(executor));
+  const auto memory = [](Env& env, Env&, boost::asio::io_context& loop, const store::ScratchDir&) {
+    return store::make_memory(env, loop.get_executor());
   };
-  const auto sqlite = [](Env& env, boost::asio::any_io_executor executor,
+  const auto sqlite = [](Env& env, Env&, boost::asio::io_context& loop,
                          const store::ScratchDir& dir) {
     // One reading at a time, so that a test knows what has been read when its own reading is done.
     store::SqliteOptions options{.path = dir.file("town.db"), .readers = 1};
-    return store::open_sqlite(env, std::move(executor), options).value();
+    return store::open_sqlite(env, loop.get_executor(), options).value();
+  };
+  // A town of its own on one server. What keeps a connection alive goes by real time.
+  const auto redis = [](Env&, Env& machine, boost::asio::io_context& loop,
+                        const store::ScratchDir& dir) {
+    auto options =
+        store::redis_options(store::plain_redis().address(), dir.path().filename().string());
+    options.own_clock = false;
+    return store::open_redis_now(machine, loop, std::move(options)).value();
   };
   const Log::Options few{.tail_events = 3, .tail_bytes = 1 << 20};
   const Log::Options none{.tail_events = 100, .tail_bytes = 0};
-  return {{"memory", memory, false, {}},           {"memory_tiny_tail", memory, false, few},
-          {"memory_no_tail", memory, false, none}, {"sqlite", sqlite, true, {}},
-          {"sqlite_tiny_tail", sqlite, true, few}, {"sqlite_no_tail", sqlite, true, none}};
+  std::vector<Backend> all{
+      {"memory", memory, false, {}},           {"memory_tiny_tail", memory, false, few},
+      {"memory_no_tail", memory, false, none}, {"sqlite", sqlite, true, {}},
+      {"sqlite_tiny_tail", sqlite, true, few}, {"sqlite_no_tail", sqlite, true, none}};
+  if (!net::testing::has_redis()) return all;
+  all.push_back({"redis", redis, true, {}});
+  all.push_back({"redis_tiny_tail", redis, true, few});
+  all.push_back({"redis_no_tail", redis, true, none});
+  return all;
 }
 
 /// A log over one of the stores, and what tests do with it.
 class LogTest : public ::testing::TestWithParam<Backend> {
  public:
-  LogTest() : store_(GetParam().open(env_, loop_.get_executor(), dir_)) { make_log(); }
+  LogTest() : store_(GetParam().open(env_, machine_, loop_, dir_)) { make_log(); }
   ~LogTest() override {
     log_.reset();
     aio::run(loop_, store_->close());
@@ -141,7 +156,7 @@ class LogTest : public ::testing::TestWithParam<Backend> {
     if (GetParam().lasts) {
       aio::run(loop_, store_->close());
       store_.reset();
-      store_ = GetParam().open(env_, loop_.get_executor(), dir_);
+      store_ = GetParam().open(env_, machine_, loop_, dir_);
     }
     make_log();
   }
@@ -241,6 +256,7 @@ class LogTest : public ::testing::TestWithParam<Backend> {
  public:
   boost::asio::io_context loop_;
   MovableEnv env_{loop_};
+  aio::RealEnv machine_{loop_};
   store::ScratchDir dir_;
   RunId run_id_{env_.uuid4()};
   std::unique_ptr<store::Store> store_;

@@ -13,9 +13,22 @@ namespace {
 
 template <class>
 inline constexpr std::string_view kKind = "";
-#define REEVE_NAME(type) \
-  template <>            \
-  inline constexpr std::string_view kKind<fact::type> = #type
+
+}  // namespace
+
+template <class F>
+  requires boost::mp11::mp_contains<AnyFact, F>::value
+Fact::Fact(F fact) : AnyFact(std::move(fact)) {}
+Fact::Fact(const Fact& other) = default;
+Fact::Fact(Fact&& other) noexcept = default;
+Fact& Fact::operator=(const Fact& other) = default;
+Fact& Fact::operator=(Fact&& other) noexcept = default;
+Fact::~Fact() = default;
+
+#define REEVE_NAME(type)                                       \
+  template <>                                                  \
+  inline constexpr std::string_view kKind<fact::type> = #type; \
+  template Fact::Fact(fact::type)
 REEVE_NAME(TownCreated);
 REEVE_NAME(TownMoved);
 REEVE_NAME(TownReset);
@@ -71,6 +84,8 @@ REEVE_NAME(WebhookDisabled);
 REEVE_NAME(WebhookRemoved);
 REEVE_NAME(WebhookSkipped);
 #undef REEVE_NAME
+
+namespace {
 
 template <class T>
 void append(std::vector<T>& out, const std::optional<T>& id) {
@@ -154,14 +169,14 @@ std::string_view kind_of(const Fact& fact) {
 
 std::vector<std::string> fact_kinds() {
   std::vector<std::string> kinds;
-  boost::mp11::mp_for_each<boost::mp11::mp_transform<std::type_identity, Fact>>(
+  boost::mp11::mp_for_each<boost::mp11::mp_transform<std::type_identity, AnyFact>>(
       [&]<class T>(std::type_identity<T>) { kinds.emplace_back(kKind<T>); });
   return kinds;
 }
 
 bool is_fact_kind(std::string_view kind) {
   bool found = false;
-  boost::mp11::mp_for_each<boost::mp11::mp_transform<std::type_identity, Fact>>(
+  boost::mp11::mp_for_each<boost::mp11::mp_transform<std::type_identity, AnyFact>>(
       [&]<class T>(std::type_identity<T>) { found = found || kKind<T> == kind; });
   return found;
 }
@@ -189,7 +204,7 @@ NewEvent to_event(Env& env, const Fact& fact, std::string origin) {
 
 Result<std::optional<Fact>> fact_of(const Event& event) {
   Result<std::optional<Fact>> out;
-  boost::mp11::mp_for_each<boost::mp11::mp_transform<std::type_identity, Fact>>(
+  boost::mp11::mp_for_each<boost::mp11::mp_transform<std::type_identity, AnyFact>>(
       [&]<class T>(std::type_identity<T>) {
         // A driver's SessionStarted is folded only in its committed form, which names the thread.
         if (kKind<T> != event.kind || event.fidelity != Fidelity::domain) return;

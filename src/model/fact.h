@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/describe.hpp>
+#include <boost/mp11/algorithm.hpp>
 
 #include <optional>
 #include <string>
@@ -446,7 +447,8 @@ BOOST_DESCRIBE_STRUCT(RunCancelled, (RunEnd), ())
 
 }  // namespace fact
 
-using Fact = std::variant<
+/// One of them, as it is: what std::visit and boost::mp11 go through.
+using AnyFact = std::variant<
     fact::TownCreated, fact::TownMoved, fact::TownReset, fact::DaemonStarted, fact::DaemonStopped,
     fact::LogTruncated, fact::PayloadsPruned, fact::MirrorRewritten, fact::AgentSpawned,
     fact::AgentStateChanged, fact::AgentStopRequested, fact::AgentStopped, fact::AgentRestarted,
@@ -460,6 +462,20 @@ using Fact = std::variant<
     fact::SessionStarted, fact::MessagesAppended, fact::RunStarted, fact::RunStopRequested,
     fact::RunSilent, fact::RunCompleted, fact::RunFailed, fact::RunCancelled, fact::WebhookAdded,
     fact::WebhookEnabled, fact::WebhookDisabled, fact::WebhookRemoved, fact::WebhookSkipped>;
+
+/// One of them. It is visited and asked as the variant that it is; but how it is made, copied and
+/// destroyed stands in fact.cc, since to work that out for so many kinds takes a compiler seconds.
+class Fact : public AnyFact {
+ public:
+  template <class F>
+    requires boost::mp11::mp_contains<AnyFact, F>::value
+  Fact(F fact);
+  Fact(const Fact& other);
+  Fact(Fact&& other) noexcept;
+  Fact& operator=(const Fact& other);
+  Fact& operator=(Fact&& other) noexcept;
+  ~Fact();
+};
 
 /// The documents that a fact concerns: exactly those that apply() may change.
 struct Concerned {

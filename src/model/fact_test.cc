@@ -30,7 +30,7 @@ class FixedEnv final : public Env {
 TEST(Fact, EveryKindHasANameAndSurvivesTheLog) {
   FixedEnv env;
   std::set<std::string_view> kinds;
-  for (const auto& fact : one_of_each(std::make_index_sequence<std::variant_size_v<Fact>>())) {
+  for (const auto& fact : one_of_each(std::make_index_sequence<std::variant_size_v<AnyFact>>())) {
     EXPECT_TRUE(kinds.insert(kind_of(fact)).second) << kind_of(fact);
     const Event event(Position{1}, to_event(env, fact, "town"));
     const auto back = fact_of(event);
@@ -43,7 +43,7 @@ TEST(Fact, EveryKindHasANameAndSurvivesTheLog) {
 // Kinds that a run's own events share with facts: their payloads tell them apart.
 TEST(EventsFact, WhatARunSaysOfItsLifeIsNoFactOfItsDocument) {
   FixedEnv env;
-  for (const auto& fact : one_of_each(std::make_index_sequence<std::variant_size_v<Fact>>())) {
+  for (const auto& fact : one_of_each(std::make_index_sequence<std::variant_size_v<AnyFact>>())) {
     const Event event(Position{1}, to_event(env, fact, "town"));
     EXPECT_FALSE(parse_json(event.payload)->as_object().contains("type")) << event.kind;
   }

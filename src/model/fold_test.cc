@@ -190,7 +190,7 @@ TEST_F(EventsReplay, ADifferenceIsTold) {
 
 TEST(FactKinds, AreThoseOfTheFacts) {
   const auto kinds = fact_kinds();
-  EXPECT_EQ(kinds.size(), std::variant_size_v<Fact>);
+  EXPECT_EQ(kinds.size(), std::variant_size_v<AnyFact>);
   EXPECT_THAT(Fold::kinds(), ElementsAre("agent", "task", "message", "run", "thread",
                                          "thread_message", "webhook"));
   for (const auto& kind : kinds) EXPECT_TRUE(is_fact_kind(kind)) << kind;

@@ -442,10 +442,10 @@ TEST_F(HttpClientTest, AStreamHasNoLimitAndNoWholeTime) {
   serve({[&](Accepted& peer) {
     peer.read_until("\r\n\r\n");
     peer.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n");
-    std::this_thread::sleep_for(450ms);  // longer than the time for the head
+    std::this_thread::sleep_for(2200ms);  // longer than the time for the head
     peer.send("nine char");
   }});
-  ASSERT_TRUE(stream({.url = url("/"), .timeout = 400ms}, collect()));
+  ASSERT_TRUE(stream({.url = url("/"), .timeout = 2s}, collect()));
   EXPECT_EQ(body(), "nine char");
 }
 
@@ -475,9 +475,9 @@ TEST_F(HttpClientTest, AReaderThatWaitsHoldsTheServerBackAndCostsNoTimeOut) {
     const bool first = got == 0;
     if (got > 0 && ahead == 0) ahead = sent;
     got += piece.size();
-    return first ? pause(700ms) : taken();  // longer than the time-out
+    return first ? pause(2200ms) : taken();  // longer than the time-out
   };
-  const auto head = stream({.url = url("/"), .idle_timeout = 500ms}, slow);
+  const auto head = stream({.url = url("/"), .idle_timeout = 2s}, slow);
   ASSERT_TRUE(head) << head.error().message();
   EXPECT_EQ(got, kBody);
   EXPECT_LT(ahead, kBody);

@@ -68,11 +68,11 @@ TEST_F(RedisCutTest, WhatWasNotWrittenWaitsForTheNextConnection) {
   connect(server.address());
   ASSERT_EQ(text({"PING"}), "PONG");
   server.hold();
-  // Far more than what a socket takes in.
+  // Far more than what a socket takes in: the first are written in part.
   std::vector<testing::BegunPtr<RedisReply>> asks;
   for (int i = 0; i < 40; ++i)
     asks.push_back(begin_ask({"SET", "k" + std::to_string(i), std::string(1 << 20, 'x')}));
-  run_for(200ms);
+  settle();
   server.kill();
   server.start();
   run_until([&] { return std::ranges::all_of(asks, [](const auto& one) { return one->over(); }); });
@@ -145,7 +145,7 @@ TEST_F(RedisCutTest, KilledUnderLoadEachAskEndsOnceAndTruly) {
     run_until([&] { return seen.yes.size() >= before + 500; });
     if (kill < 2) {  // it has not read what is asked
       server.hold();
-      run_for(20ms);
+      settle();
     } else {  // at any moment
       const auto pid = server.pid();
       std::thread killer([pid] { ::kill(pid, SIGKILL); });

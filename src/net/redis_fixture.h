@@ -82,6 +82,12 @@ class RedisLoop : public ::testing::Test {
       loop_.run_one_for(10ms);
     }
   }
+  /// Does all that can be done without waiting, however long that takes.
+  void settle() {
+    do {
+      loop_.restart();
+    } while (loop_.poll() > 0);
+  }
   void run_for(std::chrono::milliseconds time) {
     loop_.restart();
     loop_.run_for(time);

@@ -365,12 +365,13 @@ TEST_F(RedisConnectionTest, AServerThatStaysAwayIsUnavailableAfterTheLimit) {
 
 TEST_F(RedisConnectionTest, AServerThatHangsIsGivenUp) {
   RedisServer server;
-  connect(server.address(), {.reply_timeout = 300ms});
+  // More than a busy machine takes for the answers that do come.
+  connect(server.address(), {.reply_timeout = 2s});
   ASSERT_EQ(text({"PING"}), "PONG");
   server.hold();
   const auto reply = ask({"INCR", "n"});
   EXPECT_EQ(reply.error().code(), Errc::unknown_outcome);
-  EXPECT_TRUE(reply.error().message().contains("300ms")) << reply.error().message();
+  EXPECT_TRUE(reply.error().message().contains("2s")) << reply.error().message();
   server.let_go();
   EXPECT_EQ(text({"ECHO", "again"}), "again");
 }
@@ -390,7 +391,7 @@ TEST_F(RedisConnectionTest, CloseAnswersEverybody) {
   ASSERT_EQ(text({"PING"}), "PONG");
   server.hold();
   const auto sent = begin_ask({"INCR", "n"});
-  run_for(50ms);
+  settle();
   const auto not_sent = begin_ask({"INCR", "n"});
   // It has not had its turn when the connection is closed.
   aio::run(loop_, redis_->close());

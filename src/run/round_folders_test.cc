@@ -12,7 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class RoundFoldersTest : public testing::Test {
+class RoundFoldersTest : public ::testing::Test {
  protected:
   void SetUp() override {
     std::string pattern = (fs::temp_directory_path() / "reeve-rounds-XXXXXX").string();

@@ -17,7 +17,6 @@
 #include "run/documents.h"
 #include "run/draft.h"
 #include "run/fake_spawner.h"
-#include "run/fold_check.h"
 #include "store/forwarding_store.h"
 #include "store/memory/memory_store.h"
 #include "store/sqlite/sqlite_store.h"
@@ -47,15 +46,7 @@ class SimEnv final : public Env {
   }
   void defer(std::move_only_function<void()> work) override { real_.defer(std::move(work)); }
 
-  void advance(std::chrono::nanoseconds by) {
-    uptime_ += by;
-    while (!due_.empty() && due_.begin()->first <= uptime_) {
-      auto [timer, then] = std::move(due_.begin()->second);
-      due_.erase(due_.begin());
-      timer->pending_ = false;
-      then();
-    }
-  }
+  void advance(std::chrono::nanoseconds by);
   /// The clock is set; no time goes by.
   void jump(Duration by) { jumped_ += by; }
   [[nodiscard]] std::size_t timers() const { return due_.size(); }
@@ -108,102 +99,26 @@ class TroubledStore final : public store::ForwardingStore {
   std::set<std::string> kinds;   ///< of documents that were to be written
   std::vector<EventPtr> events;  ///< that were committed, in order
 
-  Async<Result<store::Committed>> commit(store::Commit commit) override {
-    const Call call(in_flight);
-    for (const auto& write : commit.writes) {
-      if (const auto* put = std::get_if<store::PutDoc>(&write)) kinds.insert(put->key.kind);
-    }
-    ++commits;
-    largest = std::max(largest, commit.events.size());
-    if (down) co_return away();
-    std::optional<Trouble> trouble;
-    if (commits_left && --*commits_left <= 0) {
-      down = true;
-      trouble = Trouble{Errc::unknown_outcome, last_applied};
-    } else if (!next.empty()) {
-      trouble = next.front();
-      next.erase(next.begin());
-    }
-    if (trouble && !trouble->applied) co_return fail(trouble->code, "the test says so");
-    auto done = co_await inner_->commit(std::move(commit));
-    if (trouble) co_return fail(trouble->code, "the test says so");
-    co_return done;
-  }
-  Async<Result<std::optional<store::Doc>>> get(store::DocKey key) override {
-    const Call call(in_flight);
-    if (down) co_return away();
-    co_return co_await inner_->get(std::move(key));
-  }
-  Async<Result<std::vector<store::Doc>>> list(store::DocQuery query) override {
-    const Call call(in_flight);
-    if (down) co_return away();
-    co_return co_await inner_->list(std::move(query));
-  }
-  Async<Result<std::uint64_t>> count(std::string kind, std::string mark) override {
-    const Call call(in_flight);
-    if (down) co_return away();
-    co_return co_await inner_->count(std::move(kind), std::move(mark));
-  }
+  Async<Result<store::Committed>> commit(store::Commit commit) override;
+  Async<Result<std::optional<store::Doc>>> get(store::DocKey key) override;
+  Async<Result<std::vector<store::Doc>>> list(store::DocQuery query) override;
+  Async<Result<std::uint64_t>> count(std::string kind, std::string mark) override;
   using store::Store::ready;
   Async<Result<std::vector<store::QueueItem>>> ready(std::string queue, Time now, std::size_t limit,
-                                                     store::QueuePlace after) override {
-    const Call call(in_flight);
-    if (down) co_return away();
-    if (std::exchange(ready_throws, false)) throw BrokenInvariant("the test says so");
-    co_return co_await inner_->ready(std::move(queue), now, limit, after);
-  }
+                                                     store::QueuePlace after) override;
   using store::Store::items;
   Async<Result<std::vector<store::QueueItem>>> items(std::string queue, std::size_t limit,
-                                                     store::QueuePlace after) override {
-    const Call call(in_flight);
-    if (down) co_return away();
-    co_return co_await inner_->items(std::move(queue), limit, after);
-  }
-  Async<Result<std::optional<std::uint64_t>>> run_epoch(RunId run) override {
-    const Call call(in_flight);
-    if (down) co_return away();
-    co_return co_await inner_->run_epoch(run);
-  }
+                                                     store::QueuePlace after) override;
+  Async<Result<std::optional<std::uint64_t>>> run_epoch(RunId run) override;
   Async<Result<store::EventPage>> read(Position after, store::EventFilter filter,
-                                       std::size_t limit) override {
-    const Call call(in_flight);
-    if (down || unreadable) co_return away();
-    co_return co_await inner_->read(after, std::move(filter), limit);
-  }
+                                       std::size_t limit) override;
   Async<Result<std::vector<EventPtr>>> latest(store::EventFilter filter,
-                                              std::size_t limit) override {
-    const Call call(in_flight);
-    if (down) co_return away();
-    co_return co_await inner_->latest(std::move(filter), limit);
-  }
-  Async<Result<store::Committed>> truncate(store::Truncation truncation) override {
-    const Call call(in_flight);
-    if (down) co_return away();
-    co_return co_await inner_->truncate(std::move(truncation));
-  }
-  Async<Result<store::Pruned>> prune(std::vector<Position> positions) override {
-    const Call call(in_flight);
-    if (down) co_return away();
-    co_return co_await inner_->prune(std::move(positions));
-  }
-  Async<Result<store::SnapshotPage>> snapshot(std::uint64_t after_rank,
-                                              std::size_t limit) override {
-    const Call call(in_flight);
-    if (down) co_return away();
-    co_return co_await inner_->snapshot(after_rank, limit);
-  }
-  Async<Result<store::SnapshotPage>> snapshot_of(std::vector<store::DocKey> keys) override {
-    const Call call(in_flight);
-    if (down) co_return away();
-    co_return co_await inner_->snapshot_of(std::move(keys));
-  }
-  void set_feed(Feed feed) override {
-    if (!feed) return inner_->set_feed(nullptr);
-    inner_->set_feed([this, f = std::move(feed)](const std::vector<EventPtr>& committed) {
-      events.insert(events.end(), committed.begin(), committed.end());
-      f(committed);
-    });
-  }
+                                              std::size_t limit) override;
+  Async<Result<store::Committed>> truncate(store::Truncation truncation) override;
+  Async<Result<store::Pruned>> prune(std::vector<Position> positions) override;
+  Async<Result<store::SnapshotPage>> snapshot(std::uint64_t after_rank, std::size_t limit) override;
+  Async<Result<store::SnapshotPage>> snapshot_of(std::vector<store::DocKey> keys) override;
+  void set_feed(Feed feed) override;
 
  private:
   struct Call {
@@ -225,24 +140,15 @@ inline std::string name_of(const ::testing::TestParamInfo<Backend>& info) {
 /// A town's ground without a daemon: a store, its log, a machine, a clock.
 class World {
  public:
-  explicit World(Backend backend = Backend::memory, log::Log::Options log_options = {})
-      : store(open(backend)), log(env, loop.get_executor(), store, log_options), machine(env) {}
-  ~World() {
-    expect_folded();
-    aio::run(loop, store.close());
-  }
+  explicit World(Backend backend = Backend::memory, log::Log::Options log_options = {});
+  ~World();
   World(const World&) = delete;
   World& operator=(const World&) = delete;
 
   /// The test commits events of facts by hand, without the documents that follow from them.
   bool made_up = false;
   /// State is the fold of its events: every document is what the log says, whatever a test did.
-  void expect_folded() {
-    if (store.down || made_up) return;
-    const auto told = await(fold_differences(store, store.kinds));
-    ASSERT_TRUE(told) << told.error().message();
-    for (const auto& difference : *told) ADD_FAILURE() << difference;
-  }
+  void expect_folded();
 
   /// Waits for one coroutine.
   template <class T>
@@ -250,53 +156,20 @@ class World {
     return aio::run(loop, std::move(work));
   }
   /// Lets the town work until `seen`. False: it does not come to that.
-  bool until(const std::function<bool()>& seen) {
-    const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(15);
-    while (!seen()) {
-      if (std::chrono::steady_clock::now() > give_up) return false;
-      loop.restart();
-      loop.run_one_for(std::chrono::milliseconds(100));
-    }
-    return true;
-  }
+  bool until(const std::function<bool()>& seen);
   /// Lets the town do everything that it can do without waiting for a store's thread.
-  void settle() {
-    for (int steps = 0; steps < 100'000; ++steps) {
-      loop.restart();
-      if (loop.poll_one() == 0) return;
-    }
-  }
+  void settle();
   /// Lets the town do everything that it can do before the test does something again.
-  void quiet() {
-    settle();
-    while (store.in_flight > 0) {
-      loop.restart();
-      loop.run_one();
-      settle();
-    }
-  }
+  void quiet();
 
-  [[nodiscard]] std::vector<EventPtr> events(std::string_view kind = "") const {
-    std::vector<EventPtr> found;
-    std::ranges::copy_if(store.events, std::back_inserter(found), [&](const EventPtr& event) {
-      return kind.empty() || event->kind == kind;
-    });
-    return found;
-  }
+  [[nodiscard]] std::vector<EventPtr> events(std::string_view kind = "") const;
   [[nodiscard]] std::size_t count(std::string_view kind) const { return events(kind).size(); }
   bool until_event(std::string_view kind, std::size_t times = 1) {
     return until([&] { return count(kind) >= times; });
   }
-  [[nodiscard]] std::vector<std::string> kinds() const {
-    std::vector<std::string> kinds;
-    for (const auto& event : store.events) kinds.push_back(event->kind);
-    return kinds;
-  }
+  [[nodiscard]] std::vector<std::string> kinds() const;
   /// The payload of the last event of that kind.
-  [[nodiscard]] json::value payload(std::string_view kind) const {
-    const auto found = events(kind);
-    return found.empty() ? json::value() : parse_json(found.back()->payload).value();
-  }
+  [[nodiscard]] json::value payload(std::string_view kind) const;
   template <class F>
   F fact(std::string_view kind) const {
     return from_json<F>(payload(kind)).value();
@@ -307,30 +180,10 @@ class World {
     return await(load<D>(store, id)).value();
   }
   /// Commits facts, as a service does.
-  Result<store::Committed> commit(std::vector<Fact> facts, Caller caller = {}) {
-    const auto work = [](World& world, std::vector<Fact> all,
-                         Caller who) -> Async<Result<store::Committed>> {
-      Draft draft(world.env, world.store, std::move(who));
-      for (auto& one : all) {
-        if (auto added = co_await draft.add(std::move(one)); !added) co_return fail(added.error());
-      }
-      co_return co_await draft.commit();
-    };
-    return await(work(*this, std::move(facts), std::move(caller)));
-  }
+  Result<store::Committed> commit(std::vector<Fact> facts, Caller caller = {});
   /// An agent of the town.
-  Agent agent(std::string name, std::string cli = "worker") {
-    Agent made;
-    made.id = AgentId(env.uuid4());
-    made.name = std::move(name);
-    made.cli = std::move(cli);
-    made.created_at = env.now();
-    return add(made);
-  }
-  Agent add(const Agent& made) {
-    EXPECT_TRUE(commit({fact::AgentSpawned{made}}));
-    return made;
-  }
+  Agent agent(std::string name, std::string cli = "worker");
+  Agent add(const Agent& made);
 
   boost::asio::io_context loop;
   SimEnv env{loop};
@@ -340,13 +193,7 @@ class World {
   FakeSpawner machine;
 
  private:
-  std::unique_ptr<store::Store> open(Backend backend) {
-    if (backend == Backend::memory) return store::make_memory(env, loop.get_executor());
-    store::SqliteOptions options;
-    options.path = dir.file("town.db");
-    options.durability = store::Durability::memory;
-    return store::open_sqlite(env, loop.get_executor(), options).value();
-  }
+  std::unique_ptr<store::Store> open(Backend backend);
 };
 
 // --- What Claude Code says, in its own words

@@ -42,7 +42,8 @@ class TownTooling(Town):
 
     def test_initialization_and_init_structure(self):
         made = json.loads(self.reeve("--json", "init", "--name", "oak"))
-        self.assertEqual(made, {"name": "oak", "root": str(self.root)})
+        self.assertEqual(made, {"name": "oak", "root": str(self.root),
+                                "store": f"sqlite {self.root}/.reeve/town.db"})
         dir = self.root / ".reeve"
         self.assertEqual(sorted(path.name for path in dir.iterdir()), [".gitignore", "rounds", "town.toml"])
         self.assertEqual(stat.S_IMODE(dir.stat().st_mode), 0o700)

@@ -156,7 +156,7 @@ TEST(TinytownShown, W15_WhatHappensToAgentsAndTasksIsAnEvent) {
 TEST(TinytownShown, TheKindsThatAreToldAreListed) {
   // Who writes streams anew asks the log for these kinds only.
   std::vector<std::string> told;
-  boost::mp11::mp_for_each<boost::mp11::mp_transform<std::type_identity, Fact>>(
+  boost::mp11::mp_for_each<boost::mp11::mp_transform<std::type_identity, AnyFact>>(
       [&]<class T>(std::type_identity<T>) {
         T fact{};
         if constexpr (requires { fact.run.agent; }) fact.run.agent = kAda;

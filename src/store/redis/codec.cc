@@ -10,11 +10,6 @@
 #include "base/json.h"
 #include "store/marks.h"
 
-template <>
-void reeve::append_json<std::string_view>(std::string& out, const std::string_view& value) {
-  json_detail::append_text(out, value);
-}
-
 namespace reeve::store::redis {
 namespace {
 

@@ -345,6 +345,48 @@ TEST_F(RedisTown, ARestoredBackupIsNoticed) {
   EXPECT_THAT(refused.error().message(), HasSubstr("another event at position 3"));
 }
 
+/// The machine's disk is slower than its Redis.
+class SlowDisk final : public Env {
+ public:
+  SlowDisk(Env& env, boost::asio::io_context& loop) : env_(env), loop_(loop) {}
+  [[nodiscard]] Time now() const override { return env_.now(); }
+  [[nodiscard]] std::chrono::nanoseconds uptime() const override { return env_.uptime(); }
+  void random(std::span<std::uint8_t> out) override { env_.random(out); }
+  [[nodiscard]] std::unique_ptr<Timer> after(std::chrono::nanoseconds delay,
+                                             std::move_only_function<void()> then) override {
+    return env_.after(delay, std::move(then));
+  }
+  void offload(std::move_only_function<void()> work,
+               std::move_only_function<void()> done) override {
+    auto later = std::make_shared<boost::asio::steady_timer>(loop_, 300ms);
+    later->async_wait(
+        [this, later, w = std::move(work), d = std::move(done)](boost::system::error_code) mutable {
+          env_.offload(std::move(w), std::move(d));
+        });
+  }
+  void defer(std::move_only_function<void()> work) override { env_.defer(std::move(work)); }
+
+ private:
+  Env& env_;
+  boost::asio::io_context& loop_;
+};
+
+TEST_F(RedisTown, WhatTheWitnessKnowsIsHeldAgainstTheServerHoweverLongReadingItTakes) {
+  serve();
+  open();
+  ASSERT_TRUE(commit(note("a")));
+  close();
+  SlowDisk slow(env_, loop_);
+  {
+    auto again = open_redis_now(slow, loop_, options());
+    ASSERT_TRUE(again) << again.error().message();
+    run((*again)->close());
+  }
+  ask({"FLUSHALL"});
+  EXPECT_EQ(code_of(open_redis_now(slow, loop_, options())), Errc::corrupt);
+  EXPECT_EQ(ask({"DBSIZE"}).integer, 0) << "a town was made where one was lost";
+}
+
 TEST_F(RedisTown, AFailoverThatLostWritesIsNoticed) {
   auto settings = disk_settings();
   settings.emplace_back("repl-diskless-sync-delay 0");

@@ -52,6 +52,7 @@ Session::Session(Env& env, const boost::asio::any_io_executor& executor, RedisOp
       router_(executor, env, options_.address, redis_prefix(options_.town), connection_options()),
       server_(router_, redis_prefix(options_.town)),
       changed_(executor),
+      may_greet_(executor),
       group_(executor) {
   if (options_.holder.empty()) options_.holder = env_.uuid4().str();
   if (options_.who.empty()) options_.who = options_.holder;
@@ -75,6 +76,8 @@ Async<Status> Session::begin() {
       must_be_there_ = true;
     }
   }
+  witness_read_ = true;
+  may_greet_.notify();
   // Whatever is asked first waits for the greeting, and is told what it was refused with.
   auto there = co_await server_.ask({"HGET", server_.key("meta"), "format"});
   if (!there) co_return fail(there.error());
@@ -98,6 +101,8 @@ Async<> Session::end() {
 
 /// On each connection, before anything else: is it a server and the town that we know?
 Async<Status> Session::greet(net::RedisAsk ask) {
+  // The connection is made meanwhile; without the witness a town that was lost would look new.
+  while (!witness_read_) co_await may_greet_.wait();
   if (lost_) co_return fail(*lost_);
   if (auto good = co_await check_server(ask, options_.durability, options_.settings_asserted);
       !good)

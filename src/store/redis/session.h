@@ -71,6 +71,7 @@ class Session {
   Server server_;
   Witness known_;       // what was acknowledged
   Witness remembered_;  // of it, what the file has
+  bool witness_read_ = false;
   bool must_be_there_ = false;
   LogInfo found_;
   Position indexed_;
@@ -79,6 +80,7 @@ class Session {
   std::function<void(Position)> ahead_;
   std::function<void()> begun_;
   aio::Signal changed_;
+  aio::Signal may_greet_;
   aio::TaskGroup group_;
 };
 

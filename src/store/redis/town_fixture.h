@@ -39,7 +39,9 @@ class RedisTown : public ::testing::Test {
     return open_redis_now(env_, loop_, std::move(how));
   }
   void open(RedisOptions how) {
-    store_ = try_open(std::move(how)).value();
+    auto opened = try_open(std::move(how));
+    ASSERT_TRUE(opened) << opened.error().message();
+    store_ = std::move(*opened);
     store_->set_feed([this](const std::vector<EventPtr>& events) {
       for (const auto& event : events) fed_.push_back(event->position.value);
     });
