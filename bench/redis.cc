@@ -173,6 +173,43 @@ double BareRedis::pipelined_xadds(int events_at_a_time) const {
   return static_cast<double>(events) / took;
 }
 
+namespace {
+
+using Reply =
+    std::unique_ptr<redisReply, decltype([](redisReply* reply) { freeReplyObject(reply); })>;
+
+Reply ask(redisContext* context, const std::vector<std::string>& words) {
+  std::vector<const char*> texts;
+  std::vector<std::size_t> sizes;
+  for (const auto& word : words) {
+    texts.push_back(word.data());
+    sizes.push_back(word.size());
+  }
+  Reply reply(static_cast<redisReply*>(
+      redisCommandArgv(context, static_cast<int>(words.size()), texts.data(), sizes.data())));
+  if (!reply) throw std::runtime_error(context->errstr);
+  if (reply->type == REDIS_REPLY_ERROR) throw std::runtime_error(reply->str);
+  return reply;
+}
+
+using Context = std::unique_ptr<redisContext, decltype([](redisContext* c) { redisFree(c); })>;
+
+}  // namespace
+
+double BareRedis::calls(const std::vector<std::string>& words) const {
+  const Context context(server_->connect());
+  std::uint64_t calls = 0;
+  const auto start = Clock::now();
+  for (; Clock::now() - start < kWindow; ++calls) ask(context.get(), words);
+  return static_cast<double>(calls) / Seconds(Clock::now() - start).count();
+}
+
+std::string BareRedis::get(const std::string& key) const {
+  const Context context(server_->connect());
+  const auto reply = ask(context.get(), {"GET", key});
+  return reply->str == nullptr ? std::string() : std::string(reply->str, reply->len);
+}
+
 }  // namespace reeve::bench
 
 #else
@@ -186,6 +223,8 @@ BareRedis::~BareRedis() = default;
 const std::string& BareRedis::socket() const { return server_->none; }
 double BareRedis::three_xadds(int) const { return 0; }
 double BareRedis::pipelined_xadds(int) const { return 0; }
+double BareRedis::calls(const std::vector<std::string>&) const { return 0; }
+std::string BareRedis::get(const std::string&) const { return {}; }
 }  // namespace reeve::bench
 
 #endif

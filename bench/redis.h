@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace reeve::bench {
 
@@ -23,6 +24,10 @@ class BareRedis {
   [[nodiscard]] double three_xadds(int clients) const;
   /// The same three for each event, but so many events in one pipeline of one connection.
   [[nodiscard]] double pipelined_xadds(int events_at_a_time) const;
+  /// How often a second this command is answered, one after the other, on one connection.
+  [[nodiscard]] double calls(const std::vector<std::string>& words) const;
+  /// A text. Empty: there is none.
+  [[nodiscard]] std::string get(const std::string& key) const;
 
  private:
   struct Server;

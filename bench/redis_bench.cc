@@ -9,6 +9,8 @@
 #include <atomic>
 #include <new>
 #include <stdexcept>
+#include <utility>
+#include <vector>
 
 #include "aio/real_env.h"
 #include "aio/run.h"
@@ -16,7 +18,9 @@
 #include "harness.h"
 #include "redis.h"
 #include "sample.h"
+#include "store/redis/group.h"
 #include "store/redis/redis_store.h"
+#include "store/redis/scripts.h"
 
 namespace reeve::bench {
 namespace {
@@ -80,6 +84,27 @@ double reeve_events(const store::RedisOptions& options, std::size_t in_flight) {
   return static_cast<double>(done) / took;
 }
 
+/// The script call of one such commit, made by a client that does nothing else: as fast as it can
+/// be on this machine with one in flight.
+double bare_calls(const BareRedis& redis, store::RedisOptions options) {
+  namespace internal = store::redis;
+  options.town = "bare";
+  Opened opened(options);
+  Sample sample(opened.env);
+  const auto commit = commit_of(sample, 0);
+  auto done = aio::run(opened.loop, opened.store->commit(commit));
+  if (!done) throw std::runtime_error(done.error().message());
+  const auto prefix = store::redis_prefix(options.town);
+  const auto state = redis.get(prefix + "state");
+  internal::Heads heads;
+  heads.set({"agent", "0"}, {.version = 1, .rank = 1, .marks = "open"});
+  internal::Group group({&commit}, heads);
+  std::vector<std::string> words{"EVALSHA", internal::sha_of(internal::Script::commit), "1",
+                                 prefix,    state.substr(0, state.size() - 64),         ""};
+  group.encode(words, opened.env.now());
+  return redis.calls(words);
+}
+
 void throughput(Run& run, std::size_t in_flight, bool sync_always) {
   const BareRedis redis(run.fresh_folder("redis"), sync_always);
   if (!redis.up()) return;
@@ -87,11 +112,15 @@ void throughput(Run& run, std::size_t in_flight, bool sync_always) {
   const auto before = redis.three_xadds(clients);
   const auto value = reeve_events(options_for(redis, sync_always), in_flight);
   const auto after = redis.three_xadds(clients);
+  std::vector<Run::Baseline> baselines{
+      {"3 XADD one after the other", (before + after) / 2},
+      {"3 XADD for each, pipelined",
+       redis.pipelined_xadds(static_cast<int>(std::min<std::size_t>(in_flight, 1'000)))}};
+  if (in_flight == 1)
+    baselines.push_back(
+        {"the same call by a bare client", bare_calls(redis, options_for(redis, sync_always))});
   run.report(fmt::format("redis/{}/{}", sync_always ? "always" : "memory", in_flight), value,
-             "events/s",
-             {{"3 XADD one after the other", (before + after) / 2},
-              {"3 XADD for each, pipelined",
-               redis.pipelined_xadds(static_cast<int>(std::min<std::size_t>(in_flight, 1'000)))}});
+             "events/s", std::move(baselines));
 }
 
 // --- From the commit to a subscriber
