@@ -5,8 +5,8 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
+#include <vector>
 
 #include "aio/signal.h"
 #include "aio/task_group.h"
@@ -47,8 +47,8 @@ class Mirror {
   struct Options {
     /// tt takes an agent for dead after two minutes without one.
     std::chrono::nanoseconds heartbeat = std::chrono::seconds(10);
-    /// Events that one script call takes.
-    std::size_t batch = 256;
+    /// Events that one script call takes, at most.
+    std::size_t batch = 4096;
     std::uint64_t far = OurSide().far;
     std::string by;  ///< a name for this machine and the town's folder on it
     net::RedisOptions redis = {};
@@ -92,21 +92,12 @@ class Mirror {
   }
 
  private:
-  struct Touched {
-    std::set<AgentId> agents;
-    std::set<AgentId> mail;
-    std::set<TaskId> tasks;
-    bool backlog = false;
-    [[nodiscard]] bool any() const {
-      return !agents.empty() || !mail.empty() || !tasks.empty() || backlog;
-    }
-  };
-
   Async<> run();
   Async<Status> attach();
   Async<Result<Sight>> look();
   Async<Status> follow();
   Async<Status> write_events(std::vector<EventPtr> events, Position upto);
+  Async<> rest(std::chrono::nanoseconds took);
   Async<Status> write_touched();
   Async<Status> beat();
   Async<Result<net::RedisReply>> eval(Writes& writes, std::optional<Position> position);
@@ -128,17 +119,19 @@ class Mirror {
   std::string script_;  // its SHA-1, once Redis has it
   Place place_;         // as it stands in Redis, after attach()
   Position upto_;       // up to there everything is written, or needs no writing
-  Touched touched_;
+  Changed touched_;
   std::function<void(TtKey)> changed_;
   std::optional<aio::Stop> wake_;  // while follow() waits
   std::chrono::nanoseconds next_beat_{};
   bool writing_ = false;  // what was touched
+  int awaited_ = 0;       // by so many callers of caught_up()
   api::MirrorState state_ = api::MirrorState::away;
   std::string error_;
   std::string complaint_;  // of keys that hold something else, since it attached
   Time since_{};
   std::int64_t rewritten_ = 0;
   aio::Signal progress_;
+  aio::Signal rested_;
   aio::TaskGroup group_;
 };
 
