@@ -133,6 +133,7 @@ struct Composer::Happened {
     Position position;
     Time time;
     Fact fact;
+    std::optional<TaskId> task;  ///< that it is about, if it is one
   };
   std::vector<One> all;
   std::map<TaskId, std::string> texts;  ///< of tasks that began
@@ -298,6 +299,7 @@ void Composer::put_backlog(std::vector<std::string> ids, bool always, Writes& wr
   backlog_ = std::move(ids);
 }
 
+/// `fact` is the last that happened.
 void Composer::note(const Fact& fact, Changed& changed, Happened& happened) {
   const auto about = concerned(fact);
   changed.agents.insert(about.agents.begin(), about.agents.end());
@@ -305,6 +307,7 @@ void Composer::note(const Fact& fact, Changed& changed, Happened& happened) {
   changed.mail.insert(mail.begin(), mail.end());
   changed.tasks.insert(about.tasks.begin(), about.tasks.end());
   changed.backlog = changed.backlog || is_about_backlog(fact);
+  if (about.tasks.size() == 1) happened.all.back().task = about.tasks[0];
   std::visit(
       Overloaded{[&](const fact::TaskCreated& f) { happened.texts[f.task.id] = f.task.text; },
                  [&](const fact::MessageSent& f) {
@@ -333,6 +336,7 @@ Async<Status> Composer::events(const std::vector<EventPtr>& events, Guard guard,
   sweep_items();
   Changed changed;
   Happened happened;
+  happened.all.reserve(events.size());
   for (const auto& event : events) {
     auto fact = fact_of(*event);
     if (!fact) {
@@ -340,8 +344,8 @@ Async<Status> Composer::events(const std::vector<EventPtr>& events, Guard guard,
       continue;
     }
     if (!*fact) continue;
-    note(**fact, changed, happened);
-    happened.all.push_back({event->position, event->time, std::move(**fact)});
+    happened.all.push_back({event->position, event->time, std::move(**fact), std::nullopt});
+    note(happened.all.back().fact, changed, happened);
   }
   // Whose mail is looked at is known as an agent, or as none.
   changed.agents.insert(changed.mail.begin(), changed.mail.end());
@@ -354,12 +358,11 @@ Async<Status> Composer::events(const std::vector<EventPtr>& events, Guard guard,
 
 /// From the newest to the oldest: most of what is told is overtaken by what is told later.
 void Composer::tell(const Happened& happened, const Found& found, Writes& writes) {
-  const auto text_of = [&](const Fact& fact) -> std::optional<std::string> {
-    const auto about = concerned(fact).tasks;
-    if (about.size() != 1) return std::nullopt;
-    if (const auto task = found.tasks.find(about[0]); task != found.tasks.end() && task->second)
+  const auto text_of = [&](const std::optional<TaskId>& id) -> std::optional<std::string> {
+    if (!id) return std::nullopt;
+    if (const auto task = found.tasks.find(*id); task != found.tasks.end() && task->second)
       return task->second->text;
-    const auto begun = happened.texts.find(about[0]);
+    const auto begun = happened.texts.find(*id);
     return begun == happened.texts.end() ? std::nullopt : std::optional(begun->second);
   };
   Streams streams;
@@ -367,7 +370,7 @@ void Composer::tell(const Happened& happened, const Found& found, Writes& writes
   std::map<AgentId, std::vector<std::string>> lines;  // newest first
   std::map<AgentId, bool> stops;
   for (auto one = happened.all.rbegin(); one != happened.all.rend(); ++one) {
-    auto told = told_of(one->fact, one->time, text_of(one->fact));
+    auto told = told_of(one->fact, one->time, text_of(one->task));
     if (told.event) streams.add(*told.event, one->position);
     if (told.stop) stops.emplace(told.stop->agent, told.stop->set);
     if (!told.activity) continue;

@@ -1,5 +1,6 @@
 #include "doors/tinytown/mirror.h"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -38,11 +39,15 @@ std::optional<LogId> former_log(const Event& event) {
 
 /// Payloads of the events of one script call.
 constexpr std::size_t kBatchBytes = 4 << 20;
-/// Between two batches: what comes meanwhile is written in one go, which costs a fraction. The
-/// mirror takes a quarter of the time, so that a busy town is hardly slower for it.
+/// After a batch, for each of its events: what comes meanwhile is written in one go, which costs a
+/// fraction. So a town that is flooded is hardly slower for its mirror, which is a little more
+/// behind then.
+constexpr std::chrono::nanoseconds kRestOfOne = std::chrono::microseconds(20);
 constexpr std::chrono::nanoseconds kLeastRest = std::chrono::milliseconds(4);
 constexpr std::chrono::nanoseconds kLongestRest = std::chrono::milliseconds(50);
-constexpr int kRestShare = 3;
+
+/// A change that is told so soon after a call of ours is taken for its.
+constexpr std::chrono::milliseconds kAfterOurs{20};
 
 /// Agents that one heartbeat takes.
 constexpr std::size_t kBeats = 1000;
@@ -96,7 +101,10 @@ api::MirrorView Mirror::view() const {
   view.keys = keys_.prefix();
   view.position = upto_;
   view.behind = static_cast<std::int64_t>(ground_.log.head().value - upto_.value);
-  view.error = error_.empty() ? complaint_ : error_;
+  view.error = error_;
+  for (const auto* why : {&complaint_, &slow_sight_}) {
+    if (view.error.empty()) view.error = *why;
+  }
   view.since = since_;
   view.rewritten = rewritten_;
   return view;
@@ -293,7 +301,7 @@ Async<Status> Mirror::follow() {
     // Overtaken by retention: attach() sees that, too.
     if (!*frames && frames->error().is(Errc::cursor_expired)) co_return Status();
     if (!*frames) co_return fail(frames->error());
-    const auto began = ground_.env.uptime();
+    const auto before = upto_;
     std::vector<EventPtr> events;
     std::size_t bytes = 0;
     for (const auto& frame : **frames) {
@@ -310,16 +318,17 @@ Async<Status> Mirror::follow() {
     }
     done = co_await write_events(std::move(events), subscription->position());
     if (!done) co_return done;
-    co_await rest(ground_.env.uptime() - began);
+    co_await rest(upto_.value - before.value);
   }
 }
 
 /// Nobody waits: then what comes next can.
-Async<> Mirror::rest(std::chrono::nanoseconds took) {
+Async<> Mirror::rest(std::uint64_t events) {
   progress_.notify();
   const bool far = ground_.log.head().value - upto_.value >= options_.batch;
   if (far || awaited_ > 0 || touched_.any()) co_return;
-  const auto pause = std::clamp(kRestShare * took, kLeastRest, kLongestRest);
+  const auto pause =
+      std::clamp<std::chrono::nanoseconds>(events * kRestOfOne, kLeastRest, kLongestRest);
   const auto timer = ground_.env.after(pause, [this] { rested_.notify(); });
   co_await rested_.wait();
 }
@@ -383,9 +392,20 @@ Async<Result<net::RedisReply>> Mirror::eval(Writes& writes, std::optional<Positi
   }
 }
 
+bool Mirror::is_our_write(const std::string& key) const {
+  const auto now = ground_.env.uptime();
+  return std::ranges::any_of(
+      wrote_, [&](const Wrote& call) { return call.until > now && call.keys.contains(key); });
+}
+
 /// Errors: what Redis fails with; conflict: the place is not where it was.
 Async<Status> Mirror::send(Writes& writes, std::optional<Position> position) {
+  std::erase_if(wrote_,
+                [now = ground_.env.uptime()](const Wrote& call) { return call.until <= now; });
+  const auto& shared = writes.shared_keys();
+  wrote_.push_back({{shared.begin(), shared.end()}});
   const auto reply = co_await eval(writes, position);
+  wrote_.back().until = ground_.env.uptime() + kAfterOurs;
   writes.clear();
   if (!reply) co_return fail(reply.error());
   const auto read = read_write_reply(*reply);

@@ -2,10 +2,12 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "aio/signal.h"
@@ -77,6 +79,10 @@ class Mirror {
   [[nodiscard]] const Keys& keys() const { return keys_; }
   /// What our marks hold.
   [[nodiscard]] LogId owner() const { return owner_; }
+  /// Whether we are writing it now, or have just done so: that it has changed says nothing of tt.
+  [[nodiscard]] bool is_our_write(const std::string& key) const;
+  /// Why tt's changes are seen later than they could be; blank: they are not. For view().
+  void set_slow_sight(std::string why) { slow_sight_ = std::move(why); }
   /// Told of hashes that tinytown changed, while they are written. Without it, they are written
   /// over. Called on the domain thread; it may call touch().
   void on_changed(std::function<void(TtKey)> told) { changed_ = std::move(told); }
@@ -97,7 +103,7 @@ class Mirror {
   Async<Result<Sight>> look();
   Async<Status> follow();
   Async<Status> write_events(std::vector<EventPtr> events, Position upto);
-  Async<> rest(std::chrono::nanoseconds took);
+  Async<> rest(std::uint64_t events);
   Async<Status> write_touched();
   Async<Status> beat();
   Async<Result<net::RedisReply>> eval(Writes& writes, std::optional<Position> position);
@@ -127,6 +133,14 @@ class Mirror {
   int awaited_ = 0;       // by so many callers of caught_up()
   api::MirrorState state_ = api::MirrorState::away;
   std::string error_;
+  /// Keys of a call, and until when their change is put down to it: one that is under way has no
+  /// end.
+  struct Wrote {
+    std::unordered_set<std::string> keys;
+    std::chrono::nanoseconds until = std::chrono::nanoseconds::max();
+  };
+  std::deque<Wrote> wrote_;
+  std::string slow_sight_;
   std::string complaint_;  // of keys that hold something else, since it attached
   Time since_{};
   std::int64_t rewritten_ = 0;

@@ -34,7 +34,8 @@ void Streams::write(Writes& writes) {
   if (entries_.empty()) return;
   std::ranges::reverse(entries_);
   const auto last = entries_.size() - 1;
-  writes.entries(std::exchange(entries_, {}));
+  writes.entries(entries_);
+  entries_.clear();
   const auto put = [&](std::string key, std::size_t most, Taken& stream) {
     std::ranges::reverse(stream);
     for (auto& number : stream) number = last - number;

@@ -12,6 +12,39 @@ std::unexpected<Error> no_answer() {
   return fail(Errc::corrupt, "Redis answered the mirror's script with something else");
 }
 
+/// What an entry's heads and its position take, at most.
+constexpr std::size_t kPacked = 32;
+
+/// An array in MessagePack, which a script unpacks in one step: thousands of words for themselves
+/// cost Redis more than what is done with them.
+class Packed {
+ public:
+  Packed(std::size_t values, std::size_t bytes) {
+    out_.reserve(bytes + kPacked);
+    head(0xdd, values, 4);
+  }
+  Packed& text(std::string_view text) {
+    if (text.size() < 32) {
+      head(static_cast<unsigned char>(0xa0 + text.size()), 0, 0);
+    } else {
+      head(0xdb, text.size(), 4);
+    }
+    out_ += text;
+    return *this;
+  }
+  Packed& number(std::size_t number) { return head(0xce, number, 4); }
+  std::string take() { return std::move(out_); }
+
+ private:
+  Packed& head(unsigned char mark, std::size_t value, int bytes) {
+    out_ += static_cast<char>(mark);
+    for (auto shift = 8 * (bytes - 1); shift >= 0; shift -= 8)
+      out_ += static_cast<char>(value >> shift & 0xff);
+    return *this;
+  }
+  std::string out_;
+};
+
 }  // namespace
 
 std::string position_text(const std::optional<Position>& position) {
@@ -109,20 +142,23 @@ void Writes::publish(std::string text) {
   add(std::move(text));
 }
 
-void Writes::entries(std::vector<Entry> entries) {
-  begin("entries", 3 * entries.size());
-  for (auto& entry : entries) {
-    add(std::move(entry.type));
-    add(std::move(entry.data));
-    add(std::to_string(entry.position.value));
-  }
+void Writes::entries(const std::vector<Entry>& entries) {
+  std::size_t size = 0;
+  for (const auto& entry : entries) size += entry.type.size() + entry.data.size() + kPacked;
+  Packed packed(3 * entries.size(), size);
+  for (const auto& entry : entries)
+    packed.text(entry.type).text(entry.data).text(std::to_string(entry.position.value));
+  begin("entries", 1);
+  add(packed.take());
 }
 
 void Writes::stream(std::string key, std::size_t most, const std::vector<std::size_t>& numbers) {
-  begin("stream", 2 + numbers.size());
+  Packed packed(numbers.size(), 5 * numbers.size());
+  for (const auto number : numbers) packed.number(number);
+  begin("stream", 3);
   add(std::move(key));
   add(std::to_string(most));
-  for (const auto number : numbers) add(std::to_string(number));
+  add(packed.take());
 }
 
 std::string write_script() { return lua_of({"ours", "write"}); }

@@ -65,7 +65,7 @@ class Writes {
     std::string data;
     Position position;  ///< of the log, for the echo
   };
-  void entries(std::vector<Entry> entries);
+  void entries(const std::vector<Entry>& entries);
   /// These entries, by their numbers, at least one; then the stream keeps about `most`.
   void stream(std::string key, std::size_t most, const std::vector<std::size_t>& numbers);
 

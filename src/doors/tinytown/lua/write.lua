@@ -135,22 +135,22 @@ end
 function acts.publish(at)
   call('PUBLISH', ARGV[at], ARGV[at + 1])
 end
--- Type, data and position of each, for the streams that follow.
+-- Type, data and position of each, packed, for the streams that follow.
 function acts.entries(at)
-  entries = at
+  entries = cmsgpack.unpack(ARGV[at])
 end
--- key, how many it keeps, then which entries.
-function acts.stream(at, last)
-  local key, e = ARGV[at], nil
-  for i = at + 2, last - 1 do
-    e = entries + 3 * ARGV[i]
-    if not first('XADD', key, '*', 'event_type', ARGV[e], 'data', ARGV[e + 1], 'reeve', echo .. ARGV[e + 2]) then
+-- key, how many it keeps, then which entries, packed.
+function acts.stream(at)
+  local key, most, numbers = ARGV[at], ARGV[at + 1], cmsgpack.unpack(ARGV[at + 2])
+  for i = 1, #numbers - 1 do
+    local e = 3 * numbers[i] + 1
+    if not first('XADD', key, '*', 'event_type', entries[e], 'data', entries[e + 1], 'reeve', echo .. entries[e + 2]) then
       return
     end
   end
-  e = entries + 3 * ARGV[last]
-  first('XADD', key, 'MAXLEN', '~', ARGV[at + 1], '*', 'event_type', ARGV[e], 'data', ARGV[e + 1], 'reeve',
-    echo .. ARGV[e + 2])
+  local e = 3 * numbers[#numbers] + 1
+  first('XADD', key, 'MAXLEN', '~', most, '*', 'event_type', entries[e], 'data', entries[e + 1], 'reeve',
+    echo .. entries[e + 2])
 end
 
 local at, all = 7, #ARGV
