@@ -122,6 +122,7 @@ class Inward {
   Async<Status> glance_at_agents(std::set<AgentId> ids);
   Async<Status> glance_at_tasks(std::set<TaskId> ids, bool backlog);
   Async<Status> find_again(AgentId id);
+  Async<Result<bool>> may_be_reclaimed();
 
   // Mail: inward_mail.cc
   Async<Status> take_all(AgentId agent, std::vector<std::string> items, bool urgent);

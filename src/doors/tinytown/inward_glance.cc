@@ -2,6 +2,7 @@
 
 #include "doors/tinytown/inward.h"
 #include "run/documents.h"
+#include "town/directory.h"
 
 /// A look at a few keys only, right after they changed.
 namespace reeve::doors::tinytown {
@@ -114,6 +115,18 @@ Async<Status> Inward::glance_at_agents(std::set<AgentId> ids) {
   co_return Status();
 }
 
+/// Whether what is new in tt's backlog may have waited for one of ours that has stopped, and be on
+/// its way (tt reclaim --to-backlog).
+Async<Result<bool>> Inward::may_be_reclaimed() {
+  // Also of those that were spawned since the last look.
+  const auto agents = co_await town::all_agents(ground_.log.store());
+  if (!agents) co_return fail(agents.error());
+  co_return std::ranges::any_of(*agents, [this](const Agent& agent) {
+    const auto waits = mirror_.listed(agent.id);
+    return is_ended(agent.state) && waits && waits->inbox + waits->urgent > 0;
+  });
+}
+
 Async<Status> Inward::glance_at_tasks(std::set<TaskId> ids, bool backlog) {
   std::vector<std::string> wanted;
   for (const auto& id : ids) wanted.push_back(id.str());
@@ -127,11 +140,6 @@ Async<Status> Inward::glance_at_tasks(std::set<TaskId> ids, bool backlog) {
       if (std::ranges::find(wanted, id) == wanted.end()) wanted.push_back(id);
     }
   }
-  // What waited for one that has stopped may be on its way to the backlog.
-  const bool reclaims = std::ranges::any_of(before_.agents, [this](const auto& entry) {
-    const auto waits = mirror_.listed(entry.first);
-    return is_ended(entry.second.state) && waits && waits->inbox + waits->urgent > 0;
-  });
   for (std::size_t at = 0; at < wanted.size(); at += kLookTasks) {
     const auto end = std::min(at + kLookTasks, wanted.size());
     std::vector<std::string> part(wanted.begin() + static_cast<std::ptrdiff_t>(at),
@@ -155,7 +163,11 @@ Async<Status> Inward::glance_at_tasks(std::set<TaskId> ids, bool backlog) {
       }
       const auto verdict = seen(sight.keys, task ? &*task : nullptr, finder());
       if (!is_plain(verdict.act)) continue;
-      if (verdict.act == Act::take && !verdict.agent && reclaims) continue;
+      if (verdict.act == Act::take && !verdict.agent) {
+        const auto reclaims = co_await may_be_reclaimed();
+        if (!reclaims) co_return fail(reclaims.error());
+        if (*reclaims) continue;
+      }
       auto done = co_await act(verdict, *id, std::move(task));
       if (!done) co_return done;
     }

@@ -97,6 +97,23 @@ TEST_F(RedisTinytownGlance, WhatMayBeHalfOfSomethingWaitsForALook) {
   EXPECT_EQ(now(task).state, TaskState::cancelled);
 }
 
+TEST_F(RedisTinytownGlance, W25_AReclaimIsNotTakenForNewTasks) {
+  const auto ada = spawn("ada").value();
+  const auto bob = spawn("bob").value();
+  ASSERT_TRUE(send("ada", "and that", MessageType::task));
+  begin_without_looks();
+  ASSERT_TRUE(kill("ada"));  // and no look since
+  settle();
+  ask({"DEL", keys_.inbox(ada.id)});
+  tt_backlog_add("and that");
+  tt_send(bob.id, MessageType::informational, "fyi");
+  ASSERT_TRUE(soon([&] { return !texts("bob").empty(); })) << "a glance";
+  EXPECT_THAT(pending(), IsEmpty());
+  look();
+  EXPECT_THAT(pending(), ElementsAre("and that"));
+  EXPECT_THAT(list(keys_.backlog()).size(), 1U);
+}
+
 TEST_F(RedisTinytownGlance, WhatWeWriteIsNoNews) {
   ASSERT_TRUE(spawn("ada"));
   begin_without_looks();
