@@ -1,5 +1,11 @@
-# cmake -DFOLDER=src/store/redis/lua -DOUT=lua_files.cc -P embed_lua.cmake
-# Writes the folder's scripts, by name, as what src/store/redis/scripts.h declares.
+# cmake -DFOLDER=src/store/redis/lua -DOUT=lua_files.cc [-DHEADER=store/redis/scripts.h -DNAMESPACE=reeve::store::redis]
+#       -P embed_lua.cmake
+# Writes the folder's scripts, by name, as what the header declares: std::string_view lua_file(std::string_view name).
+
+if(NOT HEADER)
+  set(HEADER store/redis/scripts.h)
+  set(NAMESPACE reeve::store::redis)
+endif()
 
 file(GLOB files ${FOLDER}/*.lua)
 list(SORT files)
@@ -12,14 +18,14 @@ foreach(file ${files})
   endif()
   string(APPEND cases "  if (name == \"${name}\") return R\"lua(${text})lua\";\n")
 endforeach()
-file(WRITE ${OUT} "// Made by cmake/embed_lua.cmake from src/store/redis/lua/.
-#include \"store/redis/scripts.h\"
+file(WRITE ${OUT} "// Made by cmake/embed_lua.cmake from the .lua files.
+#include \"${HEADER}\"
 
-namespace reeve::store::redis {
+namespace ${NAMESPACE} {
 
 std::string_view lua_file(std::string_view name) {
 ${cases}  return {};
 }
 
-}  // namespace reeve::store::redis
+}  // namespace ${NAMESPACE}
 ")

@@ -51,7 +51,7 @@ struct SubscribeOptions {
   /// A reader who was told of no position for this long gets a progress mark, also where nothing
   /// has happened. From a tenth of a second to a day.
   std::optional<std::chrono::nanoseconds> heartbeat;
-  /// Frames of one batch, from 1 to limits::kPage; a progress mark may come on top.
+  /// Frames of one batch, from 1 to 8,192; a progress mark may come on top.
   std::size_t batch = 256;
 };
 

@@ -398,6 +398,26 @@ TEST_P(LogContract, G6GapsOfManyRunsDoNotGrowWithoutBound) {
   EXPECT_EQ(rest.to, 0u);
 }
 
+TEST_P(LogContract, G4ABatchMayHoldMoreThanAPageOfTheStore) {
+  commit_many(limits::kPage + 10);
+  SubscribeOptions options;
+  options.from = From::beginning();
+  options.batch = 2 * limits::kPage;
+  const auto subscription = log_->subscribe(options);
+  std::uint64_t last = 0;
+  std::size_t largest = 0;
+  while (last < limits::kPage + 10) {
+    const auto frames = next(*subscription);
+    largest = std::max(largest, frames.size());
+    for (const auto& frame : frames) {
+      const auto position = std::get<EventPtr>(frame)->position.value;
+      ASSERT_EQ(position, ++last);
+    }
+  }
+  // From memory in one go, where the tail reaches so far; from the store a page at a time.
+  EXPECT_GE(largest, limits::kPage);
+}
+
 TEST_P(LogContract, G6AStalledSubscriberKeepsNoEvents) {
   const auto stalled = subscribe(From::now(), {}, true, 1);
   const auto reader = subscribe(From::now());

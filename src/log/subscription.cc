@@ -17,6 +17,8 @@ constexpr std::chrono::hours kLongestHeartbeat{24};
 /// Runs whose dropped deltas are told apart: more than there are at a time, but a reader that has
 /// stalled for days must not cost memory for each run that went by.
 constexpr std::size_t kNamedGaps = 256;
+/// Of one batch: what the tail holds by default. A page of the store is smaller.
+constexpr std::size_t kMostFrames = 8192;
 
 Position first_of(const From& from, Position head, Position mark) {
   switch (from.where) {
@@ -34,7 +36,7 @@ bool shares_scope(const std::vector<Scope>& wanted, const std::vector<Scope>& pr
 }
 
 SubscribeOptions within_limits(SubscribeOptions options) {
-  options.batch = std::clamp<std::size_t>(options.batch, 1, limits::kPage);
+  options.batch = std::clamp<std::size_t>(options.batch, 1, kMostFrames);
   if (options.heartbeat) {
     options.heartbeat = std::clamp<std::chrono::nanoseconds>(*options.heartbeat, kLeastHeartbeat,
                                                              kLongestHeartbeat);
@@ -117,7 +119,8 @@ void Subscription::read_tail(std::vector<Frame>& out) {
 }
 
 Async<Status> Subscription::read_store(std::vector<Frame>& out) {
-  auto page = co_await log_.store_.read(position_, options_.filter, options_.batch);
+  auto page = co_await log_.store_.read(position_, options_.filter,
+                                        std::min(options_.batch, limits::kPage));
   if (!page) co_return fail(page.error());
   if (page->scanned <= position_) {  // asking again and again would not help
     co_return fail(Errc::corrupt, "the store has no events behind position " +

@@ -228,8 +228,10 @@ Async<Status> RedisConnection::State::connect() {
   if (!stream) co_return fail(stream.error());
   // Closed just when it was there: nobody would cancel what is spawned below any more.
   if (closing) co_return fail(closed_error());
-  RedisLinkOptions how{
-      .told = to.told, .reply_limit = options.reply_limit, .reply_timeout = options.reply_timeout};
+  RedisLinkOptions how{.told = to.told,
+                       .reply_limit = options.reply_limit,
+                       .reply_timeout = options.reply_timeout,
+                       .on_message = options.told};
   link = std::make_shared<RedisLink>(executor, env, std::move(*stream), std::move(how));
   group.spawn("redis connection", RedisLink::serve(link));
   const auto ready = co_await set_up(link);

@@ -32,6 +32,8 @@ using RedisAsk = std::function<Async<Result<RedisReply>>(RedisWords words)>;
 /// `generation` is the connection's number, if it is accepted.
 using RedisGreet = std::function<Async<Status>(RedisAsk ask, std::uint64_t generation)>;
 
+using RedisTold = std::function<void(const RedisReply& message)>;
+
 struct RedisOptions {
   /// What CLIENT LIST shows.
   std::string name = "reeve";
@@ -44,6 +46,9 @@ struct RedisOptions {
   std::chrono::milliseconds reply_timeout{30'000};
   std::size_t reply_limit = limits::kRedisReply;
   RedisGreet greet;
+  /// With it SUBSCRIBE and PSUBSCRIBE can be asked, best in `greet`, and nothing but them and PING
+  /// behind. Told of each message that comes then, as it came: an array, "message" and so on first.
+  RedisTold told;
 };
 
 /// A connection to one Redis, for as long as it lives: it connects by itself, and again when it was
@@ -62,7 +67,8 @@ struct RedisOptions {
 /// operation_aborted at once; it may have run, and nobody else's replies are touched.
 ///
 /// A command that blocks (XREAD BLOCK) holds up all that comes behind it: it wants a connection of
-/// its own. Commands that change what comes back unasked (SUBSCRIBE, MONITOR) cannot be used.
+/// its own. Commands that change what comes back unasked cannot be used: SUBSCRIBE only with
+/// `told`, MONITOR never.
 class RedisConnection {
  public:
   /// `env` outlives it and what is asked of it. Begins to connect.

@@ -20,6 +20,13 @@ constexpr auto kLastWords = std::chrono::seconds(1);
 /// Of a write over TLS that failed, up to a record may have gone out.
 constexpr std::uint64_t kTlsRecord = 20 << 10;
 
+/// Of a subscription: nobody has asked for it just now.
+bool is_message(const RedisReply& reply) {
+  if (!reply.is(RedisReply::Kind::array) || reply.elements.empty()) return false;
+  const auto& what = reply.elements.front().text;
+  return what == "message" || what == "pmessage";
+}
+
 }  // namespace
 
 Async<> RedisExchange::ended() {
@@ -140,6 +147,10 @@ Status RedisLink::take_replies() {
     auto reply = reader_.next();
     if (!reply) return fail(reply.error().during(options_.told));
     if (!*reply) return {};
+    if (options_.on_message && is_message(**reply)) {
+      options_.on_message(**reply);
+      continue;
+    }
     if (in_flight_.empty()) {
       // What Redis says of itself, e.g. that it has too many clients, ends the connection.
       if ((*reply)->is_error()) return fail(redis_error(**reply));

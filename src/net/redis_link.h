@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -67,6 +68,7 @@ struct RedisLinkOptions {
   std::size_t reply_limit = 0;
   /// Something is asked and nothing comes for so long: the connection is taken for dead.
   std::chrono::nanoseconds reply_timeout{};
+  std::function<void(const RedisReply&)> on_message;  ///< of a subscription; none: there is none
 };
 
 /// Sends exchanges in their order, those of one turn of the loop in one write, and gives each its

@@ -425,6 +425,29 @@ TEST_F(RedisConnectionTest, FinishWaitsForWhatIsUnderWay) {
   EXPECT_EQ(ask({"PING"}).error().code(), Errc::unavailable);
 }
 
+TEST_F(RedisConnectionTest, MessagesOfASubscriptionAreToldBetweenAnswers) {
+  const RedisServer server;
+  std::vector<std::string> heard;
+  RedisOptions options;
+  options.told = [&](const RedisReply& message) { heard.push_back(message.elements.back().text); };
+  options.greet = [](RedisAsk to_ask, std::uint64_t) -> Async<Status> {
+    RedisWords words{"PSUBSCRIBE", "news:*"};
+    const auto asked = co_await to_ask(std::move(words));
+    if (!asked) co_return fail(asked.error());
+    co_return Status();
+  };
+  connect(server.address(), std::move(options));
+  ASSERT_TRUE(ask({"PING"}));
+  const auto more = ask_all({{"SUBSCRIBE", "one"}, {"SUBSCRIBE", "two"}});
+  ASSERT_TRUE(more);
+  EXPECT_EQ(more->at(1).elements.at(1).text, "two");
+  server.ask({"PUBLISH", "one", "a"});
+  server.ask({"PUBLISH", "news:x", "b"});
+  run_until([&] { return heard.size() == 2; });
+  EXPECT_EQ(heard, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(ask({"PING"})->elements.at(0).text, "pong");
+}
+
 TEST_F(RedisConnectionTest, TooManyClientsAreSaidToBe) {
   RedisServer server({.lines = {"maxclients 1"}});
   // A server that has just come up may still count its last client.

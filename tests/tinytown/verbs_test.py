@@ -67,7 +67,7 @@ class OnAgents(Verbs):
         self.mirrored()
         self.tt("interrupt", "alice")
         self.becomes("alice", "paused")
-        self.eventually(lambda: "current_run" not in self.look_up("alice") or not self.look_up("alice")["current_run"])
+        self.eventually(lambda: not self.look_up("alice").get("current_run"))
         self.assertNotIn(self.task(task)["state"], ("completed", "failed", "cancelled"))
 
     def test_kill_ends_a_round_at_once(self):

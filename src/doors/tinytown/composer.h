@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -9,6 +10,7 @@
 #include "aio/suspend.h"
 #include "doors/tinytown/forms_of.h"
 #include "doors/tinytown/writes.h"
+#include "model/fact.h"
 #include "store/store.h"
 
 namespace reeve::doors::tinytown {
@@ -22,27 +24,40 @@ struct Listed {
   friend bool operator==(const Listed&, const Listed&) = default;
 };
 
+/// What is to be written as it is by now.
+struct Changed {
+  std::set<AgentId> agents;
+  std::set<AgentId> mail;  ///< their lists
+  std::set<TaskId> tasks;
+  bool backlog = false;
+
+  [[nodiscard]] bool any() const {
+    return !agents.empty() || !mail.empty() || !tasks.empty() || backlog;
+  }
+  void add(const Changed& other);
+};
+
 /// Makes writes of what happened: hashes and lists as they are in the store by now, which may be
-/// later than what happened; streams, activity and stop flags as the facts tell.
+/// later than what happened, each once for all that happened to it; streams, activity and stop
+/// flags as the facts tell.
 ///
 /// Remembers what the lists hold as far as it has written them, so that a list that has not changed
 /// is not written again. Whoever could not write what was composed calls forget().
 ///
-/// Domain thread only. Errors: what the store fails with.
+/// Domain thread only. Errors: what the store fails with, or `Send`.
 class Composer {
  public:
   using Guard = Writes::Guard;
+  /// Writes are sent and cleared when they have become large: hashes and lists, which may be
+  /// written again.
+  using Send = std::function<Async<Status>(Writes& writes)>;
 
   Composer(Env& env, store::Store& store, LogId owner);
 
-  /// All that these events changed and tell.
-  Async<Status> events(const std::vector<EventPtr>& events, Guard guard, Writes& writes);
-
-  // One by one, whether it has changed or not.
-  Async<Status> agent(AgentId id, Guard guard, Writes& writes);
-  Async<Status> task(TaskId id, Guard guard, Writes& writes);
-  Async<Status> mail(AgentId id, bool always, Writes& writes);
-  Async<Status> backlog(bool always, Writes& writes);
+  /// All that these events changed and tell. What they tell is in `writes` at the end.
+  Async<Status> events(const std::vector<EventPtr>& events, Guard guard, Writes& writes, Send send);
+  /// What is there by now. `always`: lists whether they have changed or not.
+  Async<Status> state(Changed changed, Guard guard, bool always, Writes& writes, Send send);
   void put(const Agent& agent, Guard guard, Writes& writes) const;
   void put(const Task& task, Guard guard, Writes& writes) const;
 
@@ -63,13 +78,21 @@ class Composer {
     std::vector<MessageId> inbox;
     std::vector<MessageId> urgent;
   };
+  struct Found;
+  struct Happened;
+
+  Async<Status> find(const Changed& changed, Found& found);
+  Async<Status> write(const Changed& changed, const Found& found, Guard guard, bool always,
+                      Writes& writes, const Send& send);
+  Async<Status> mail(AgentId id, const std::vector<MessageId>& waiting, bool always,
+                     Writes& writes);
   void put_list(std::string key, const std::vector<MessageId>* known,
                 const std::vector<MessageId>& now, std::vector<std::string> items,
                 Writes& writes) const;
-  struct Touched;
-  void note(const Fact& fact, Touched& touched);
-  Async<Result<Item>> item(MessageId id);
-  void tell(const std::vector<EventPtr>& events, const Touched& touched, Writes& writes);
+  void put_backlog(std::vector<std::string> ids, bool always, Writes& writes);
+  void note(const Fact& fact, Changed& changed, Happened& happened);
+  Async<Status> find_items(const std::vector<MessageId>& waiting, std::size_t from);
+  void tell(const Happened& happened, const Found& found, Writes& writes);
   void sweep_items();
   void tell_broadcast(const Fact& fact, Writes& writes);
 

@@ -35,6 +35,10 @@ Inward::Inward(town::Ground ground, aio::asio::any_io_executor executor, Mirror&
       redis_(executor, ground_.env, where, named("reeve-mirror-look")),
       stream_(executor, ground_.env, where, named("reeve-mirror-wait")),
       look_(redis_, mirror_.keys(), ground_.town, mirror_.owner()),
+      notices_(
+          executor, ground_.env, where, mirror_.keys(),
+          [this](const std::vector<std::string>& keys) { hear(keys); },
+          [this](Notices::How how, const std::string& why) { note_notices(how, why); }),
       wake_(executor),
       progress_(executor),
       group_(std::move(executor)) {
@@ -56,6 +60,7 @@ Async<> Inward::close() {
   mirror_.on_changed({});
   group_.cancel();
   co_await group_.join();
+  co_await notices_.close();
   co_await redis_.close();
   co_await stream_.close();
 }
@@ -99,10 +104,40 @@ Async<> Inward::run() {
     }
     if (looked) finished_ = begun;
     progress_.notify();
-    auto woken = next();
-    if (!woken_ || !looked)
-      static_cast<void>(co_await aio::within(ground_.env, options_.every, std::move(woken)));
+    if (!woken_) {
+      co_await wait_for_next();
+    } else if (!looked) {
+      // Asked for while it could not be: once more, when the mirror is there.
+      static_cast<void>(co_await aio::within(ground_.env, options_.every, mirror_.caught_up()));
+    }
   }
+}
+
+/// Until the next look is due or asked for, with glances meanwhile.
+Async<> Inward::wait_for_next() {
+  woken_ = false;
+  const auto due = ground_.env.uptime() + options_.every;
+  for (auto left = options_.every; left.count() > 0 && !woken_; left = due - ground_.env.uptime()) {
+    if (!heard_.any()) {
+      const auto told = co_await aio::within(ground_.env, left, next());
+      if (!told || woken_) co_return;
+      if (!heard_.any()) continue;
+    }
+    co_await pause(options_.gather);
+    if (woken_) co_return;
+    const auto done = co_await glance();
+    // Where it fails, the next look says why.
+    if (!done) heard_ = {};
+    // No more than so often, whatever tt does.
+    co_await pause(options_.gather);
+  }
+}
+
+/// Whatever is heard meanwhile; a look that is asked for ends it.
+Async<> Inward::pause(std::chrono::nanoseconds time) {
+  const auto until = ground_.env.uptime() + time;
+  for (auto left = time; left.count() > 0 && !woken_; left = until - ground_.env.uptime())
+    static_cast<void>(co_await aio::within(ground_.env, left, next()));
 }
 
 Async<bool> Inward::next() {
@@ -168,13 +203,19 @@ Async<Status> Inward::look_around() {
   auto before = co_await remember();
   if (!before) co_return fail(before.error());
   before_ = std::move(*before);
-  const auto written = co_await aio::within(ground_.env, kPatience, mirror_.caught_up());
-  if (!written) co_return fail(Errc::timeout, "the mirror is behind");
-  auto done = co_await look_at_agents(looks_++ % kClosely == 0);
-  if (done) done = co_await look_at_backlog(std::move(before_.backlog));
+  heard_ = {};
+  auto done = co_await caught_up();
+  if (done) done = co_await look_at_agents(looks_++ % kClosely == 0);
+  if (done) done = co_await look_at_backlog(before_.backlog);
   if (done) done = co_await look_at_tasks(std::move(before_.tasks));
   if (done) done = co_await scan_tasks();
   co_return done;
+}
+
+Async<Status> Inward::caught_up() {
+  const auto written = co_await aio::within(ground_.env, kPatience, mirror_.caught_up());
+  if (!written) co_return fail(Errc::timeout, "the mirror is behind");
+  co_return Status();
 }
 
 // --- Adopting -----------------------------------------------------------------------------------

@@ -13,6 +13,7 @@
 #include "base/logging.h"
 #include "doors/tinytown/look.h"
 #include "doors/tinytown/mirror.h"
+#include "doors/tinytown/notices.h"
 #include "doors/tinytown/seen.h"
 #include "model/agent_api.h"
 #include "model/mirror_api.h"
@@ -25,6 +26,10 @@
 /// backlog, a part of the open tasks, and a part of all keys there are (SCAN). What tinytown left
 /// there is judged (seen.h) and done through the town's services, with origin "tinytown". What the
 /// town then has is written over it, by the mirror.
+///
+/// Between looks, a glance at the keys that Redis tells of (notices.h), a few milliseconds after
+/// they changed: what a verb of tt's has plainly done is done here at once. Whatever may be half of
+/// something, or is judged by what is missing, is left to the next look.
 ///
 /// Nothing is done twice, and a crash loses nothing: what tinytown makes keeps its ids here, its
 /// element goes only after that was acknowledged, and every other command is one of state. What a
@@ -47,6 +52,8 @@ class Inward {
     std::chrono::nanoseconds reclaim_patience = std::chrono::seconds(3);
     /// An agent is parked for so long from the last sign of a loop on.
     std::chrono::nanoseconds parked = std::chrono::minutes(1);
+    /// For so long a verb of tt's may write after its first change, before that is glanced at.
+    std::chrono::nanoseconds gather = std::chrono::milliseconds(5);
     int scans = 10;  ///< calls of one look, of some 1,000 keys each
   };
 
@@ -78,6 +85,13 @@ class Inward {
     std::optional<std::chrono::nanoseconds> stop_since;  // a flag alone
     std::optional<std::chrono::nanoseconds> emptied;     // its lists lost items of ours
   };
+  /// Keys that Redis has told of.
+  struct Heard {
+    std::set<AgentId> agents;
+    std::set<TaskId> tasks;
+    bool backlog = false;
+    [[nodiscard]] bool any() const { return !agents.empty() || !tasks.empty() || backlog; }
+  };
   struct Before {
     Agents agents;
     std::vector<std::string> backlog;
@@ -87,7 +101,10 @@ class Inward {
   Async<> run();
   Async<> listen();
   Async<bool> next();
+  Async<> wait_for_next();
+  Async<> pause(std::chrono::nanoseconds time);
   Async<Status> look_around();
+  Async<Status> caught_up();
   Async<Result<Before>> remember();
 
   // Agents: inward_agents.cc
@@ -97,6 +114,15 @@ class Inward {
   Async<Status> watch_loop(Agent agent, const AgentSight& sight, bool loop);
   void mend_mail(const AgentId& id, bool popped, bool loop, bool ended);
   Async<Status> prune();
+
+  // Glances: inward_glance.cc
+  void hear(const std::vector<std::string>& keys);
+  void note_notices(Notices::How how, const std::string& why);
+  Async<Status> glance();
+  Async<Status> glance_at_agents(std::set<AgentId> ids);
+  Async<Status> glance_at_tasks(std::set<TaskId> ids, bool backlog);
+  Async<Status> find_again(AgentId id);
+  Async<Result<bool>> may_be_reclaimed();
 
   // Mail: inward_mail.cc
   Async<Status> take_all(AgentId agent, std::vector<std::string> items, bool urgent);
@@ -131,8 +157,10 @@ class Inward {
   net::RedisConnection redis_;   // looks
   net::RedisConnection stream_;  // waits
   Look look_;
+  Notices notices_;
 
-  Before before_;  // of this look
+  Before before_;  // of this look, or the last one
+  Heard heard_;    // since the last glance or look
   std::map<AgentId, Watched> watched_;
   std::set<AgentId> task_ended_;  // whose task tt completed, since the last look at agents
   std::vector<Agent> pruned_;

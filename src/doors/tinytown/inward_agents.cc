@@ -47,32 +47,44 @@ Async<Status> Inward::judge(AgentId id, AgentSight sight, std::optional<Listed> 
     if (popped || !mirror_.listed(id)) mirror_.touch_mail(id);
     co_return Status();
   }
-  auto agent = co_await run::load<Agent>(ground_.log.store(), id);
-  if (!agent) co_return fail(agent.error());
-  if (agent->pruned) co_return Status();
   auto& watched = watched_[id];
+  // Where nothing was done, what it was before the look is enough.
+  const bool quiet = sight.keys.there && !sight.keys.stop && !popped && !watched.loop &&
+                     !sight.keys.wrote.empty() && sight.keys.state == sight.keys.wrote &&
+                     mirror_.listed(id);
+  if (!quiet) {
+    auto found = co_await find_again(id);
+    if (!found) co_return found;
+  }
+  if (find(id) == nullptr) co_return Status();
+  auto agent = *find(id);
   const auto now = ground_.env.uptime();
   if (!sight.keys.stop) watched.stop_since.reset();
   if (sight.keys.stop && !watched.stop_since) watched.stop_since = now;
   sight.keys.patient = !watched.stop_since || now - *watched.stop_since < options_.stop_patience;
-  const bool ended = is_ended(agent->state);
+  const bool ended = is_ended(agent.state);
   // A list that a loop has emptied stays so while it is there: one sign, not one at each look.
   const bool now_popped = popped && !ended && watched.listed != sight.listed;
   watched.listed = sight.listed;
   const bool signs = watched.signs.look(
       {sight.keys.wrote, sight.keys.state, sight.heartbeat, now_popped, task_ended_.contains(id)},
       ground_.env.now());
+  if (signs && quiet) {
+    auto found = co_await find_again(id);
+    if (!found || find(id) == nullptr) co_return found;
+    agent = *find(id);
+  }
   const bool left = watched.loop && sight.keys.state == enum_name(AgentState::stopped);
   const bool loop = signs && !ended && !left;
   sight.keys.loop = loop || watched.loop;
   if (!sight.keys.there && !ended) living_gone_ = true;
-  const auto verdict = seen(sight.keys, *agent);
+  const auto verdict = seen(sight.keys, agent);
   if (verdict.act == Act::prune) {
-    pruned_.push_back(*agent);
+    pruned_.push_back(agent);
     co_return Status();
   }
-  auto done = co_await act(verdict, *agent);
-  if (done) done = co_await watch_loop(*agent, sight, loop);
+  auto done = co_await act(verdict, agent);
+  if (done) done = co_await watch_loop(agent, sight, loop);
   mend_mail(id, popped, loop || watched_[id].loop, ended);
   co_return done;
 }

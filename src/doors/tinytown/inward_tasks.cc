@@ -30,7 +30,7 @@ Async<Status> Inward::look_at_backlog(std::vector<std::string> before) {
   }
   std::erase_if(before, [&](const std::string& id) { return there.contains(id); });
   // None of ours, while the list is cut: the look was not at all of it.
-  if (listed->size() >= 5000) before.clear();
+  if (listed->size() >= kLookBacklog) before.clear();
   co_return co_await look_at_missing(std::move(before));
 }
 

@@ -2,86 +2,14 @@
 
 #include <charconv>
 
+#include "doors/tinytown/scripts.h"
+#include "doors/tinytown/writes.h"
+
 namespace reeve::doors::tinytown {
 namespace {
 
-/// KEYS: the place and the mark; ARGV: our log, tinytown's prefix, then what is asked.
-constexpr const char* kHead = R"lua(
-local place = redis.call('HMGET', KEYS[1], 'log', 'nonce', 'position')
-if place[1] ~= ARGV[1] or place[3] == '-' or redis.call('GET', KEYS[2]) ~= place[2] then
-  return {'emptied'}
-end
-local prefix, out = ARGV[2], {'seen'}
-local function kind(key) return redis.call('TYPE', key).ok end
-)lua";
-
-constexpr const char* kAgents = R"lua(
-local most = tonumber(ARGV[3])
-local function ours(item)
-  return string.find(string.sub(item, -48), '^,"reeve":"[%x%-]+"}$') ~= nil
-end
-local function list(key, expected)
-  local there = kind(key)
-  if there == 'none' then return '0', {} end
-  if there ~= 'list' then return tostring(math.max(expected, 0)), {} end
-  if redis.call('LLEN', key) == expected then return tostring(expected), {} end
-  local mine, others = 0, {}
-  for _, item in ipairs(redis.call('LRANGE', key, 0, 9999)) do
-    if ours(item) then
-      mine = mine + 1
-    elseif #others < most then
-      others[#others + 1] = item
-    end
-  end
-  return tostring(mine), others
-end
-for i = 4, #ARGV, 3 do
-  local id = ARGV[i]
-  local hash = prefix .. 'agent:' .. id
-  local there, f = kind(hash), {}
-  if there == 'hash' then
-    f = redis.call('HMGET', hash, 'reeve_owner', 'reeve_wrote', 'state', 'last_heartbeat')
-  end
-  local stop = ''
-  if kind(prefix .. 'stop:' .. id) == 'string' then
-    stop = redis.call('GET', prefix .. 'stop:' .. id)
-  end
-  local inbox, others = list(prefix .. 'inbox:' .. id, tonumber(ARGV[i + 1]))
-  local urgent, urgent_others = list(prefix .. 'urgent:' .. id, tonumber(ARGV[i + 2]))
-  out[#out + 1] = {there, f[1] or '', f[2] or '', f[3] or '', f[4] or '', stop, inbox, urgent,
-                   others, urgent_others}
-end
-return out
-)lua";
-
-constexpr const char* kTasks = R"lua(
-local all = ARGV[3] == 'all'
-for i = 4, #ARGV do
-  local key = prefix .. 'task:' .. ARGV[i]
-  local there, f = kind(key), {}
-  if there == 'hash' then
-    f = redis.call('HMGET', key, 'reeve_owner', 'reeve_wrote', 'state', 'assigned_to', 'result')
-    for n = 1, 5 do f[n] = f[n] or '' end
-  end
-  if there == 'none' then
-    out[#out + 1] = {ARGV[i], '', '', '', '', ''}
-  elseif there == 'hash' and (all or f[1] == '' or f[2] ~= f[3] .. '|' .. f[4]) then
-    out[#out + 1] = {ARGV[i], 'there', f[1], f[2], f[3], f[4], f[5]}
-  end
-end
-return out
-)lua";
-
-constexpr const char* kDropStop =
-    "if redis.call('GET', KEYS[1]) == '1' then return redis.call('DEL', KEYS[1]) end return 0";
-
-constexpr const char* kRemoveTask =
-    "if redis.call('HEXISTS', KEYS[1], 'reeve_owner') == 0 then return redis.call('DEL', KEYS[1]) "
-    "end return 0";
-
 /// A call of a scan looks at so many keys, of any town.
 constexpr const char* kScan = "1000";
-constexpr const char* kBacklogEnd = "4999";
 
 std::unexpected<Error> no_answer() {
   return fail(Errc::corrupt, "Redis answered a look at tinytown's keys with something else");
@@ -105,11 +33,9 @@ std::string length(const std::optional<Listed>& expected, std::size_t Listed::* 
 
 }  // namespace
 
-net::RedisWords Look::call(std::string_view script) const {
-  return {"EVAL",        std::string(kHead) + std::string(script),
-          "2",           mirror_place_key(town_),
-          keys_.mark(),  owner_.str(),
-          keys_.prefix()};
+net::RedisWords Look::call(std::string script) const {
+  return {"EVAL",       std::move(script), "2",           mirror_place_key(town_),
+          keys_.mark(), owner_.str(),      keys_.prefix()};
 }
 
 Async<Result<net::RedisReply>> Look::ask(net::RedisWords words) {
@@ -122,7 +48,7 @@ Async<Result<net::RedisReply>> Look::ask(net::RedisWords words) {
 }
 
 Async<Result<std::vector<AgentSight>>> Look::agents(std::vector<Wanted> wanted) {
-  auto words = call(kAgents);
+  auto words = call(lua_of({"look", "ours", "look_agents"}));
   words.push_back(std::to_string(kLookItems));
   for (const auto& one : wanted) {
     words.push_back(one.id.str());
@@ -153,7 +79,7 @@ Async<Result<std::vector<AgentSight>>> Look::agents(std::vector<Wanted> wanted) 
 Async<Result<std::vector<TaskSight>>> Look::tasks(std::vector<std::string> ids, bool all) {
   std::vector<TaskSight> sights;
   if (ids.empty()) co_return sights;
-  auto words = call(kTasks);
+  auto words = call(lua_of({"look", "look_tasks"}));
   words.emplace_back(all ? "all" : "changed");
   for (auto& id : ids) words.push_back(std::move(id));
   const auto reply = co_await ask(std::move(words));
@@ -177,7 +103,7 @@ Async<Result<std::vector<TaskSight>>> Look::tasks(std::vector<std::string> ids, 
 }
 
 Async<Result<std::vector<std::string>>> Look::backlog() {
-  net::RedisWords words{"LRANGE", keys_.backlog(), "0", kBacklogEnd};
+  net::RedisWords words{"LRANGE", keys_.backlog(), "0", std::to_string(kLookBacklog - 1)};
   const auto reply = co_await ask(std::move(words));
   if (!reply) co_return fail(reply.error());
   co_return texts(*reply);
@@ -217,21 +143,21 @@ Async<Status> Look::drop(std::string key, std::string item) {
 }
 
 Async<Status> Look::remove_task(TaskId task) {
-  net::RedisWords words{"EVAL", kRemoveTask, "1", keys_.task(task)};
+  net::RedisWords words{"EVAL", std::string(lua_file("remove_task")), "1", keys_.task(task)};
   const auto reply = co_await ask(std::move(words));
   if (!reply) co_return fail(reply.error());
   co_return Status();
 }
 
 Async<Status> Look::drop_stop(AgentId agent) {
-  net::RedisWords words{"EVAL", kDropStop, "1", keys_.stop(agent)};
+  net::RedisWords words{"EVAL", std::string(lua_file("drop_stop")), "1", keys_.stop(agent)};
   const auto reply = co_await ask(std::move(words));
   if (!reply) co_return fail(reply.error());
   co_return Status();
 }
 
 Async<Status> Look::send_away(AgentId agent) {
-  net::RedisWords words{"SET", keys_.stop(agent), "reeve", "EX", "60"};
+  net::RedisWords words{"SET", keys_.stop(agent), kStopValue, "EX", "60"};
   const auto reply = co_await ask(std::move(words));
   if (!reply) co_return fail(reply.error());
   co_return Status();

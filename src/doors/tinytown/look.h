@@ -51,7 +51,7 @@ class Look {
   /// Those of the ids (at most kLookTasks) whose hash is gone, is not ours, or was changed; `all`:
   /// the others as well. A key of another type is left out.
   Async<Result<std::vector<TaskSight>>> tasks(std::vector<std::string> ids, bool all);
-  /// Ids in tinytown's backlog, the first 5,000.
+  /// Ids in tinytown's backlog, the first kLookBacklog.
   Async<Result<std::vector<std::string>>> backlog();
   /// Ids of task hashes, behind the cursor ("0": from the start, and back there at the end).
   Async<Result<std::vector<std::string>>> scan(KeyFamily family, std::string& cursor);
@@ -68,7 +68,7 @@ class Look {
 
  private:
   Async<Result<net::RedisReply>> ask(net::RedisWords words);
-  net::RedisWords call(std::string_view script) const;
+  [[nodiscard]] net::RedisWords call(std::string script) const;
 
   net::RedisConnection& redis_;
   const Keys& keys_;
@@ -77,5 +77,6 @@ class Look {
 };
 inline constexpr std::size_t kLookAgents = 100;
 inline constexpr std::size_t kLookTasks = 1000;
+inline constexpr std::size_t kLookBacklog = 5000;
 
 }  // namespace reeve::doors::tinytown

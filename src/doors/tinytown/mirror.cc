@@ -1,5 +1,6 @@
 #include "doors/tinytown/mirror.h"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -36,6 +37,18 @@ std::optional<LogId> former_log(const Event& event) {
   return log ? std::optional(*log) : std::nullopt;
 }
 
+/// Payloads of the events of one script call.
+constexpr std::size_t kBatchBytes = 4 << 20;
+/// After a batch, for each of its events: what comes meanwhile is written in one go, which costs a
+/// fraction. So a town that is flooded is hardly slower for its mirror, which is a little more
+/// behind then.
+constexpr std::chrono::nanoseconds kRestOfOne = std::chrono::microseconds(20);
+constexpr std::chrono::nanoseconds kLeastRest = std::chrono::milliseconds(4);
+constexpr std::chrono::nanoseconds kLongestRest = std::chrono::milliseconds(50);
+
+/// A change that is told so soon after a call of ours is taken for its.
+constexpr std::chrono::milliseconds kAfterOurs{20};
+
 /// Agents that one heartbeat takes.
 constexpr std::size_t kBeats = 1000;
 
@@ -52,6 +65,7 @@ Mirror::Mirror(town::Ground ground, aio::asio::any_io_executor executor, net::Re
       composer_(ground_.env, ground_.log.store(), owner_),
       since_(ground_.env.now()),
       progress_(executor),
+      rested_(executor),
       group_(std::move(executor)) {}
 
 Mirror::~Mirror() = default;
@@ -66,6 +80,14 @@ Async<> Mirror::close() {
 
 Async<bool> Mirror::caught_up() {
   const auto head = ground_.log.head();
+  struct Awaited {
+    explicit Awaited(int& all) : count(all) { ++count; }
+    ~Awaited() { --count; }
+    Awaited(const Awaited&) = delete;
+    Awaited& operator=(const Awaited&) = delete;
+    int& count;
+  };
+  const Awaited awaited(awaited_);
   wake();
   while (state_ != api::MirrorState::following || upto_ < head || touched_.any() || writing_)
     co_await progress_.wait();
@@ -79,7 +101,10 @@ api::MirrorView Mirror::view() const {
   view.keys = keys_.prefix();
   view.position = upto_;
   view.behind = static_cast<std::int64_t>(ground_.log.head().value - upto_.value);
-  view.error = error_.empty() ? complaint_ : error_;
+  view.error = error_;
+  for (const auto* why : {&complaint_, &slow_sight_}) {
+    if (view.error.empty()) view.error = *why;
+  }
   view.since = since_;
   view.rewritten = rewritten_;
   return view;
@@ -95,11 +120,13 @@ void Mirror::become(api::MirrorState state, std::string error) {
 // --- What is asked of it ------------------------------------------------------------------------
 
 void Mirror::wake() {
+  rested_.notify();
   if (wake_) wake_->pull();
 }
 
 void Mirror::touch(const AgentId& agent) {
   touched_.agents.insert(agent);
+  touched_.mail.insert(agent);
   wake();
 }
 void Mirror::touch(const TaskId& task) {
@@ -273,18 +300,42 @@ Async<Status> Mirror::follow() {
     // Overtaken by retention: attach() sees that, too.
     if (!*frames && frames->error().is(Errc::cursor_expired)) co_return Status();
     if (!*frames) co_return fail(frames->error());
+    const auto before = upto_;
     std::vector<EventPtr> events;
+    std::size_t bytes = 0;
     for (const auto& frame : **frames) {
-      if (const auto* event = std::get_if<EventPtr>(&frame)) events.push_back(*event);
+      const auto* event = std::get_if<EventPtr>(&frame);
+      if (event == nullptr) continue;
+      if (bytes > kBatchBytes) {
+        done = co_await write_events(events, events.back()->position);
+        if (!done) co_return done;
+        events.clear();
+        bytes = 0;
+      }
+      events.push_back(*event);
+      bytes += (*event)->payload.size();
     }
     done = co_await write_events(std::move(events), subscription->position());
     if (!done) co_return done;
+    co_await rest(upto_.value - before.value);
   }
+}
+
+/// Nobody waits: then what comes next can.
+Async<> Mirror::rest(std::uint64_t events) {
+  progress_.notify();
+  const bool far = ground_.log.head().value - upto_.value >= options_.batch;
+  if (far || awaited_ > 0 || touched_.any()) co_return;
+  const auto pause =
+      std::clamp<std::chrono::nanoseconds>(events * kRestOfOne, kLeastRest, kLongestRest);
+  const auto timer = ground_.env.after(pause, [this] { rested_.notify(); });
+  co_await rested_.wait();
 }
 
 Async<Status> Mirror::write_events(std::vector<EventPtr> events, Position upto) {
   Writes writes(keys_);
-  auto composed = co_await composer_.events(events, guard(), writes);
+  auto send_part = [this](Writes& part) { return send(part, upto_); };
+  auto composed = co_await composer_.events(events, guard(), writes, send_part);
   if (!composed) co_return composed;
   if (!writes.empty()) {
     auto sent = co_await send(writes, upto);
@@ -298,26 +349,11 @@ Async<Status> Mirror::write_touched() {
   const auto touched = std::exchange(touched_, {});
   writing_ = true;
   Writes writes(keys_);
-  Status done;
-  for (const auto& id : touched.tasks) {
-    if (done) done = co_await composer_.task(id, Writes::Guard::over, writes);
-  }
-  for (const auto& id : touched.agents) {
-    if (done) done = co_await composer_.agent(id, Writes::Guard::over, writes);
-    if (done) done = co_await composer_.mail(id, true, writes);
-  }
-  for (const auto& id : touched.mail) {
-    if (done) done = co_await composer_.mail(id, true, writes);
-  }
-  if (done && touched.backlog) done = co_await composer_.backlog(true, writes);
+  auto send_part = [this](Writes& part) { return send(part, upto_); };
+  auto done = co_await composer_.state(touched, Writes::Guard::over, true, writes, send_part);
   if (done && !writes.empty()) done = co_await send(writes, upto_);
   writing_ = false;
-  if (done) co_return done;
-  // Nothing of it is lost.
-  touched_.agents.insert(touched.agents.begin(), touched.agents.end());
-  touched_.mail.insert(touched.mail.begin(), touched.mail.end());
-  touched_.tasks.insert(touched.tasks.begin(), touched.tasks.end());
-  touched_.backlog = touched_.backlog || touched.backlog;
+  if (!done) touched_.add(touched);  // nothing of it is lost
   co_return done;
 }
 
@@ -341,7 +377,7 @@ Async<Status> Mirror::beat() {
 Async<Result<net::RedisReply>> Mirror::eval(Writes& writes, std::optional<Position> position) {
   for (;;) {
     if (script_.empty()) {
-      net::RedisWords load{"SCRIPT", "LOAD", std::string(write_script())};
+      net::RedisWords load{"SCRIPT", "LOAD", write_script()};
       const auto loaded = co_await redis_.ask(std::move(load));
       if (!loaded) co_return fail(loaded.error());
       if (loaded->is_error()) co_return fail(net::redis_error(*loaded));
@@ -355,9 +391,20 @@ Async<Result<net::RedisReply>> Mirror::eval(Writes& writes, std::optional<Positi
   }
 }
 
+bool Mirror::is_our_write(const std::string& key) const {
+  const auto now = ground_.env.uptime();
+  return std::ranges::any_of(
+      wrote_, [&](const Wrote& call) { return call.until > now && call.keys.contains(key); });
+}
+
 /// Errors: what Redis fails with; conflict: the place is not where it was.
 Async<Status> Mirror::send(Writes& writes, std::optional<Position> position) {
+  std::erase_if(wrote_,
+                [now = ground_.env.uptime()](const Wrote& call) { return call.until <= now; });
+  const auto& shared = writes.shared_keys();
+  wrote_.push_back({{shared.begin(), shared.end()}});
   const auto reply = co_await eval(writes, position);
+  wrote_.back().until = ground_.env.uptime() + kAfterOurs;
   writes.clear();
   if (!reply) co_return fail(reply.error());
   const auto read = read_write_reply(*reply);

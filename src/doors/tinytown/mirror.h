@@ -2,11 +2,13 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
+#include <unordered_set>
+#include <vector>
 
 #include "aio/signal.h"
 #include "aio/task_group.h"
@@ -47,8 +49,8 @@ class Mirror {
   struct Options {
     /// tt takes an agent for dead after two minutes without one.
     std::chrono::nanoseconds heartbeat = std::chrono::seconds(10);
-    /// Events that one script call takes.
-    std::size_t batch = 256;
+    /// Events that one script call takes, at most.
+    std::size_t batch = 4096;
     std::uint64_t far = OurSide().far;
     std::string by;  ///< a name for this machine and the town's folder on it
     net::RedisOptions redis = {};
@@ -77,6 +79,10 @@ class Mirror {
   [[nodiscard]] const Keys& keys() const { return keys_; }
   /// What our marks hold.
   [[nodiscard]] LogId owner() const { return owner_; }
+  /// Whether we are writing it now, or have just done so: that it has changed says nothing of tt.
+  [[nodiscard]] bool is_our_write(const std::string& key) const;
+  /// Why tt's changes are seen later than they could be; blank: they are not. For view().
+  void set_slow_sight(std::string why) { slow_sight_ = std::move(why); }
   /// Told of hashes that tinytown changed, while they are written. Without it, they are written
   /// over. Called on the domain thread; it may call touch().
   void on_changed(std::function<void(TtKey)> told) { changed_ = std::move(told); }
@@ -92,21 +98,12 @@ class Mirror {
   }
 
  private:
-  struct Touched {
-    std::set<AgentId> agents;
-    std::set<AgentId> mail;
-    std::set<TaskId> tasks;
-    bool backlog = false;
-    [[nodiscard]] bool any() const {
-      return !agents.empty() || !mail.empty() || !tasks.empty() || backlog;
-    }
-  };
-
   Async<> run();
   Async<Status> attach();
   Async<Result<Sight>> look();
   Async<Status> follow();
   Async<Status> write_events(std::vector<EventPtr> events, Position upto);
+  Async<> rest(std::uint64_t events);
   Async<Status> write_touched();
   Async<Status> beat();
   Async<Result<net::RedisReply>> eval(Writes& writes, std::optional<Position> position);
@@ -128,17 +125,27 @@ class Mirror {
   std::string script_;  // its SHA-1, once Redis has it
   Place place_;         // as it stands in Redis, after attach()
   Position upto_;       // up to there everything is written, or needs no writing
-  Touched touched_;
+  Changed touched_;
   std::function<void(TtKey)> changed_;
   std::optional<aio::Stop> wake_;  // while follow() waits
   std::chrono::nanoseconds next_beat_{};
   bool writing_ = false;  // what was touched
+  int awaited_ = 0;       // by so many callers of caught_up()
   api::MirrorState state_ = api::MirrorState::away;
   std::string error_;
+  /// Keys of a call, and until when their change is put down to it: one that is under way has no
+  /// end.
+  struct Wrote {
+    std::unordered_set<std::string> keys;
+    std::chrono::nanoseconds until = std::chrono::nanoseconds::max();
+  };
+  std::deque<Wrote> wrote_;
+  std::string slow_sight_;
   std::string complaint_;  // of keys that hold something else, since it attached
   Time since_{};
   std::int64_t rewritten_ = 0;
   aio::Signal progress_;
+  aio::Signal rested_;
   aio::TaskGroup group_;
 };
 

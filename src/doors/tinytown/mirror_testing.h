@@ -34,10 +34,13 @@ class MirrorTest : public town::ServicesTest {
 
   void start() { start(server_->address()); }
   void start(net::RedisAddress where, Mirror::Options options = {}) {
-    mirror_ = std::make_unique<Mirror>(ground_, world_.loop.get_executor(), std::move(where),
-                                       std::move(options));
+    make_mirror(std::move(where), std::move(options));
     if (on_changed_) mirror_->on_changed(on_changed_);
     mirror_->start();
+  }
+  void make_mirror(net::RedisAddress where, Mirror::Options options = {}) {
+    mirror_ = std::make_unique<Mirror>(ground_, world_.loop.get_executor(), std::move(where),
+                                       std::move(options));
   }
   /// As a crash ends it: wherever it is.
   void stop() {

@@ -1,8 +1,11 @@
 #include "doors/tinytown/whole.h"
 
 #include <algorithm>
+#include <ranges>
 
+#include "aio/all.h"
 #include "base/limits.h"
+#include "doors/tinytown/streams.h"
 #include "run/documents.h"
 #include "town/directory.h"
 
@@ -12,8 +15,11 @@ namespace {
 /// Of one script call: some milliseconds of Redis' time.
 constexpr std::size_t kChunkWrites = 500;
 constexpr std::size_t kChunkBytes = 4 << 20;
-/// What the town's stream holds.
+/// What the town's stream holds, and the lines of an agent's activity.
 constexpr std::size_t kEvents = 1000;
+constexpr std::size_t kLines = 10;
+/// Mailboxes that are read at the same time.
+constexpr std::size_t kMailboxes = 64;
 /// Redis forgets an agent's activity after that.
 constexpr Duration kActivity = std::chrono::hours(1);
 
@@ -48,7 +54,7 @@ Async<Status> Whole::write(Position upto) {
   // The backlog's ids are known as ours by the hashes of their tasks.
   auto done = co_await tasks();
   if (done) done = co_await agents();
-  if (done) done = co_await composer_.backlog(true, writes_);
+  if (done) done = co_await state({.agents = {}, .mail = {}, .tasks = {}, .backlog = true});
   if (done) done = co_await remove_others();
   if (done) done = co_await streams(upto);
   if (done) done = co_await flush(true);
@@ -103,12 +109,21 @@ Async<Status> Whole::agents() {
     }
     mailboxes.push_back(agent.id);
   }
-  for (const auto& id : mailboxes) {
-    auto mailed = co_await composer_.mail(id, true, writes_);
-    if (mailed) mailed = co_await flush(false);
+  for (std::size_t at = 0; at < mailboxes.size(); at += kMailboxes) {
+    const auto end = std::min(at + kMailboxes, mailboxes.size());
+    Changed some;
+    for (auto i = at; i < end; ++i) some.mail.insert(mailboxes[i]);
+    auto mailed = co_await state(std::move(some));
     if (!mailed) co_return mailed;
   }
   co_return Status();
+}
+
+Async<Status> Whole::state(Changed changed) {
+  auto done =
+      co_await composer_.state(std::move(changed), Writes::Guard::over, true, writes_, send_);
+  if (done) done = co_await flush(false);
+  co_return done;
 }
 
 /// Agents and tasks that have a mark of ours and are none of this town (any more).
@@ -175,31 +190,54 @@ Async<Status> Whole::streams(Position upto) {
   auto newest = co_await ground_.log.store().latest(std::move(filter), kEvents);
   if (!newest) co_return fail(newest.error());
   std::erase_if(*newest, [&](const EventPtr& event) { return event->position > upto; });
-  std::set<AgentId> emptied;
-  for (const auto& event : *newest) {
+  const auto tasks_there = co_await tasks_of(*newest);
+  Streams streams;
+  std::map<AgentId, std::vector<std::string>> lines;  // newest first
+  for (const auto& event : std::views::reverse(*newest)) {
     const auto fact = fact_of(*event);
     if (!fact || !*fact) continue;
     std::optional<std::string> text;
     if (const auto about = concerned(**fact).tasks; about.size() == 1) {
-      if (const auto task = co_await run::load<reeve::Task>(ground_.log.store(), about[0]))
-        text = task->text;
+      if (const auto& found = tasks_there.at(about[0])) text = found->text;
     }
-    const auto told = told_of(**fact, event->time, text);
-    if (told.event && event->position > *last)
-      writes_.event(*told.event, echo_of(owner_, event->position));
-    if (told.activity && ground_.env.now() - event->time < kActivity) {
-      const auto& [agent, line] = *told.activity;
-      if (emptied.insert(agent).second) writes_.remove({keys_.activity(agent)});
-      // Which round it was is known while it happens only.
-      auto shown = line;
-      if (const auto at = shown.find(" {round}"); at != std::string::npos)
-        shown.erase(at, std::string_view(" {round}").size());
-      writes_.activity(agent, std::move(shown));
-    }
+    auto told = told_of(**fact, event->time, text);
+    if (told.event && event->position > *last) streams.add(*told.event, event->position);
+    if (!told.activity || ground_.env.now() - event->time >= kActivity) continue;
+    auto& [agent, line] = *told.activity;
+    // Which round it was is known while it happens only.
+    if (const auto at = line.find(" {round}"); at != std::string::npos)
+      line.erase(at, std::string_view(" {round}").size());
+    if (lines[agent].size() < kLines) lines[agent].push_back(std::move(line));
+  }
+  for (auto& [agent, shown] : lines) {
+    std::ranges::reverse(shown);
+    writes_.remove({keys_.activity(agent)});
+    writes_.activity(agent, shown);
     auto flushed = co_await flush(false);
     if (!flushed) co_return flushed;
   }
+  streams.write(writes_);
   co_return Status();
+}
+
+/// The tasks that events are about.
+Async<Whole::Tasks> Whole::tasks_of(const std::vector<EventPtr>& events) {
+  Tasks tasks;
+  std::vector<Async<Result<reeve::Task>>> reads;
+  for (const auto& event : events) {
+    const auto fact = fact_of(*event);
+    if (!fact || !*fact) continue;
+    for (const auto& id : concerned(**fact).tasks) tasks.emplace(id, std::nullopt);
+  }
+  for (const auto& [id, task] : tasks)
+    reads.push_back(run::load<reeve::Task>(ground_.log.store(), id));
+  auto found = co_await aio::all(std::move(reads));
+  auto one = found.begin();
+  for (auto& [id, task] : tasks) {
+    if (*one) task = std::move(**one);
+    ++one;
+  }
+  co_return tasks;
 }
 
 }  // namespace reeve::doors::tinytown

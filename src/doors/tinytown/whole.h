@@ -3,7 +3,11 @@
 #include <boost/describe.hpp>
 
 #include <functional>
+#include <map>
+#include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "doors/tinytown/composer.h"
 #include "doors/tinytown/keys.h"
@@ -43,6 +47,9 @@ class Whole {
   Async<Status> remove_others();
   Async<Status> streams(Position upto);
   Async<Result<Position>> last_echo();
+  using Tasks = std::map<TaskId, std::optional<reeve::Task>>;
+  Async<Tasks> tasks_of(const std::vector<EventPtr>& events);
+  Async<Status> state(Changed changed);
 
   town::Ground& ground_;
   net::RedisConnection& redis_;

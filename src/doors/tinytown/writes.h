@@ -55,11 +55,19 @@ class Writes {
                        const std::vector<std::string>& added);
   /// The same as messages() of the backlog: ids whose task has our mark are ours.
   void backlog(const std::vector<std::string>& ids);
-  void activity(const AgentId& agent, std::string text);
+  /// Lines, the newest last.
+  void activity(const AgentId& agent, const std::vector<std::string>& lines);
   void stop(const AgentId& agent);
   void publish(std::string text);
-  /// To the town's stream and those of its readers.
-  void event(const TtEvent& event, const std::string& echo);
+  /// What the streams that follow take their entries from.
+  struct Entry {
+    std::string type;
+    std::string data;
+    Position position;  ///< of the log, for the echo
+  };
+  void entries(const std::vector<Entry>& entries);
+  /// These entries, by their numbers, at least one; then the stream keeps about `most`.
+  void stream(std::string key, std::size_t most, const std::vector<std::size_t>& numbers);
 
   [[nodiscard]] const Keys& keys() const { return keys_; }
   [[nodiscard]] bool empty() const { return words_.empty(); }
@@ -67,23 +75,28 @@ class Writes {
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
   /// The script's arguments behind the conditions.
   [[nodiscard]] const std::vector<std::string>& words() const { return words_; }
+  /// The keys that tt writes as well, as far as they are among what is written.
+  [[nodiscard]] const std::vector<std::string>& shared_keys() const { return shared_; }
   void clear();
 
  private:
   void begin(const char* what, std::size_t arguments);
   void add(std::string word);
-  void add_event(std::string key, const char* most, const std::string& type,
-                 const std::string& data, const std::string& echo);
+  void add_shared(std::string key);
 
   const Keys& keys_;
   std::vector<std::string> words_;
+  std::vector<std::string> shared_;
   std::size_t count_ = 0;
   std::size_t bytes_ = 0;
 };
 
+/// A stop flag of ours. tt asks only whether there is one; its own is "1".
+inline constexpr const char* kStopValue = "reeve";
+
 /// The script: KEYS are the place and the mark; ARGV log, position, nonce, the new position, the
 /// prefix of tinytown's keys, who writes, then Writes::words().
-std::string_view write_script();
+std::string write_script();
 /// What it answers.
 struct WriteReply {
   enum class Outcome {

@@ -1,0 +1,2 @@
+if redis.call('GET', KEYS[1]) == '1' then return redis.call('DEL', KEYS[1]) end
+return 0
