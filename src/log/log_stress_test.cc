@@ -94,8 +94,10 @@ class LogStress : public LogTest {
         co_await pause(std::size_t(6) << std::min<std::size_t>(in_vain, 10));
         group.cancel();
         co_await group.join();
-        in_vain = got ? 0 : in_vain + 1;
-        if (!got) continue;
+        if (!got) {
+          ++in_vain;
+          continue;
+        }
       } else {
         got = co_await subscription->next();
       }

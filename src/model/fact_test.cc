@@ -12,7 +12,7 @@ namespace {
 
 template <std::size_t... I>
 std::vector<Fact> one_of_each(std::index_sequence<I...>) {
-  return {Fact(std::in_place_index<I>)...};
+  return {Fact(std::variant_alternative_t<I, AnyFact>())...};
 }
 
 class FixedEnv final : public Env {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "model/town_at.h"
+#include "run/fold_check.h"
 #include "town/retention.h"
 #include "town/testing.h"
 
