@@ -120,11 +120,13 @@ inline std::vector<Backend> backends() {
     store::SqliteOptions options{.path = dir.file("town.db"), .readers = 1};
     return store::open_sqlite(env, loop.get_executor(), options).value();
   };
-  // A town of its own on one server. What keeps a connection alive goes by real time.
+  // A town of its own on one server, which keeps it in memory: what lasts is shown by the stores'
+  // own tests. What keeps a connection alive goes by real time.
   const auto redis = [](Env&, Env& machine, boost::asio::io_context& loop,
                         const store::ScratchDir& dir) {
-    auto options =
-        store::redis_options(store::plain_redis().address(), dir.path().filename().string());
+    static net::testing::RedisServer server;
+    auto options = store::redis_options(server.address(), dir.path().filename().string());
+    options.durability = store::RedisDurability::memory;
     options.own_clock = false;
     return store::open_redis_now(machine, loop, std::move(options)).value();
   };
