@@ -290,6 +290,8 @@ Async<Status> Mirror::follow() {
     if (done && touched_.any()) done = co_await write_touched();
     if (!done) co_return done;
     progress_.notify();
+    // Touched while that was written, when there was no wait to wake.
+    if (touched_.any()) continue;
     wake_.emplace();
     const auto timer =
         ground_.env.after(std::max(next_beat_ - ground_.env.uptime(), std::chrono::nanoseconds(0)),

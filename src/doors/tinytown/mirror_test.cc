@@ -311,6 +311,23 @@ TEST_F(RedisTinytownMirror, WhatTtHasDeletedOrChangedIsWrittenOver) {
   ASSERT_TRUE(until([&] { return hash(keys_.agent(ada.id)).at("state") == "idle"; }));
 }
 
+TEST_F(RedisTinytownMirror, WhatIsTouchedWhileItWritesIsWrittenNext) {
+  const auto ada = spawn("ada").value();
+  const auto bob = spawn("bob").value();
+  start();
+  follow();
+  for (const auto& agent : {ada, bob}) ask({"HSET", keys_.agent(agent.id), "state", "stopped"});
+  server_->hold();
+  in_loop([&] { mirror_->touch(ada.id); });
+  world_.quiet();  // ada's write has gone out
+  in_loop([&] { mirror_->touch(bob.id); });
+  server_->let_go();
+  // And no heartbeat is due that would take it along.
+  ASSERT_TRUE(world_.until([&] { return hash(keys_.agent(bob.id)).at("state") == "idle"; }));
+  EXPECT_EQ(hash(keys_.agent(ada.id)).at("state"), "idle");
+  follow();
+}
+
 TEST_F(RedisTinytownMirror, AChangeOfTtIsKeptAndToldToWhoeverActsOnIt) {
   std::vector<TtKey> told;
   on_changed_ = [&](TtKey key) { told.push_back(std::move(key)); };
