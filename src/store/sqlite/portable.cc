@@ -57,10 +57,7 @@ class SqliteSource final : public Source {
  public:
   SqliteSource(std::optional<LockFile> lock, std::unique_ptr<Connection> db, Summary summary,
                std::string path)
-      : lock_(std::move(lock)),
-        db_(std::move(db)),
-        summary_(summary),
-        path_(std::move(path)) {}
+      : lock_(std::move(lock)), db_(std::move(db)), summary_(summary), path_(std::move(path)) {}
 
   [[nodiscard]] const Summary& summary() const override { return summary_; }
 
