@@ -81,4 +81,39 @@ inline std::vector<Backend> backends() {
   return all;
 }
 
+/// One of them, open, and what its feed was told.
+class OnEachBackend : public ::testing::TestWithParam<Backend> {
+ public:
+  OnEachBackend() { open(); }
+  ~OnEachBackend() override { run(store_->close()); }
+
+  void open() {
+    store_ = GetParam().open(env_, loop_, dir_);
+    store_->set_feed([this](const std::vector<EventPtr>& events) {
+      for (const auto& event : events) fed_.push_back(event);
+    });
+  }
+  /// Closes it and opens it again, where that gives what was there.
+  void reopen() {
+    if (!GetParam().lasts) return;
+    run(store_->close());
+    store_.reset();
+    open();
+  }
+  template <class T>
+  T run(Async<T> work) {
+    return aio::run(loop_, std::move(work));
+  }
+  NewEvent event(std::string kind, std::vector<std::string> scopes = {},
+                 std::string payload = "{}") {
+    return make_event(env_, std::move(kind), std::move(scopes), std::move(payload));
+  }
+
+  boost::asio::io_context loop_;
+  TestEnv env_{loop_};
+  ScratchDir dir_;
+  std::vector<EventPtr> fed_;
+  std::unique_ptr<Store> store_;
+};
+
 }  // namespace reeve::store

@@ -22,34 +22,12 @@ constexpr std::array<const char*, 3> kMarks{"open", "tag:x y", "agent:1"};
 constexpr std::array<const char*, 2> kKinds{"agent", "task"};
 constexpr std::size_t kIds = 6;
 
-class EventsStoresAgree : public ::testing::TestWithParam<Backend> {
+class EventsStoresAgree : public OnEachBackend {
  protected:
-  EventsStoresAgree() {
+  EventsStoresAgree() : model_(make_memory(env_, loop_.get_executor())) {
     for (auto& run : runs_) run = RunId(env_.uuid4());
-    model_ = make_memory(env_, loop_.get_executor());
-    open();
   }
-  ~EventsStoresAgree() override {
-    run(store_->close());
-    run(model_->close());
-  }
-
-  void open() {
-    store_ = GetParam().open(env_, loop_, dir_);
-    store_->set_feed([this](const std::vector<EventPtr>& events) {
-      for (const auto& event : events) fed_.push_back(event->position.value);
-    });
-  }
-  void reopen() {
-    if (!GetParam().lasts) return;
-    run(store_->close());
-    store_.reset();
-    open();
-  }
-  template <class T>
-  T run(Async<T> work) {
-    return aio::run(loop_, std::move(work));
-  }
+  ~EventsStoresAgree() override { run(model_->close()); }
 
   // --- At random ---------------------------------------------------------------------------------
 
@@ -100,11 +78,12 @@ class EventsStoresAgree : public ::testing::TestWithParam<Backend> {
       default: return PutDoc{.key = key(), .body = body(), .marks = marks()};
     }
   }
+  using OnEachBackend::event;
   NewEvent event() {
     const auto size = one_in(20) ? below(20'000) : below(300);
-    return make_event(env_, one_in(2) ? "Note" : "Spoken",
-                      {"agent:" + std::to_string(below(3)), "mission:" + std::to_string(below(2))},
-                      R"({"text":")" + std::string(size, 'x') + "\"}");
+    return event(one_in(2) ? "Note" : "Spoken",
+                 {"agent:" + std::to_string(below(3)), "mission:" + std::to_string(below(2))},
+                 R"({"text":")" + std::string(size, 'x') + "\"}");
   }
   /// Of a document that nobody else touches: what a store may know without looking.
   Commit calm_commit() {
@@ -253,9 +232,6 @@ class EventsStoresAgree : public ::testing::TestWithParam<Backend> {
     EXPECT_EQ(here->bytes, dropped->bytes);
   }
 
-  boost::asio::io_context loop_;
-  TestEnv env_{loop_};
-  ScratchDir dir_;
   /// Another one, and what it finds is found again: REEVE_RANDOM_SEED.
   static std::uint64_t seed() {
     const char* given = std::getenv("REEVE_RANDOM_SEED");
@@ -266,8 +242,6 @@ class EventsStoresAgree : public ::testing::TestWithParam<Backend> {
   bool calm_ = false;
   std::array<RunId, 3> runs_;
   std::unique_ptr<Store> model_;
-  std::unique_ptr<Store> store_;
-  std::vector<std::uint64_t> fed_;
 };
 
 TEST_P(EventsStoresAgree, WhateverIsCommittedAtOnce) {
@@ -289,7 +263,7 @@ TEST_P(EventsStoresAgree, WhateverIsCommittedAtOnce) {
   // The feed was told of each event once, in order.
   std::vector<std::uint64_t> all(model_->log().head.value);
   std::ranges::generate(all, [n = std::uint64_t{0}]() mutable { return ++n; });
-  EXPECT_EQ(fed_, all);
+  EXPECT_EQ(positions_of(fed_), all);
 }
 
 INSTANTIATE_TEST_SUITE_P(Events, EventsStoresAgree, ::testing::ValuesIn(backends()), name_of);

@@ -17,32 +17,8 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-class EventsRetention : public ::testing::TestWithParam<Backend> {
+class EventsRetention : public OnEachBackend {
  public:
-  EventsRetention() { open(); }
-  ~EventsRetention() override { aio::run(loop_, store_->close()); }
-
-  void open() {
-    store_ = GetParam().open(env_, loop_, dir_);
-    store_->set_feed([this](const std::vector<EventPtr>& events) {
-      for (const auto& event : events) fed_.push_back(event);
-    });
-  }
-  /// Closes it and opens it again, where that gives what was there.
-  void reopen() {
-    if (!GetParam().lasts) return;
-    run(store_->close());
-    store_.reset();
-    open();
-  }
-  template <class T>
-  T run(Async<T> work) {
-    return aio::run(loop_, std::move(work));
-  }
-  NewEvent event(std::string kind, std::vector<std::string> scopes = {},
-                 std::string payload = "{}") {
-    return make_event(env_, std::move(kind), std::move(scopes), std::move(payload));
-  }
   /// `number` events of alternating kinds A and B about agent:a and agent:b.
   void append(std::size_t number) {
     Commit commit;
@@ -100,11 +76,6 @@ class EventsRetention : public ::testing::TestWithParam<Backend> {
     started_.spawn("work", wait(std::move(work), out));
   }
 
-  boost::asio::io_context loop_;
-  TestEnv env_{loop_};
-  ScratchDir dir_;
-  std::vector<EventPtr> fed_;
-  std::unique_ptr<Store> store_;
   aio::TaskGroup started_{loop_.get_executor()};
 };
 

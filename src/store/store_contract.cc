@@ -23,25 +23,10 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-class StoreContract : public ::testing::TestWithParam<Backend> {
+class StoreContract : public OnEachBackend {
  public:
-  StoreContract() : store_(GetParam().open(env_, loop_, dir_)) {
-    store_->set_feed([this](const std::vector<EventPtr>& events) {
-      for (const auto& event : events) fed_.push_back(event);
-    });
-  }
-  ~StoreContract() override { aio::run(loop_, store_->close()); }
-
-  template <class T>
-  T run(Async<T> work) {
-    return aio::run(loop_, std::move(work));
-  }
   Result<Committed> commit(Commit commit) { return run(store_->commit(std::move(commit))); }
 
-  NewEvent event(std::string kind, std::vector<std::string> scopes = {},
-                 std::string payload = "{}") {
-    return make_event(env_, std::move(kind), std::move(scopes), std::move(payload));
-  }
   Commit events(std::vector<NewEvent> list) {
     Commit commit;
     commit.events = std::move(list);
@@ -101,11 +86,6 @@ class StoreContract : public ::testing::TestWithParam<Backend> {
   }
   void join() { run(started_.join()); }
 
-  boost::asio::io_context loop_;
-  TestEnv env_{loop_};
-  ScratchDir dir_;
-  std::vector<EventPtr> fed_;
-  std::unique_ptr<Store> store_;
   aio::TaskGroup started_{loop_.get_executor()};
 };
 
