@@ -36,18 +36,20 @@ const DocKey* document_of(const Write& write) {
   return nullptr;
 }
 
-/// The documents that a commit touches; each once, if they are few.
-std::vector<const DocKey*> touched_by(const Commit& commit) {
-  std::vector<const DocKey*> keys;
-  const bool few = commit.require.size() + commit.writes.size() <= kPlainTouches;
-  const auto add = [&](const DocKey* key) {
+bool is_small(const Commit& commit) {
+  return commit.require.size() + commit.writes.size() <= kPlainTouches;
+}
+
+/// Adds the documents that a commit touches; each once, if it is small.
+void add_touched(const Commit& commit, std::vector<const DocKey*>& keys) {
+  const auto first = static_cast<std::ptrdiff_t>(keys.size());
+  const auto add = [&, once = is_small(commit)](const DocKey* key) {
     if (key == nullptr) return;
     const auto same = [&](const DocKey* other) { return *other == *key; };
-    if (!few || std::ranges::none_of(keys, same)) keys.push_back(key);
+    if (!once || std::none_of(keys.begin() + first, keys.end(), same)) keys.push_back(key);
   };
   for (const auto& required : commit.require) add(document_of(required));
   for (const auto& write : commit.writes) add(document_of(write));
-  return keys;
 }
 
 /// Distinct texts, numbered from 1 in the order of their coming. They outlive it.
@@ -350,9 +352,8 @@ std::size_t size_of(const Commit& commit) {
 
 Group::Group(std::vector<const Commit*> commits, Heads& heads)
     : commits_(std::move(commits)), heads_(heads) {
-  for (const auto* commit : commits_) {
-    for (const auto* key : touched_by(*commit)) heads_.begin(*key);
-  }
+  for (const auto* commit : commits_) add_touched(*commit, touched_);
+  for (const auto* key : touched_) heads_.begin(*key);
 }
 
 Group::~Group() {
@@ -361,7 +362,7 @@ Group::~Group() {
 
 /// Whether it is known that it will be done, and what it writes.
 bool Group::is_plain(const Commit& commit) const {
-  if (commit.key || commit.require.size() + commit.writes.size() > kPlainTouches) return false;
+  if (commit.key || !is_small(commit)) return false;
   for (const auto& required : commit.require) {
     const auto* at = std::get_if<DocAt>(&required);
     const auto* head = at != nullptr ? heads_.find(at->key) : nullptr;
@@ -453,11 +454,9 @@ void Group::learn(const std::vector<RedisReply>* heads) {
 }
 
 void Group::let_go(bool known) {
-  for (const auto* commit : commits_) {
-    for (const auto* key : touched_by(*commit)) {
-      if (!known) heads_.forget(*key);
-      heads_.end(*key);
-    }
+  for (const auto* key : touched_) {
+    if (!known) heads_.forget(*key);
+    heads_.end(*key);
   }
 }
 

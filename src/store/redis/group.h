@@ -45,6 +45,7 @@ class Group {
 
   std::vector<const Commit*> commits_;
   Heads& heads_;
+  std::vector<const DocKey*> touched_;  // by them, for each what it touches
   bool settled_ = false;
   // Of what was encoded last:
   std::uint64_t epoch_ = 0;  // of the heads

@@ -196,6 +196,22 @@ TEST_F(RedisTown, G2AKeyOfAWrongTypeIsToldBeforeAnythingIsWritten) {
 
 // --- Replicas ------------------------------------------------------------------------------------
 
+TEST_F(RedisTown, G2ADocumentThatIsWrittenWithoutALookIsToldBeforeAnythingIsWritten) {
+  serve();
+  open();
+  const auto put = [&] {
+    auto commit = note();
+    commit.writes = {PutDoc{.key = {"note", "x"}, .body = "{}", .marks = {"open"}}};
+    return commit;
+  };
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(commit(put()));  // what it is like is known now
+  ask({"SET", "reeve:{town}:doc:note", "spoiled"});
+  EXPECT_FALSE(commit(put()));
+  EXPECT_EQ(ask({"XLEN", "reeve:{town}:log"}).integer, 2);
+  EXPECT_TRUE(commit(note()));
+  EXPECT_THAT(positions(), ElementsAre(1, 2, 3));
+}
+
 TEST_F(RedisTown, G1UnderReplicatedIsSaidAndNotHidden) {
   serve();
   auto how = options();

@@ -11,22 +11,9 @@ namespace reeve::store::redis {
 
 TownKeys::TownKeys(Env& env, boost::asio::any_io_executor executor, net::RedisAddress address,
                    const std::string& keys)
-    : prefix_(redis_prefix(keys)), router_(std::move(executor), env, std::move(address), prefix_) {}
-
-Async<Result<RedisReply>> TownKeys::ask(RedisWords words) {
-  auto reply = co_await router_.ask(std::move(words));
-  if (!reply) co_return fail(reply.error());
-  auto judged = judge(std::move(*reply));
-  if (!judged) co_return fail(judged.error());
-  if (judged->is_error()) co_return fail(net::redis_error(*judged));
-  co_return judged;
-}
-
-Async<Result<RedisReply>> TownKeys::run(Script script, RedisWords args) {
-  RedisWords words{"EVAL", text_of(script), "1", prefix_};
-  for (auto& arg : args) words.push_back(std::move(arg));
-  co_return co_await ask(std::move(words));
-}
+    : prefix_(redis_prefix(keys)),
+      router_(std::move(executor), env, std::move(address), prefix_),
+      server_(router_, prefix_) {}
 
 Async<Status> TownKeys::ask_all(std::vector<RedisWords> commands) {
   auto replies = co_await router_.ask_all(std::move(commands));

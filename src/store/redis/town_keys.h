@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "net/redis_router.h"
@@ -21,12 +22,14 @@ class TownKeys {
   TownKeys(Env& env, boost::asio::any_io_executor executor, net::RedisAddress address,
            const std::string& keys);
 
-  [[nodiscard]] std::string key(std::string_view name) const { return prefix_ + std::string(name); }
+  [[nodiscard]] std::string key(std::string_view name) const { return server_.key(name); }
   [[nodiscard]] const std::string& prefix() const { return prefix_; }
 
-  Async<Result<RedisReply>> ask(RedisWords words);
+  Async<Result<RedisReply>> ask(RedisWords words) { return server_.ask(std::move(words)); }
   /// A script, with the prefix as its one key.
-  Async<Result<RedisReply>> run(Script script, RedisWords args);
+  Async<Result<RedisReply>> run(Script script, RedisWords args) {
+    return server_.run(script, std::move(args));
+  }
   Async<Status> ask_all(std::vector<RedisWords> commands);
   /// What stands behind "PREFIX" + `kind` in the names of keys, each once.
   Async<Result<std::vector<std::string>>> names(std::string kind);
@@ -36,6 +39,7 @@ class TownKeys {
  private:
   std::string prefix_;
   net::RedisRouter router_;
+  Server server_;
 };
 
 /// Everything in these keys as rows. `own`: it closes them.
