@@ -156,6 +156,9 @@ class Subscription {
   /// removed what comes next. invalid_argument: it was to begin beyond the head, or its filter has
   /// too many terms. Otherwise what Store::read fails with, or Log::close() said.
   Async<Result<std::vector<Frame>>> next();
+  /// Goes past what is not for this reader, as far as that needs no wait: then position() says
+  /// whether there is anything for it.
+  void skip();
   /// Everything up to here has been delivered, or was not for this reader.
   [[nodiscard]] Position position() const { return position_; }
   /// Where the log ends now.

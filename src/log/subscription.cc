@@ -105,6 +105,17 @@ bool Subscription::tail_reaches() const {
   return !log_.tail_.empty() && log_.tail_.front()->position <= reeve::next(position_);
 }
 
+void Subscription::skip() {
+  if (!sound_ || !reachable() || !tail_reaches() || !deltas_.empty()) return;
+  const auto first = log_.tail_.front()->position.value;
+  for (auto at = static_cast<std::size_t>(position_.value + 1 - first); at < log_.tail_.size();
+       ++at) {
+    const auto& event = log_.tail_[at];
+    if (options_.filter.matches(*event)) return;
+    position_ = event->position;
+  }
+}
+
 void Subscription::read_tail(std::vector<Frame>& out) {
   const auto first = log_.tail_.front()->position.value;
   for (auto at = static_cast<std::size_t>(position_.value + 1 - first); at < log_.tail_.size();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <concepts>
+#include <unordered_map>
 
 #include "base/json.h"
 #include "base/overloaded.h"
@@ -174,12 +175,32 @@ std::vector<std::string> fact_kinds() {
   return kinds;
 }
 
-bool is_fact_kind(std::string_view kind) {
-  bool found = false;
-  boost::mp11::mp_for_each<boost::mp11::mp_transform<std::type_identity, AnyFact>>(
-      [&]<class T>(std::type_identity<T>) { found = found || kKind<T> == kind; });
-  return found;
+namespace {
+
+using Read = Result<Fact> (*)(const json::value& payload);
+
+template <class T>
+Result<Fact> read_as(const json::value& payload) {
+  auto read = from_json<T>(payload);
+  if (!read) return fail(read.error());
+  return Fact(std::move(*read));
 }
+
+/// How the facts of a kind are read; null: it is none of theirs.
+Read reader_of(std::string_view kind) {
+  static const auto kReaders = [] {
+    std::unordered_map<std::string_view, Read> readers;
+    boost::mp11::mp_for_each<boost::mp11::mp_transform<std::type_identity, AnyFact>>(
+        [&]<class T>(std::type_identity<T>) { readers.emplace(kKind<T>, &read_as<T>); });
+    return readers;
+  }();
+  const auto found = kReaders.find(kind);
+  return found == kReaders.end() ? nullptr : found->second;
+}
+
+}  // namespace
+
+bool is_fact_kind(std::string_view kind) { return reader_of(kind) != nullptr; }
 
 NewEvent to_event(Env& env, const Fact& fact, std::string origin) {
   NewEvent event;
@@ -203,24 +224,18 @@ NewEvent to_event(Env& env, const Fact& fact, std::string origin) {
 }
 
 Result<std::optional<Fact>> fact_of(const Event& event) {
-  Result<std::optional<Fact>> out;
-  boost::mp11::mp_for_each<boost::mp11::mp_transform<std::type_identity, AnyFact>>(
-      [&]<class T>(std::type_identity<T>) {
-        // A driver's SessionStarted is folded only in its committed form, which names the thread.
-        if (kKind<T> != event.kind || event.fidelity != Fidelity::domain) return;
-        const auto value = parse_json(event.payload);
-        // What a run says names its type, and no fact does: the RunFailed of a run whose life is
-        // in the log only changes no document.
-        if (value && value->is_object() && value->get_object().contains("type")) return;
-        auto read = value ? from_json<T>(*value) : Result<T>(fail(value.error()));
-        if (read) {
-          out = std::optional<Fact>(std::move(*read));
-        } else {
-          out = fail(read.error().during("event " + std::to_string(event.position.value) + " (" +
-                                         event.kind + ")"));
-        }
-      });
-  return out;
+  // A driver's SessionStarted is folded only in its committed form, which names the thread.
+  const auto read = event.fidelity == Fidelity::domain ? reader_of(event.kind) : nullptr;
+  if (read == nullptr) return std::nullopt;
+  const auto payload = parse_json(event.payload);
+  // What a run says names its type, and no fact does: the RunFailed of a run whose life is in the
+  // log only changes no document.
+  if (payload && payload->is_object() && payload->get_object().contains("type"))
+    return std::nullopt;
+  auto fact = payload ? read(*payload) : Result<Fact>(fail(payload.error()));
+  if (fact) return std::move(*fact);
+  return fail(fact.error().during("event " + std::to_string(event.position.value) + " (" +
+                                  event.kind + ")"));
 }
 
 }  // namespace reeve

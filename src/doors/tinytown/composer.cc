@@ -1,14 +1,17 @@
 #include "doors/tinytown/composer.h"
 
 #include <algorithm>
+#include <string_view>
+#include <unordered_set>
 #include <utility>
 #include <variant>
 
 #include "aio/all.h"
+#include "aio/run.h"
 #include "base/limits.h"
 #include "base/logging.h"
 #include "base/overloaded.h"
-#include "doors/tinytown/streams.h"
+#include "doors/tinytown/kinds.h"
 #include "run/documents.h"
 #include "town/task_steps.h"
 
@@ -29,10 +32,12 @@ constexpr std::size_t kReads = 256;
 constexpr std::size_t kMessages = 32;
 /// Of one script call: some milliseconds of Redis' time.
 constexpr std::size_t kCallBytes = 4 << 20;
-/// Lines that an agent's activity keeps.
-constexpr std::size_t kActivityLines = 10;
-/// Keys that one command deletes.
-constexpr std::size_t kRemoved = 1000;
+/// Events that one call tells: some milliseconds of Redis' time at most, in which nobody else is
+/// served.
+constexpr std::size_t kToldAtATime = 256;
+/// Events that are read, and looked at, in one go: some tenths of a millisecond of ours.
+constexpr std::size_t kReadAtATime = 64;
+constexpr std::size_t kSeenAtATime = 1024;
 
 /// A document, if there is one.
 template <class D>
@@ -81,37 +86,6 @@ Async<Status> do_all(std::vector<Async<Status>> reads) {
 /// What is in nobody's inbox any more is not remembered for long.
 constexpr std::size_t kItems = 4 * limits::kPage;
 
-bool is_about_backlog(const Fact& fact) {
-  return std::holds_alternative<fact::TaskCreated>(fact) ||
-         std::holds_alternative<fact::TaskAssigned>(fact) ||
-         std::holds_alternative<fact::TaskDelegated>(fact) ||
-         std::holds_alternative<fact::TaskRequeued>(fact) ||
-         std::holds_alternative<fact::TaskCancelled>(fact) ||
-         std::holds_alternative<fact::TaskCompleted>(fact) ||
-         std::holds_alternative<fact::TaskFailed>(fact) ||
-         std::holds_alternative<fact::TaskStarted>(fact) ||
-         std::holds_alternative<fact::OrphanMended>(fact);
-}
-
-/// Whose inbox may be another after the fact: a look at a long one is not for nothing.
-std::vector<AgentId> mailboxes_of(const Fact& fact) {
-  const Overloaded see{
-      [](const fact::MessageSent& f) { return std::vector{f.message.to}; },
-      [](const fact::AgentStateChanged&) { return std::vector<AgentId>(); },
-      [](const fact::AgentStopRequested&) { return std::vector<AgentId>(); },
-      [](const fact::AgentInterrupted&) { return std::vector<AgentId>(); },
-      [](const fact::AgentResumed&) { return std::vector<AgentId>(); },
-      [](const fact::AgentParked&) { return std::vector<AgentId>(); },
-      [](const fact::AgentNeedsAttention&) { return std::vector<AgentId>(); },
-      [](const fact::TaskProgressed&) { return std::vector<AgentId>(); },
-      [](const fact::SessionStarted&) { return std::vector<AgentId>(); },
-      [](const fact::RunSilent&) { return std::vector<AgentId>(); },
-      [](const fact::RunStopRequested&) { return std::vector<AgentId>(); },
-      [&](const auto&) { return concerned(fact).agents; },
-  };
-  return std::visit(see, fact);
-}
-
 }  // namespace
 
 /// The documents of what changed, as they are by now.
@@ -127,15 +101,14 @@ struct Composer::Found {
   }
 };
 
-/// What a batch tells.
+/// What was to be read of a batch before what it tells.
 struct Composer::Happened {
   struct One {
-    Position position;
-    Time time;
+    std::size_t number;  ///< among the events
     Fact fact;
-    std::optional<TaskId> task;  ///< that it is about, if it is one
+    std::optional<std::string> broadcast;
   };
-  std::vector<One> all;
+  std::vector<One> read;
   std::map<TaskId, std::string> texts;  ///< of tasks that began
 };
 
@@ -299,24 +272,15 @@ void Composer::put_backlog(std::vector<std::string> ids, bool always, Writes& wr
   backlog_ = std::move(ids);
 }
 
-/// `fact` is the last that happened.
-void Composer::note(const Fact& fact, Changed& changed, Happened& happened) {
-  const auto about = concerned(fact);
-  changed.agents.insert(about.agents.begin(), about.agents.end());
-  const auto mail = mailboxes_of(fact);
-  changed.mail.insert(mail.begin(), mail.end());
-  changed.tasks.insert(about.tasks.begin(), about.tasks.end());
-  changed.backlog = changed.backlog || is_about_backlog(fact);
-  if (about.tasks.size() == 1) happened.all.back().task = about.tasks[0];
-  std::visit(
-      Overloaded{[&](const fact::TaskCreated& f) { happened.texts[f.task.id] = f.task.text; },
-                 [&](const fact::MessageSent& f) {
-                   items_[f.message.id] = {is_urgent(f.message), item_of(f.message, owner_)};
-                 },
-                 [&](const fact::MessageMoved& f) { items_.erase(f.message); },
-                 [&](const fact::MessageWithdrawn& f) { items_.erase(f.message); },
-                 [](const auto&) {}},
-      fact);
+void Composer::note(const Fact& fact, Changed& changed) {
+  std::visit(Overloaded{[&](const fact::MessageSent& f) {
+                          changed.mail.insert(f.message.to);
+                          items_[f.message.id] = {is_urgent(f.message), item_of(f.message, owner_)};
+                        },
+                        [&](const fact::MessageMoved& f) { items_.erase(f.message); },
+                        [&](const fact::MessageWithdrawn& f) { items_.erase(f.message); },
+                        [](const auto&) {}},
+             fact);
 }
 
 /// Forgets what stands in no list any more, when that has become much.
@@ -331,95 +295,125 @@ void Composer::sweep_items() {
   items_limit_ = 2 * items_.size() + kItems;
 }
 
+/// Reads what has to be. What the others changed is known by their scopes, which are what they
+/// concern.
+Async<> Composer::look_at(const std::vector<EventPtr>& events, Changed& changed,
+                          Happened& happened) {
+  std::unordered_set<std::string_view> seen, seen_mail;
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    if (i % kSeenAtATime == kSeenAtATime - 1) co_await aio::yield();
+    const auto& event = *events[i];
+    const auto aspects = aspects_of(event);
+    if (!aspects) continue;
+    for (const auto& scope : event.scopes) {
+      const bool mail = aspects->mail && seen_mail.insert(scope.str()).second;
+      if (!seen.insert(scope.str()).second && !mail) continue;
+      const auto id = Uuid::parse(scope.id());
+      if (!id) continue;
+      if (scope.family() == "task") changed.tasks.insert(TaskId(*id));
+      if (scope.family() != "agent") continue;
+      changed.agents.insert(AgentId(*id));
+      if (mail) changed.mail.insert(AgentId(*id));
+    }
+    changed.backlog = changed.backlog || aspects->backlog;
+    if (!aspects->whole) continue;
+    auto fact = fact_of(event);
+    if (!fact) logging::warn("the mirror passes over an event: {}", fact.error().message());
+    if (!fact || !*fact) continue;
+    note(**fact, changed);
+    if (const auto* created = std::get_if<fact::TaskCreated>(&**fact))
+      happened.texts[created->task.id] = created->task.text;
+    auto broadcast = broadcast_of(**fact);
+    happened.read.push_back({i, std::move(**fact), std::move(broadcast)});
+    if (happened.read.size() % kReadAtATime == 0) co_await aio::yield();
+  }
+}
+
 Async<Status> Composer::events(const std::vector<EventPtr>& events, Guard guard, Writes& writes,
-                               Send send) {
+                               SendTold send) {
   sweep_items();
   Changed changed;
   Happened happened;
-  happened.all.reserve(events.size());
-  for (const auto& event : events) {
-    auto fact = fact_of(*event);
-    if (!fact) {
-      logging::warn("the mirror passes over an event: {}", fact.error().message());
-      continue;
-    }
-    if (!*fact) continue;
-    happened.all.push_back({event->position, event->time, std::move(**fact), std::nullopt});
-    note(happened.all.back().fact, changed, happened);
-  }
+  co_await look_at(events, changed, happened);
   // Whose mail is looked at is known as an agent, or as none.
   changed.agents.insert(changed.mail.begin(), changed.mail.end());
   Found found;
   auto done = co_await find(changed, found);
-  if (done) done = co_await write(changed, found, guard, false, writes, send);
-  if (done) tell(happened, found, writes);
-  co_return done;
+  const Send send_state = [&send](Writes& part) { return send(part, std::nullopt); };
+  if (done) done = co_await write(changed, found, guard, false, writes, send_state);
+  if (!done) co_return done;
+  Telling telling;
+  co_await tell(events, happened, found, telling);
+  while (telling.size() > kToldAtATime) {
+    const auto upto = telling.write(writes, kToldAtATime);
+    done = co_await send(writes, upto);
+    if (!done) co_return done;
+  }
+  telling.write(writes, kToldAtATime);
+  co_return Status();
 }
 
 /// From the newest to the oldest: most of what is told is overtaken by what is told later.
-void Composer::tell(const Happened& happened, const Found& found, Writes& writes) {
-  const auto text_of = [&](const std::optional<TaskId>& id) -> std::optional<std::string> {
-    if (!id) return std::nullopt;
-    if (const auto task = found.tasks.find(*id); task != found.tasks.end() && task->second)
+Async<> Composer::tell(const std::vector<EventPtr>& events, Happened& happened, const Found& found,
+                       Telling& telling) {
+  const auto text_of = [&](const Fact& fact) -> std::optional<std::string> {
+    const auto tasks = concerned(fact).tasks;
+    if (tasks.size() != 1) return std::nullopt;
+    if (const auto task = found.tasks.find(tasks[0]); task != found.tasks.end() && task->second)
       return task->second->text;
-    const auto begun = happened.texts.find(*id);
+    const auto begun = happened.texts.find(tasks[0]);
     return begun == happened.texts.end() ? std::nullopt : std::optional(begun->second);
   };
-  Streams streams;
-  std::map<AgentId, std::int64_t> rounds;             // of each agent, those told so far
-  std::map<AgentId, std::vector<std::string>> lines;  // newest first
-  std::map<AgentId, bool> stops;
-  for (auto one = happened.all.rbegin(); one != happened.all.rend(); ++one) {
-    auto told = told_of(one->fact, one->time, text_of(one->task));
-    if (told.event) streams.add(*told.event, one->position);
-    if (told.stop) stops.emplace(told.stop->agent, told.stop->set);
-    if (!told.activity) continue;
-    const auto& id = told.activity->agent;
-    auto& line = told.activity->text;
-    const auto* agent = found.agent(id);
-    if (const auto at = line.find("{round}"); at != std::string::npos) {
-      const auto number =
-          agent == nullptr ? 0 : std::max<std::int64_t>(agent->spent.rounds - rounds[id]++, 1);
-      line.replace(at, std::string_view("{round}").size(), std::to_string(number));
-    }
-    auto& shown = lines[id];
-    if (shown.size() < kActivityLines) shown.push_back(std::move(line));
-  }
   // What belonged to one that was pruned goes with it.
   const auto is_gone = [&](const AgentId& id) {
     const auto* agent = found.agent(id);
     return agent != nullptr && agent->pruned;
   };
-  for (auto& [id, shown] : lines) {
-    std::ranges::reverse(shown);
-    if (!is_gone(id)) writes.activity(id, shown);
-  }
-  std::vector<std::string> no_stops;
-  for (const auto& [id, set] : stops) {
-    if (is_gone(id)) continue;
-    if (set) {
-      writes.stop(id);
+  std::map<AgentId, std::int64_t> rounds;  // of each agent, those told so far
+  std::size_t read = 0;
+  for (auto i = events.size(); i-- > 0;) {
+    const auto& event = *events[i];
+    std::optional<Happened::One> one;
+    if (!happened.read.empty() && happened.read.back().number == i) {
+      one = std::move(happened.read.back());
+      happened.read.pop_back();
     } else {
-      no_stops.push_back(writes.keys().stop(id));
+      const auto aspects = aspects_of(event);
+      if (!aspects || !aspects->told || aspects->whole) continue;
+      if (telling.is_overtaken(event.scopes, aspects->line)) continue;
+      auto fact = fact_of(event);
+      if (!fact) logging::warn("the mirror passes over an event: {}", fact.error().message());
+      if (!fact || !*fact) continue;
+      one = {i, std::move(**fact), std::nullopt};
     }
-    if (no_stops.size() == kRemoved) writes.remove(std::exchange(no_stops, {}));
+    if (++read % kReadAtATime == 0) co_await aio::yield();
+    auto told = told_of(one->fact, event.time, text_of(one->fact));
+    if (told.activity) {
+      auto& [id, line] = *told.activity;
+      if (const auto at = line.find("{round}"); at != std::string::npos) {
+        const auto* agent = found.agent(id);
+        const auto number =
+            agent == nullptr ? 0 : std::max<std::int64_t>(agent->spent.rounds - rounds[id]++, 1);
+        line.replace(at, std::string_view("{round}").size(), std::to_string(number));
+      }
+      if (is_gone(id)) told.activity.reset();
+    }
+    if (told.stop && is_gone(told.stop->agent)) told.stop.reset();
+    telling.add(std::move(told), event.position, std::move(one->broadcast));
   }
-  if (!no_stops.empty()) writes.remove(std::move(no_stops));
-  streams.write(writes);
-  for (const auto& one : happened.all) tell_broadcast(one.fact, writes);
 }
 
 /// The second of several that are alike shows that they are one broadcast.
-void Composer::tell_broadcast(const Fact& fact, Writes& writes) {
+std::optional<std::string> Composer::broadcast_of(const Fact& fact) {
   const auto* sent = std::get_if<fact::MessageSent>(&fact);
-  if (sent == nullptr) return;
+  if (sent == nullptr) return std::nullopt;
   auto mark = broadcast_mark(sent->message);
   broadcast_count_ = mark && mark == broadcast_ ? broadcast_count_ + 1 : 1;
   broadcast_ = std::move(mark);
-  if (broadcast_count_ != 2) return;
+  if (broadcast_count_ != 2) return std::nullopt;
   auto form = form_of(sent->message);
   form.to = supervisor_id();
-  writes.publish(encode(form));
+  return encode(form);
 }
 
 }  // namespace reeve::doors::tinytown

@@ -9,6 +9,7 @@
 
 #include "aio/suspend.h"
 #include "doors/tinytown/forms_of.h"
+#include "doors/tinytown/telling.h"
 #include "doors/tinytown/writes.h"
 #include "model/fact.h"
 #include "store/store.h"
@@ -54,8 +55,13 @@ class Composer {
 
   Composer(Env& env, store::Store& store, LogId owner);
 
-  /// All that these events changed and tell. What they tell is in `writes` at the end.
-  Async<Status> events(const std::vector<EventPtr>& events, Guard guard, Writes& writes, Send send);
+  /// The same of what happened: up to `told` it is written with this and what was sent before;
+  /// none: nothing more of it.
+  using SendTold = std::function<Async<Status>(Writes& writes, std::optional<Position> told)>;
+  /// All that these events changed, then what they tell. The rest of it is in `writes` at the end.
+  /// Lets others have their turn while there is much.
+  Async<Status> events(const std::vector<EventPtr>& events, Guard guard, Writes& writes,
+                       SendTold send);
   /// What is there by now. `always`: lists whether they have changed or not.
   Async<Status> state(Changed changed, Guard guard, bool always, Writes& writes, Send send);
   void put(const Agent& agent, Guard guard, Writes& writes) const;
@@ -90,11 +96,13 @@ class Composer {
                 const std::vector<MessageId>& now, std::vector<std::string> items,
                 Writes& writes) const;
   void put_backlog(std::vector<std::string> ids, bool always, Writes& writes);
-  void note(const Fact& fact, Changed& changed, Happened& happened);
+  void note(const Fact& fact, Changed& changed);
   Async<Status> find_items(const std::vector<MessageId>& waiting, std::size_t from);
-  void tell(const Happened& happened, const Found& found, Writes& writes);
+  Async<> look_at(const std::vector<EventPtr>& events, Changed& changed, Happened& happened);
+  Async<> tell(const std::vector<EventPtr>& events, Happened& happened, const Found& found,
+               Telling& telling);
   void sweep_items();
-  void tell_broadcast(const Fact& fact, Writes& writes);
+  std::optional<std::string> broadcast_of(const Fact& fact);
 
   Env& env_;
   store::Store& store_;

@@ -274,16 +274,6 @@ std::vector<AgentId> readers_of(const TtEvent& event) {
   return readers;
 }
 
-const std::vector<std::string>& told_kinds() {
-  static const std::vector<std::string> kKinds{
-      "AgentSpawned",   "AgentStateChanged",  "AgentStopRequested", "AgentStopped",
-      "AgentRestarted", "AgentInterrupted",   "AgentResumed",       "AgentFailed",
-      "AgentCompleted", "TaskAssigned",       "TaskDelegated",      "TaskCompleted",
-      "TaskFailed",     "RunStarted",         "RunCompleted",       "RunFailed",
-      "RunCancelled",   "ConductorEscalation"};
-  return kKinds;
-}
-
 std::optional<std::string> broadcast_mark(const Message& message) {
   if (message.task || message.reply_to) return std::nullopt;
   return message.from + '\n' + std::string(enum_name(message.type)) + '\n' +

@@ -63,8 +63,6 @@ struct Told {
 Told told_of(const Fact& fact, Time at, const std::optional<std::string>& task = std::nullopt);
 /// The agents whose streams have the event, beside the town's: each once.
 std::vector<AgentId> readers_of(const TtEvent& event);
-/// The kinds of facts that told_of() says something of.
-const std::vector<std::string>& told_kinds();
 
 /// Events that are one broadcast are next to each other and have this in common: sender, type,
 /// text, moment. None: it cannot be part of one.

@@ -153,23 +153,6 @@ TEST(TinytownShown, W15_WhatHappensToAgentsAndTasksIsAnEvent) {
   EXPECT_THAT(readers_of(*spawned.event), ElementsAre(kAda, kBob));
 }
 
-TEST(TinytownShown, TheKindsThatAreToldAreListed) {
-  // Who writes streams anew asks the log for these kinds only.
-  std::vector<std::string> told;
-  boost::mp11::mp_for_each<boost::mp11::mp_transform<std::type_identity, AnyFact>>(
-      [&]<class T>(std::type_identity<T>) {
-        T fact{};
-        if constexpr (requires { fact.run.agent; }) fact.run.agent = kAda;
-        if constexpr (std::derived_from<T, fact::RunEnd>) fact.agent = kAda;
-        const auto what = told_of(fact, kNow);
-        if (what.event || what.activity || what.stop) told.emplace_back(kind_of(fact));
-      });
-  auto listed = told_kinds();
-  std::ranges::sort(listed);
-  std::ranges::sort(told);
-  EXPECT_EQ(listed, told);
-}
-
 TEST(TinytownShown, ActivityAndStopFlags) {
   const auto closing =
       told_of(fact::AgentStateChanged{kAda, AgentState::idle, AgentState::draining, ""}, kNow);

@@ -37,14 +37,17 @@ std::optional<LogId> former_log(const Event& event) {
   return log ? std::optional(*log) : std::nullopt;
 }
 
-/// Payloads of the events of one script call.
-constexpr std::size_t kBatchBytes = 4 << 20;
-/// After a batch, for each of its events: what comes meanwhile is written in one go, which costs a
+/// Payloads of events that are gathered.
+constexpr std::size_t kGatheredBytes = 8 << 20;
+/// After a write, for each of its events: what comes meanwhile is written in one go, which costs a
 /// fraction. So a town that is flooded is hardly slower for its mirror, which is a little more
 /// behind then.
 constexpr std::chrono::nanoseconds kRestOfOne = std::chrono::microseconds(20);
 constexpr std::chrono::nanoseconds kLeastRest = std::chrono::milliseconds(4);
-constexpr std::chrono::nanoseconds kLongestRest = std::chrono::milliseconds(50);
+constexpr std::chrono::nanoseconds kLongestRest = std::chrono::milliseconds(100);
+/// Meanwhile events are taken from the log so often: what its tail has lost costs more.
+constexpr std::chrono::nanoseconds kGatherEach = std::chrono::milliseconds(20);
+constexpr std::size_t kGatherAtATime = 8192;
 
 /// A change that is told so soon after a call of ours is taken for its.
 constexpr std::chrono::milliseconds kAfterOurs{20};
@@ -120,6 +123,7 @@ void Mirror::become(api::MirrorState state, std::string error) {
 // --- What is asked of it ------------------------------------------------------------------------
 
 void Mirror::wake() {
+  woken_ = true;
   rested_.notify();
   if (wake_) wake_->pull();
 }
@@ -278,9 +282,10 @@ Async<Status> Mirror::follow() {
   log::SubscribeOptions options;
   options.from = log::From::after(upto_);
   options.filter.kinds = fact_kinds();
-  options.batch = options_.batch;
+  options.batch = std::min(options_.batch, kGatherAtATime);
   const auto subscription = ground_.log.subscribe(std::move(options));
-  next_beat_ = ground_.env.uptime();
+  gathered_ = {};
+  next_beat_ = next_write_ = ground_.env.uptime();
   for (;;) {
     Status done;
     if (ground_.env.uptime() >= next_beat_) {
@@ -288,62 +293,80 @@ Async<Status> Mirror::follow() {
       next_beat_ = ground_.env.uptime() + options_.heartbeat;
     }
     if (done && touched_.any()) done = co_await write_touched();
+    if (done && is_due()) done = co_await write_gathered();
     if (!done) co_return done;
     progress_.notify();
     // Touched while that was written, when there was no wait to wake.
     if (touched_.any()) continue;
-    wake_.emplace();
-    const auto timer =
-        ground_.env.after(std::max(next_beat_ - ground_.env.uptime(), std::chrono::nanoseconds(0)),
-                          [this] { wake(); });
-    auto frames = co_await aio::until(*wake_, subscription->next());
-    wake_.reset();
-    if (!frames) continue;
+    done = co_await gather(*subscription);
     // Overtaken by retention: attach() sees that, too.
-    if (!*frames && frames->error().is(Errc::cursor_expired)) co_return Status();
-    if (!*frames) co_return fail(frames->error());
-    const auto before = upto_;
-    std::vector<EventPtr> events;
-    std::size_t bytes = 0;
-    for (const auto& frame : **frames) {
-      const auto* event = std::get_if<EventPtr>(&frame);
-      if (event == nullptr) continue;
-      if (bytes > kBatchBytes) {
-        done = co_await write_events(events, events.back()->position);
-        if (!done) co_return done;
-        events.clear();
-        bytes = 0;
-      }
-      events.push_back(*event);
-      bytes += (*event)->payload.size();
-    }
-    done = co_await write_events(std::move(events), subscription->position());
+    if (!done && done.error().is(Errc::cursor_expired)) co_return Status();
     if (!done) co_return done;
-    co_await rest(upto_.value - before.value);
   }
 }
 
-/// Nobody waits: then what comes next can.
-Async<> Mirror::rest(std::uint64_t events) {
-  progress_.notify();
-  const bool far = ground_.log.head().value - upto_.value >= options_.batch;
-  if (far || awaited_ > 0 || touched_.any()) co_return;
-  const auto pause =
-      std::clamp<std::chrono::nanoseconds>(events * kRestOfOne, kLeastRest, kLongestRest);
-  const auto timer = ground_.env.after(pause, [this] { rested_.notify(); });
-  co_await rested_.wait();
+/// Whether what is gathered is written now.
+bool Mirror::is_due() const {
+  if (gathered_.events.empty()) return false;
+  return awaited_ > 0 || gathered_.events.size() >= options_.batch ||
+         gathered_.bytes >= kGatheredBytes || ground_.env.uptime() >= next_write_;
 }
 
-Async<Status> Mirror::write_events(std::vector<EventPtr> events, Position upto) {
+/// Takes what comes next from the log. With empty hands it waits for that, until something is due
+/// or wake() is called; otherwise it only looks, after a while.
+Async<Status> Mirror::gather(log::Subscription& subscription) {
+  auto& env = ground_.env;
+  const auto left_until = [&env](std::chrono::nanoseconds moment) {
+    return std::max(moment - env.uptime(), std::chrono::nanoseconds(0));
+  };
+  const auto at_head = [&subscription] { return subscription.position() == subscription.head(); };
+  const bool full_hands = !gathered_.events.empty();
+  const auto due = full_hands ? std::min(next_beat_, next_write_) : next_beat_;
+  if (full_hands && !woken_ && at_head()) {
+    const auto timer = env.after(std::min(left_until(due), kGatherEach), [this] { wake(); });
+    co_await rested_.wait();
+  }
+  const bool looks = full_hands || woken_;
+  woken_ = false;
+  subscription.skip();
+  if (!looks || !at_head()) {
+    wake_.emplace();
+    const auto timer = env.after(left_until(due), [this] { wake_->pull(); });
+    auto frames = co_await aio::until(*wake_, subscription.next());
+    wake_.reset();
+    if (frames && !*frames) co_return fail(frames->error());
+    if (frames) gathered_.add(std::move(**frames));
+  }
+  gathered_.upto = subscription.position();
+  // What passed by needs no writing.
+  if (gathered_.events.empty()) upto_ = gathered_.upto;
+  co_return Status();
+}
+
+void Mirror::Gathered::add(std::vector<Frame> frames) {
+  for (auto& frame : frames) {
+    auto* event = std::get_if<EventPtr>(&frame);
+    if (event == nullptr) continue;
+    bytes += (*event)->payload.size();
+    events.push_back(std::move(*event));
+  }
+}
+
+Async<Status> Mirror::write_gathered() {
+  const auto gathered = std::exchange(gathered_, {});
   Writes writes(keys_);
-  auto send_part = [this](Writes& part) { return send(part, upto_); };
-  auto composed = co_await composer_.events(events, guard(), writes, send_part);
-  if (!composed) co_return composed;
-  if (!writes.empty()) {
-    auto sent = co_await send(writes, upto);
-    if (!sent) co_return sent;
-  }
-  upto_ = upto;
+  auto send_part = [this](Writes& part, std::optional<Position> told) -> Async<Status> {
+    auto sent = co_await send(part, told.value_or(upto_));
+    if (sent && told) upto_ = *told;
+    co_return sent;
+  };
+  auto done = co_await composer_.events(gathered.events, guard(), writes, send_part);
+  if (done && !writes.empty()) done = co_await send(writes, gathered.upto);
+  if (!done) co_return done;
+  upto_ = gathered.upto;
+  const auto pause = std::clamp<std::chrono::nanoseconds>(gathered.events.size() * kRestOfOne,
+                                                          kLeastRest, kLongestRest);
+  next_write_ = ground_.env.uptime() + pause;
   co_return Status();
 }
 

@@ -49,8 +49,8 @@ class Mirror {
   struct Options {
     /// tt takes an agent for dead after two minutes without one.
     std::chrono::nanoseconds heartbeat = std::chrono::seconds(10);
-    /// Events that one script call takes, at most.
-    std::size_t batch = 4096;
+    /// Events that are gathered before they are written, about, at most.
+    std::size_t batch = 16'384;
     std::uint64_t far = OurSide().far;
     std::string by;  ///< a name for this machine and the town's folder on it
     net::RedisOptions redis = {};
@@ -102,8 +102,9 @@ class Mirror {
   Async<Status> attach();
   Async<Result<Sight>> look();
   Async<Status> follow();
-  Async<Status> write_events(std::vector<EventPtr> events, Position upto);
-  Async<> rest(std::uint64_t events);
+  Async<Status> gather(log::Subscription& subscription);
+  Async<Status> write_gathered();
+  [[nodiscard]] bool is_due() const;
   Async<Status> write_touched();
   Async<Status> beat();
   Async<Result<net::RedisReply>> eval(Writes& writes, std::optional<Position> position);
@@ -126,11 +127,22 @@ class Mirror {
   Place place_;         // as it stands in Redis, after attach()
   Position upto_;       // up to there everything is written, or needs no writing
   Changed touched_;
+  /// Events that follow upto_, and are to be written: the first as soon as it may be, the others
+  /// with it.
+  struct Gathered {
+    std::vector<EventPtr> events;
+    std::size_t bytes = 0;  ///< of their payloads
+    Position upto;
+    void add(std::vector<Frame> frames);
+  };
+  Gathered gathered_;
   std::function<void(TtKey)> changed_;
-  std::optional<aio::Stop> wake_;  // while follow() waits
+  std::optional<aio::Stop> wake_;  // while gather() waits
+  bool woken_ = false;             // since it last began to
   std::chrono::nanoseconds next_beat_{};
-  bool writing_ = false;  // what was touched
-  int awaited_ = 0;       // by so many callers of caught_up()
+  std::chrono::nanoseconds next_write_{};  // not before, unless somebody waits
+  bool writing_ = false;                   // what was touched
+  int awaited_ = 0;                        // by so many callers of caught_up()
   api::MirrorState state_ = api::MirrorState::away;
   std::string error_;
   /// Keys of a call, and until when their change is put down to it: one that is under way has no

@@ -5,7 +5,8 @@
 
 #include "aio/all.h"
 #include "base/limits.h"
-#include "doors/tinytown/streams.h"
+#include "doors/tinytown/kinds.h"
+#include "doors/tinytown/telling.h"
 #include "run/documents.h"
 #include "town/directory.h"
 
@@ -191,7 +192,7 @@ Async<Status> Whole::streams(Position upto) {
   if (!newest) co_return fail(newest.error());
   std::erase_if(*newest, [&](const EventPtr& event) { return event->position > upto; });
   const auto tasks_there = co_await tasks_of(*newest);
-  Streams streams;
+  Telling telling;
   std::map<AgentId, std::vector<std::string>> lines;  // newest first
   for (const auto& event : std::views::reverse(*newest)) {
     const auto fact = fact_of(*event);
@@ -201,7 +202,8 @@ Async<Status> Whole::streams(Position upto) {
       if (const auto& found = tasks_there.at(about[0])) text = found->text;
     }
     auto told = told_of(**fact, event->time, text);
-    if (told.event && event->position > *last) streams.add(*told.event, event->position);
+    if (told.event && event->position > *last)
+      telling.add({.event = std::move(told.event), .activity = {}, .stop = {}}, event->position);
     if (!told.activity || ground_.env.now() - event->time >= kActivity) continue;
     auto& [agent, line] = *told.activity;
     // Which round it was is known while it happens only.
@@ -216,7 +218,12 @@ Async<Status> Whole::streams(Position upto) {
     auto flushed = co_await flush(false);
     if (!flushed) co_return flushed;
   }
-  streams.write(writes_);
+  while (telling.size() > kChunkWrites) {
+    telling.write(writes_, kChunkWrites);
+    auto sent = co_await flush(true);
+    if (!sent) co_return sent;
+  }
+  telling.write(writes_, kChunkWrites);
   co_return Status();
 }
 

@@ -1,4 +1,4 @@
-#include "doors/tinytown/streams.h"
+#include "doors/tinytown/telling.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -15,11 +15,18 @@ using ::testing::SizeIs;
 const AgentId kAda(Uuid::parse("9efcdaeb-876c-4936-b447-2a6ceae0ef5e").value());
 const AgentId kBob(Uuid::parse("0efcdaeb-876c-4936-b447-2a6ceae0ef5e").value());
 
-TtEvent event_of(const AgentId& agent, const std::string& message) {
-  TtEvent event;
-  event.agent = agent;
-  event.message = message;
-  return event;
+Told told_of(const AgentId& agent, const std::string& message) {
+  Told told;
+  told.event.emplace();
+  told.event->agent = agent;
+  told.event->message = message;
+  return told;
+}
+Told line_of(const AgentId& agent, const std::string& text) {
+  return {.event = {}, .activity = Told::Activity{agent, text}, .stop = {}};
+}
+Told stop_of(const AgentId& agent, bool set) {
+  return {.event = {}, .activity = {}, .stop = Told::Stop{agent, set}};
 }
 
 /// An operation of Writes::words().
@@ -65,14 +72,20 @@ std::vector<std::string> unpacked(std::string_view packed) {
   return values;
 }
 
-TEST(TinytownStreams, EachStreamHasItsEntriesTheOldestFirst) {
+std::vector<std::string> names_of(const std::vector<Op>& ops) {
+  std::vector<std::string> names;
+  for (const auto& op : ops) names.push_back(op.what);
+  return names;
+}
+
+TEST(TinytownTelling, EachStreamHasItsEntriesTheOldestFirst) {
   const Keys keys("oak");
   Writes writes(keys);
-  Streams streams;
-  streams.add(event_of(kBob, "third"), {3});
-  streams.add(event_of(kAda, "second"), {2});
-  streams.add(event_of(kBob, "first"), {1});
-  streams.write(writes);
+  Telling telling;
+  telling.add(told_of(kBob, "third"), {3});
+  telling.add(told_of(kAda, "second"), {2});
+  telling.add(told_of(kBob, "first"), {1});
+  EXPECT_EQ(telling.write(writes, 10), Position{3});
   const auto ops = ops_of(writes);
   ASSERT_THAT(ops, SizeIs(4));
   EXPECT_EQ(ops[0].what, "entries");
@@ -91,21 +104,22 @@ TEST(TinytownStreams, EachStreamHasItsEntriesTheOldestFirst) {
   EXPECT_THAT(stream(3, keys.agent_events(kAda), "100"), ElementsAre("1"));
   // It has begun anew.
   writes.clear();
-  streams.write(writes);
+  telling.write(writes, 10);
   EXPECT_TRUE(writes.empty());
 }
 
-TEST(TinytownStreams, WhatWouldBeTrimmedAtOnceIsLeftOut) {
+TEST(TinytownTelling, WhatWouldBeTrimmedAtOnceIsLeftOut) {
   const Keys keys("oak");
   Writes writes(keys);
-  Streams streams;
+  Telling telling;
   for (std::uint64_t at = 2000; at > 0; --at)
-    streams.add(event_of(at > 50 ? kAda : kBob, std::to_string(at)), {at});
-  streams.write(writes);
+    telling.add(told_of(at > 50 ? kAda : kBob, std::to_string(at)), {at});
+  EXPECT_EQ(telling.size(), 1050U) << "the newest thousand, and bob's";
+  telling.write(writes, 2000);
   const auto ops = ops_of(writes);
   ASSERT_THAT(ops, SizeIs(4));
   const auto entries = unpacked(ops[0].arguments.at(0));
-  EXPECT_THAT(entries, SizeIs(3 * 1050)) << "the newest thousand, and bob's";
+  EXPECT_THAT(entries, SizeIs(3 * 1050));
   EXPECT_EQ(entries[2], "1");
   EXPECT_EQ(entries.back(), "2000");
   const auto town = unpacked(ops[1].arguments.at(2));
@@ -114,6 +128,45 @@ TEST(TinytownStreams, WhatWouldBeTrimmedAtOnceIsLeftOut) {
   for (const auto& op : {ops[2], ops[3]})
     EXPECT_THAT(unpacked(op.arguments.at(2)),
                 SizeIs(op.arguments[0] == keys.agent_events(kAda) ? 100 : 50));
+}
+
+TEST(TinytownTelling, OvertakenIsWhatNobodyWouldSee) {
+  Telling telling;
+  const std::vector<Scope> ada{Scope::of(kAda), Scope::mission("m")},
+      both{Scope::of(kAda), Scope::of(kBob)};
+  for (std::uint64_t at = 3000; at > 2000; --at) {
+    EXPECT_FALSE(telling.is_overtaken(ada, false)) << "the town's stream has room";
+    telling.add(told_of(kAda, "x"), {at});
+  }
+  EXPECT_TRUE(telling.is_overtaken(ada, false));
+  EXPECT_FALSE(telling.is_overtaken(ada, true)) << "ada's activity has room";
+  EXPECT_FALSE(telling.is_overtaken(both, false)) << "bob's stream has room";
+  for (std::uint64_t at = 2000; at > 1990; --at) {
+    EXPECT_FALSE(telling.is_overtaken(ada, true));
+    telling.add(line_of(kAda, std::to_string(at)), {at});
+  }
+  EXPECT_TRUE(telling.is_overtaken(ada, true));
+  const auto before = telling.size();
+  telling.add(line_of(kAda, "older"), {1});
+  EXPECT_EQ(telling.size(), before) << "an eleventh line";
+}
+
+TEST(TinytownTelling, PartsAreTheOldestFirstAndEachTellsAllOfItsEvents) {
+  const Keys keys("oak");
+  Writes writes(keys);
+  Telling telling;
+  telling.add(told_of(kAda, "fifth"), {5});
+  telling.add(stop_of(kBob, false), {4});
+  telling.add(line_of(kAda, "third"), {3}, "everybody");
+  telling.add(stop_of(kBob, true), {2});  // overtaken by the fourth
+  telling.add(stop_of(kAda, true), {1});
+  EXPECT_EQ(telling.size(), 4U);
+  EXPECT_EQ(telling.write(writes, 2), Position{3});
+  EXPECT_THAT(names_of(ops_of(writes)), ElementsAre("activity", "stop", "publish"));
+  writes.clear();
+  EXPECT_EQ(telling.write(writes, 2), Position{5});
+  EXPECT_THAT(names_of(ops_of(writes)), ElementsAre("remove", "entries", "stream", "stream"));
+  EXPECT_EQ(telling.size(), 0U);
 }
 
 }  // namespace
