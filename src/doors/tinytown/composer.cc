@@ -101,6 +101,21 @@ struct Composer::Found {
   }
 };
 
+/// The numbers of rounds, from the newest to the oldest. An agent's are counted from its last
+/// (re)start: before that, nobody knows any more.
+class Composer::Rounds {
+ public:
+  std::optional<std::int64_t> number(const AgentId& id, const Agent* agent) {
+    if (agent == nullptr || restarted_.contains(id)) return std::nullopt;
+    return std::max<std::int64_t>(agent->spent.rounds - told_[id]++, 1);
+  }
+  void restarted(const AgentId& id) { restarted_.insert(id); }
+
+ private:
+  std::map<AgentId, std::int64_t> told_;
+  std::set<AgentId> restarted_;
+};
+
 /// What was to be read of a batch before what it tells.
 struct Composer::Happened {
   struct One {
@@ -369,7 +384,7 @@ Async<> Composer::tell(const std::vector<EventPtr>& events, Happened& happened, 
     const auto* agent = found.agent(id);
     return agent != nullptr && agent->pruned;
   };
-  std::map<AgentId, std::int64_t> rounds;  // of each agent, those told so far
+  Rounds rounds;
   std::size_t read = 0;
   for (auto i = events.size(); i-- > 0;) {
     const auto& event = *events[i];
@@ -390,14 +405,11 @@ Async<> Composer::tell(const std::vector<EventPtr>& events, Happened& happened, 
     auto told = told_of(one->fact, event.time, text_of(one->fact));
     if (told.activity) {
       auto& [id, line] = *told.activity;
-      if (const auto at = line.find("{round}"); at != std::string::npos) {
-        const auto* agent = found.agent(id);
-        const auto number =
-            agent == nullptr ? 0 : std::max<std::int64_t>(agent->spent.rounds - rounds[id]++, 1);
-        line.replace(at, std::string_view("{round}").size(), std::to_string(number));
-      }
+      if (wants_round(line)) number_round(line, rounds.number(id, found.agent(id)));
       if (is_gone(id)) told.activity.reset();
     }
+    if (const auto* again = std::get_if<fact::AgentRestarted>(&one->fact))
+      rounds.restarted(again->agent);
     if (told.stop && is_gone(told.stop->agent)) told.stop.reset();
     telling.add(std::move(told), event.position, std::move(one->broadcast));
   }

@@ -86,6 +86,7 @@ class Composer {
   };
   struct Found;
   struct Happened;
+  class Rounds;
 
   Async<Status> find(const Changed& changed, Found& found);
   Async<Status> write(const Changed& changed, const Found& found, Guard guard, bool always,

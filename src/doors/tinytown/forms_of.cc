@@ -16,6 +16,8 @@ constexpr std::string_view kCut = "... (cut: reeve shows it whole)";
 /// Behind this stands a log's id, then the end of the object.
 constexpr std::string_view kItemMark = R"(,"reeve":")";
 constexpr std::size_t kUuidText = 36;
+/// Stands for the number of a round, and the blank before it.
+constexpr std::string_view kRound = " {round}";
 
 std::string shown(const std::string& text) {
   if (text.size() <= kShownText) return text;
@@ -76,7 +78,7 @@ struct Teller {
     state(TtEventType::agent_state_changed, *end.agent, "Round " + how, AgentState::working,
           std::nullopt);
     const std::string sign = how == "completed" ? "✅ " : how == "failed" ? "❌ " : "🛑 ";
-    activity(*end.agent, "Round {round}: " + sign + how +
+    activity(*end.agent, "Round" + std::string(kRound) + ": " + sign + how +
                              (end.code.empty() ? "" : " (" + first_line(end.code) + ")"));
   }
 
@@ -264,6 +266,14 @@ Told told_of(const Fact& fact, Time at, const std::optional<std::string>& task) 
   Teller teller{at, task, {}};
   std::visit(teller, fact);
   return std::move(teller.told);
+}
+
+bool wants_round(std::string_view line) { return line.contains(kRound); }
+
+void number_round(std::string& line, std::optional<std::int64_t> number) {
+  const auto at = line.find(kRound);
+  if (at != std::string::npos)
+    line.replace(at, kRound.size(), number ? " " + std::to_string(*number) : "");
 }
 
 std::vector<AgentId> readers_of(const TtEvent& event) {

@@ -46,7 +46,7 @@ bool is_our_item(std::string_view item);
 /// What a fact is to tinytown beside hashes and lists.
 struct Told {
   std::optional<TtEvent> event;
-  /// A line of an agent's activity. "{round}" in it stands for the number of its round.
+  /// A line of an agent's activity. It may want the number of a round: number_round().
   struct Activity {
     AgentId agent;
     std::string text;
@@ -61,6 +61,10 @@ struct Told {
 };
 /// `task`: its text, where the fact is about a task and it is known.
 Told told_of(const Fact& fact, Time at, const std::optional<std::string>& task = std::nullopt);
+/// Whether a line of activity wants the number of a round.
+bool wants_round(std::string_view line);
+/// Puts it there; none: it is not known any more.
+void number_round(std::string& line, std::optional<std::int64_t> number);
 /// The agents whose streams have the event, beside the town's: each once.
 std::vector<AgentId> readers_of(const TtEvent& event);
 

@@ -165,7 +165,12 @@ TEST(TinytownShown, ActivityAndStopFlags) {
   fact::RunFailed failed;
   failed.agent = kAda;
   failed.code = "lost_result";
-  EXPECT_EQ(told_of(failed, kNow).activity->text, "Round {round}: ❌ failed (lost_result)");
+  auto line = told_of(failed, kNow).activity->text;
+  EXPECT_TRUE(wants_round(line));
+  number_round(line, 3);
+  EXPECT_EQ(line, "Round 3: ❌ failed (lost_result)");
+  number_round(line = told_of(failed, kNow).activity->text, std::nullopt);
+  EXPECT_EQ(line, "Round: ❌ failed (lost_result)");
   failed.agent.reset();
   EXPECT_FALSE(told_of(failed, kNow).activity);
 }

@@ -207,8 +207,7 @@ Async<Status> Whole::streams(Position upto) {
     if (!told.activity || ground_.env.now() - event->time >= kActivity) continue;
     auto& [agent, line] = *told.activity;
     // Which round it was is known while it happens only.
-    if (const auto at = line.find(" {round}"); at != std::string::npos)
-      line.erase(at, std::string_view(" {round}").size());
+    number_round(line, std::nullopt);
     if (lines[agent].size() < kLines) lines[agent].push_back(std::move(line));
   }
   for (auto& [agent, shown] : lines) {
