@@ -52,8 +52,9 @@ class Migrate final : public cli::Command {
       if (number > 0) session.out << "  " << number << ' ' << name << '\n';
     }
     if (report->done) {
-      session.out << "both sides were compared, and cursors go on\nthe old store is kept in "
-                  << report->kept_in << '\n';
+      session.out << (report->followed ? "it was there already: the settings follow it"
+                                       : "both sides were compared, and cursors go on")
+                  << "\nthe old store is kept in " << report->kept_in << '\n';
     }
     return {};
   }

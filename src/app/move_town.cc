@@ -118,17 +118,19 @@ class Mover {
       return fail(Errc::conflict, "the town is there already: " + to->display);
 
     // Nobody can start a daemon while this is held.
-    auto keeper = client::KeeperLock::take(folder_);
+    auto keeper = client::KeeperLock::take(folder_, "it is being moved (reeve migrate)");
     if (!keeper && keeper.error().is(Errc::conflict))
       return fail(Errc::conflict, "the town's daemon runs: reeve stop, then migrate again");
     if (!keeper) return fail(keeper.error());
 
-    if (auto free = look_at(*to); !free) return fail(free.error());
-    if (auto opened = open_source(*from); !opened) return fail(opened.error());
+    if (auto opened = open_source(*from, *to); !opened) return fail(opened.error());
     report_.log = source_->summary().log.str();
+    if (auto free = look_at(*to); !free) return fail(free.error());
     if (request_.dry_run) return dry_run();
-    if (auto opened = open_target(*to); !opened) return fail(opened.error());
-    if (auto copied = copy(); !copied) return fail(copied.error());
+    if (!report_.followed) {
+      if (auto opened = open_target(*to); !opened) return fail(opened.error());
+      if (auto copied = copy(*from); !copied) return fail(copied.error());
+    }
     if (auto written = client::replace_file(path, wanted->text); !written)
       return fail(written.error());
     // From here on the town is there. What may fail is the tidying.
@@ -144,11 +146,25 @@ class Mover {
     return report_;
   }
 
+  /// Whether that is this very town: an earlier call was cut off behind its copy, or it was moved
+  /// from another folder.
+  [[nodiscard]] bool is_ours(const LogId& log, Position head) const {
+    const auto& here = source_->summary();
+    return log == here.log && (moved_ || head == here.head);
+  }
+
   Status look_at(const StorePlan& to) {
     if (const auto* sqlite = to.sqlite()) {
       std::error_code error;
       occupied_ = fs::exists(sqlite->path, error);
-      if (occupied_ && !request_.replace) {
+      if (!occupied_) return {};
+      if (const auto there = store::portable::from_sqlite(sqlite->path)) {
+        const auto summary = (*there)->summary();
+        await((*there)->close());
+        report_.followed = is_ours(summary.log, summary.head);
+        if (report_.followed) return {};
+      }
+      if (!request_.replace) {
         return fail(Errc::conflict, "there is a store at " + sqlite->path +
                                         " already: --replace keeps that one aside");
       }
@@ -159,6 +175,10 @@ class Mover {
     if (!fit) return fail(fit.error());
     auto place = await(store::look_at_redis(env_, loop_.get_executor(), redis.address, to.town));
     if (!place) return fail(place.error());
+    const auto there = LogId::parse(place->log);
+    report_.followed =
+        place->exists && place->moved.empty() && there && is_ours(*there, {place->head});
+    if (report_.followed) return {};
     if (!place->holder.empty() && place->exists)
       return fail(Errc::conflict, "a town " + to.town + " on " + to.display + " is run by " +
                                       place->who + ": stop that first, or take another database");
@@ -172,8 +192,16 @@ class Mover {
     return {};
   }
 
-  Status open_source(const StorePlan& from) {
-    auto opened = await(open_store(env_, loop_.get_executor(), folder_, from));
+  Status open_source(const StorePlan& from, const StorePlan& to) {
+    if (from.redis() != nullptr) {
+      auto place =
+          await(store::look_at_redis(env_, loop_.get_executor(), from.redis()->address, from.town));
+      if (!place) return fail(place.error());
+      moved_ = place->moved.starts_with(to.display + " (");
+    }
+    auto opened = await(open_store(
+        env_, loop_.get_executor(), folder_, from, [this](Error why) { lost_ = std::move(why); },
+        moved_));
     if (!opened) return fail(opened.error());
     if (const auto* sqlite = from.sqlite()) {
       // Opened and closed: whatever its last daemon left behind is in order now.
@@ -217,7 +245,7 @@ class Mover {
     return report_;
   }
 
-  Status copy() {
+  Status copy(const StorePlan& from) {
     auto copied = await(store::portable::copy(*source_, *target_, teller("copied")));
     if (!copied) return fail(copied.error());
     auto written = await(target_->written());
@@ -234,7 +262,27 @@ class Mover {
     tell(*copied);
     await(written_->close());
     written_.reset();
-    return await(target_->finish());
+    if (auto left = leave(from); !left) {
+      return fail(left.error().during(
+          "nothing was moved, the town is where it was; migrate again when nobody runs it"));
+    }
+    if (auto finished = await(target_->finish()); !finished)
+      return fail(finished.error().during("the town is copied; migrate again to end it"));
+    return {};
+  }
+
+  /// From here on nobody goes on with the old one, and nobody has since it was read.
+  Status leave(const StorePlan& from) {
+    if (from.redis() == nullptr) return {};
+    if (lost_) return fail(*lost_);
+    auto place =
+        await(store::look_at_redis(env_, loop_.get_executor(), from.redis()->address, from.town));
+    if (!place) return fail(place.error());
+    const auto& read = source_->summary();
+    return await(store::mark_redis_moved(env_, loop_.get_executor(), from.redis()->address,
+                                         place->keys,
+                                         report_.to + " (by " + holder_text(env_.now()) + ")",
+                                         Cursor{read.log, read.head}, held_.holder));
   }
 
   Result<std::string> keep_aside(const StorePlan& from) {
@@ -248,10 +296,6 @@ class Mover {
     auto place =
         await(store::look_at_redis(env_, loop_.get_executor(), from.redis()->address, from.town));
     if (!place) return fail(place.error());
-    auto marked = await(
-        store::mark_redis_moved(env_, loop_.get_executor(), from.redis()->address, place->keys,
-                                report_.to + " (by " + holder_text(env_.now()) + ")"));
-    if (!marked) return fail(marked.error());
     return from.display + ", keys " + store::redis_prefix(place->keys) + "*";
   }
 
@@ -279,7 +323,9 @@ class Mover {
   aio::RealEnv env_;
   MoveReport report_;
   bool occupied_ = false;
-  OpenedStore held_;  // the old one, where it has to be held
+  bool moved_ = false;         // from here to there, by an earlier call
+  std::optional<Error> lost_;  // the hold on the old one
+  OpenedStore held_;           // the old one, where it has to be held
   std::unique_ptr<Source> source_;
   std::unique_ptr<Source> written_;
   std::unique_ptr<Target> target_;

@@ -70,19 +70,12 @@ constexpr std::string_view kWitness = "witness.";
 /// What this folder remembers of generations on Redis: of each a file. A generation of which it
 /// knows, behind the one that Redis says is the newest, has been lost there.
 Status check_witnesses(const client::TownFolder& folder, const store::RedisPlace& place) {
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder.dir(), error)) {
-    const auto name = entry.path().filename().string();
-    const auto at = name.rfind('@');
-    if (!name.starts_with(kWitness) || at == std::string::npos) continue;
-    if (std::strtoull(name.c_str() + at + 1, nullptr, 10) <= place.generation) continue;
-    return fail(Errc::corrupt,
-                "Redis says that the town's keys are {" + place.keys + "}, and " +
-                    entry.path().string() +
-                    " knows of later ones: Redis has lost data, or was "
-                    "restored. Nothing is done until this is cleared up; docs/redis.md says how");
-  }
-  return {};
+  if (remembered_generation(folder) <= place.generation) return {};
+  return fail(Errc::corrupt, "Redis says that the town's keys are {" + place.keys + "}, and " +
+                                 folder.dir().string() + "/" + std::string(kWitness) +
+                                 "*.json knows of later ones: Redis has lost data, or was "
+                                 "restored. Nothing is done until this is cleared up; "
+                                 "docs/redis.md says how");
 }
 
 /// What tells this folder on this machine from any other, and from a copy of it.
@@ -92,7 +85,7 @@ std::string identity_of(const std::string& lock_path) {
 
 Async<Result<OpenedStore>> open_on_redis(Env& env, boost::asio::any_io_executor executor,
                                          client::TownFolder folder, StorePlan plan,
-                                         std::function<void(Error)> on_lost) {
+                                         std::function<void(Error)> on_lost, bool for_move) {
   OpenedStore opened;
   const auto lock_path = folder.town_lock().string();
   auto lock = store::sqlite::LockFile::take(lock_path, env.now());
@@ -105,10 +98,11 @@ Async<Result<OpenedStore>> open_on_redis(Env& env, boost::asio::any_io_executor 
   for (;;) {
     auto place = co_await store::look_at_redis(env, executor, options.address, plan.town);
     if (!place) co_return fail(place.error());
-    if (!place->moved.empty()) {
+    if (!place->moved.empty() && !for_move) {
       co_return fail(Errc::unavailable, "the town " + plan.town + " is not on " +
                                             options.address.display() +
-                                            " any more: it was moved to " + place->moved);
+                                            " any more: it was moved to " + place->moved +
+                                            ". `reeve migrate` to there has this folder follow it");
     }
     if (auto known = check_witnesses(folder, *place); !known) co_return fail(known.error());
     options.town = place->keys;
@@ -122,6 +116,7 @@ Async<Result<OpenedStore>> open_on_redis(Env& env, boost::asio::any_io_executor 
     const auto again = co_await store::look_at_redis(env, executor, options.address, plan.town);
     if (again && again->keys == place->keys) {
       opened.store = std::move(*store);
+      opened.holder = options.holder;
       co_return opened;
     }
     co_await (*store)->close();
@@ -130,6 +125,19 @@ Async<Result<OpenedStore>> open_on_redis(Env& env, boost::asio::any_io_executor 
 }
 
 }  // namespace
+
+std::uint64_t remembered_generation(const client::TownFolder& folder) {
+  std::uint64_t newest = 0;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder.dir(), error)) {
+    const auto name = entry.path().filename().string();
+    if (!name.starts_with(kWitness)) continue;
+    const auto at = name.rfind('@');
+    newest = std::max<std::uint64_t>(
+        newest, at == std::string::npos ? 1 : std::strtoull(name.c_str() + at + 1, nullptr, 10));
+  }
+  return newest;
+}
 
 void forget_witnesses(const client::TownFolder& folder) {
   std::error_code error;
@@ -170,10 +178,10 @@ Result<StorePlan> plan_store(const client::TownFolder& folder,
 
 Async<Result<OpenedStore>> open_store(Env& env, boost::asio::any_io_executor executor,
                                       client::TownFolder folder, StorePlan plan,
-                                      std::function<void(Error)> on_lost) {
+                                      std::function<void(Error)> on_lost, bool for_move) {
   if (plan.redis() != nullptr) {
     co_return co_await open_on_redis(env, std::move(executor), std::move(folder), std::move(plan),
-                                     std::move(on_lost));
+                                     std::move(on_lost), for_move);
   }
   auto store = store::open_sqlite(env, std::move(executor), *plan.sqlite());
   if (!store) co_return fail(store.error());

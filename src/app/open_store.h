@@ -48,17 +48,23 @@ Result<StorePlan> plan_store(const client::TownFolder& folder,
 /// as this lives.
 struct OpenedStore {
   std::optional<store::sqlite::LockFile> lock;  ///< on Redis
+  std::string holder;                           ///< on Redis: RedisOptions::holder
   std::unique_ptr<store::Store> store;
 };
 /// Opens it, or makes a new one. On Redis it is held by one folder on one machine at a time;
-/// `on_lost` is told when somebody else has taken it.
+/// `on_lost` is told when somebody else has taken it. A town that was moved from there is
+/// unavailable, unless it is opened `for_move`: to go on with that.
 ///
 /// conflict: another process of this machine has it open; the text names it. unavailable: a daemon
 /// elsewhere runs the town (the text names it, and says until when at least), or the store is away.
 /// Else what open_sqlite() and open_redis() say.
 Async<Result<OpenedStore>> open_store(Env& env, boost::asio::any_io_executor executor,
                                       client::TownFolder folder, StorePlan plan,
-                                      std::function<void(Error)> on_lost = {});
+                                      std::function<void(Error)> on_lost = {},
+                                      bool for_move = false);
+
+/// The newest generation on Redis that this folder remembers anything of; 0: of none.
+std::uint64_t remembered_generation(const client::TownFolder& folder);
 
 /// A reset's last step on Redis: what begins anew there is that generation (store/redis/place.h).
 /// conflict: a daemon elsewhere runs the former one.

@@ -29,7 +29,7 @@ Time now() { return std::chrono::floor<Duration>(std::chrono::system_clock::now(
 /// Nobody can start a daemon while it is held.
 Result<client::KeeperLock> take_keeper_lock(const client::TownFolder& folder) {
   for (const auto deadline = std::chrono::steady_clock::now() + kPatience;;) {
-    auto lock = client::KeeperLock::take(folder);
+    auto lock = client::KeeperLock::take(folder, "it begins anew (reeve reset)");
     if (lock || !lock.error().is(Errc::conflict) || std::chrono::steady_clock::now() > deadline)
       return lock;
     std::this_thread::sleep_for(20ms);
@@ -182,7 +182,8 @@ class Reset final : public cli::Command {
     return set_aside(folder, former, now());
   }
 
-  /// While it is done we hold the former town, so that no daemon elsewhere goes on with it.
+  /// While it is done we hold the former town, so that no daemon elsewhere goes on with it. One
+  /// that Redis has lost cannot be held, and nobody can go on with it.
   static Result<std::filesystem::path> do_it_on_redis(const client::TownFolder& folder,
                                                       const std::string& former,
                                                       const StorePlan& plan) {
@@ -190,18 +191,20 @@ class Reset final : public cli::Command {
     aio::RealEnv env(loop);
     const auto executor = loop.get_executor();
     auto held = aio::run(loop, open_store(env, executor, folder, plan));
-    if (!held) return fail(held.error());
-    const auto generation = aio::run(
+    if (!held && !held.error().is(Errc::corrupt)) return fail(held.error());
+    auto generation = aio::run(
         loop, store::free_redis_generation(env, executor, plan.redis()->address, plan.town));
     Result<std::filesystem::path> kept;
     if (generation) {
+      // Redis may have forgotten which there were.
+      *generation = std::max(*generation, remembered_generation(folder) + 1);
       kept = set_aside(folder, former, now(), *generation, [&](std::uint64_t next) {
         return aio::run(loop, begin_generation(env, executor, plan, next));
       });
     } else {
       kept = fail(generation.error());
     }
-    aio::run(loop, held->store->close());
+    if (held) aio::run(loop, held->store->close());
     return kept;
   }
 

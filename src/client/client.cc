@@ -91,11 +91,13 @@ Result<net::Response> Client::send_until_answered(net::ClientRequest request,
     auto response = connection.request(request);
     const bool there = connection.reached();
     reached_ = reached_ || there;
-    // A round outlives the daemon that stops: the next one is for it, too.
-    const bool handed_on = in_round() && response && is_worth_repeating(*response);
+    // A round outlives the daemon that stops: the next one is for it, too. A daemon that cannot say
+    // whether it was done is asked again, with the same key: then it can.
+    const bool handed_on =
+        response && (in_round() ? is_worth_repeating(*response) : is_in_doubt(*response));
     if (!handed_on && (response || !worth_repeating(response.error()))) return response;
     // Patience is for a daemon that is away, not for one that took long to answer (a wait).
-    if (Clock::now() - began > 1s) deadline = Clock::now() + settings_.patience;
+    if (!response && Clock::now() - began > 1s) deadline = Clock::now() + settings_.patience;
     // Nobody is there, and nobody is on the way.
     if (!waits && !response && response.error().is(Errc::unavailable)) return response;
     if (lasting_ && !there && !may_start() && !in_round() && !is_kept(folder_))
@@ -103,7 +105,7 @@ Result<net::Response> Client::send_until_answered(net::ClientRequest request,
     if (Clock::now() + pause > deadline) return response;
     std::this_thread::sleep_for(pause);
     pause = std::clamp(pause * 2, 5ms, 500ms);
-    if (!may_start()) continue;
+    if (!may_start() || handed_on) continue;
     if (auto revived = revive(); !revived) return fail(revived.error());
   }
 }

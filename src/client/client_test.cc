@@ -101,6 +101,27 @@ TEST_F(ClientTest, G9_OutsideOfARoundToo) {
   EXPECT_EQ(daemon.asked().size(), 2U);
 }
 
+TEST_F(ClientTest, G9_ADaemonThatDoesNotKnowWhetherItWasDoneIsAskedAgainWithTheSameKey) {
+  settings_.round_token.clear();
+  FakeDaemon daemon(folder(), [](std::size_t number, const auto&) {
+    return number == 0 ? net::problem_response(Error(Errc::unknown_outcome, "it may be done"))
+                       : json_answer({{"id", "0190a5b0-1c2d-4e3f-8a4b-5c6d7e8f9012"}});
+  });
+  ASSERT_TRUE(client().kill("ada", ""));
+  const auto asked = daemon.asked();
+  ASSERT_EQ(asked.size(), 2U);
+  EXPECT_EQ(key_of(asked[0]), key_of(asked[1]));
+}
+
+TEST_F(ClientTest, OneThatNeverKnowsIsBelievedInTheEnd) {
+  settings_.round_token.clear();
+  FakeDaemon daemon(folder(), [](auto, const auto&) {
+    return net::problem_response(Error(Errc::unknown_outcome, "it may be done"));
+  });
+  EXPECT_EQ(client().kill("ada", "").error().code(), Errc::unknown_outcome);
+  EXPECT_GT(daemon.asked().size(), 1U);
+}
+
 TEST_F(ClientTest, AnErrorOfTheDaemonIsThatErrorAndIsNotRepeated) {
   FakeDaemon daemon(folder(), [](auto, const auto&) {
     return net::problem_response(Error(Errc::conflict, "ada is stopped"));

@@ -21,16 +21,24 @@ bool is_held(const Fd& file) {
   return false;
 }
 
-/// The process that holds the lock. Only while it is held does the number name a keeper.
-std::optional<pid_t> holder(const Fd& file) {
+/// Whoever holds the lock. What stands in the file counts only while it is held.
+struct Holder {
+  pid_t pid = 0;     // of a keeper; 0: it is none
+  std::string what;  // for what it is held otherwise
+};
+std::optional<Holder> holder(const Fd& file) {
   if (!is_held(file)) return std::nullopt;
-  std::array<char, 16> text{};
+  std::array<char, 256> text{};
   const auto size = ::pread(file.get(), text.data(), text.size(), 0);
-  pid_t pid = 0;
-  if (size <= 0 || std::from_chars(text.data(), text.data() + size, pid).ec != std::errc() ||
-      pid <= 1)
-    return std::nullopt;
-  return pid;
+  if (size <= 0) return std::nullopt;
+  std::string_view said(text.data(), static_cast<std::size_t>(size));
+  said = said.substr(0, said.find('\n'));
+  Holder held;
+  const auto read = std::from_chars(said.begin(), said.end(), held.pid);
+  if (read.ec == std::errc() && read.ptr == said.end())
+    return held.pid > 1 ? std::optional(held) : std::nullopt;
+  held = {0, std::string(said)};
+  return held;
 }
 
 /// False: a keeper has it. Those who only look are gone again in a moment.
@@ -45,6 +53,14 @@ Result<bool> lock(const Fd& file) {
 }  // namespace
 
 Result<KeeperLock> KeeperLock::take(const TownFolder& folder) {
+  return take_as(folder, std::to_string(::getpid()));
+}
+
+Result<KeeperLock> KeeperLock::take(const TownFolder& folder, std::string_view what) {
+  return take_as(folder, std::string(what) + " (process " + std::to_string(::getpid()) + ")");
+}
+
+Result<KeeperLock> KeeperLock::take_as(const TownFolder& folder, const std::string& text) {
   const auto path = folder.keeper_lock().string();
   Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!file) return fail(os_error(errno, path));
@@ -52,14 +68,17 @@ Result<KeeperLock> KeeperLock::take(const TownFolder& folder) {
   if (!locked) return fail(Error(locked.error()).during(path));
   if (!*locked) {
     const auto other = holder(file);
-    if (other) ::kill(*other, SIGUSR1);
+    if (other && other->pid == 0)
+      return fail(Errc::unavailable, "the town has no daemon now: " + other->what +
+                                         "; try again when that is through");
+    if (other) ::kill(other->pid, SIGUSR1);
     return fail(Errc::conflict, "the town's daemon has a keeper already" +
-                                    (other ? ", process " + std::to_string(*other) : "") +
+                                    (other ? ", process " + std::to_string(other->pid) : "") +
                                     ": `reeve stop` ends both");
   }
-  const auto text = std::to_string(::getpid()) + "\n";
+  const auto line = text + "\n";
   if (::ftruncate(file.get(), 0) != 0 ||
-      ::pwrite(file.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
+      ::pwrite(file.get(), line.data(), line.size(), 0) != static_cast<ssize_t>(line.size()))
     return fail(os_error(errno, path));
   return KeeperLock(std::move(file));
 }
@@ -72,8 +91,8 @@ bool is_kept(const TownFolder& folder) {
 bool end_keeper(const TownFolder& folder) {
   const Fd file(::open(folder.keeper_lock().c_str(), O_RDWR | O_CLOEXEC));
   if (!file) return false;
-  const auto pid = holder(file);
-  return pid && ::kill(*pid, SIGTERM) == 0;
+  const auto held = holder(file);
+  return held && held->pid != 0 && ::kill(held->pid, SIGTERM) == 0;
 }
 
 }  // namespace reeve::client

@@ -104,5 +104,22 @@ TEST_F(KeeperLockTest, StaysTheKeepersWhenItsDaemonLetsGo) {
   EXPECT_EQ(KeeperLock::take(TownFolder(root_)).error().code(), Errc::conflict);
 }
 
+TEST_F(KeeperLockTest, WhoeverElseHoldsItIsLeftAloneAndSaidToOthers) {
+  std::signal(SIGUSR1, SIG_DFL);  // it would end this process
+  const TownFolder folder(root_);
+  auto held = KeeperLock::take(folder, "it is being moved");
+  ASSERT_TRUE(held) << held.error().message();
+  const auto other = KeeperLock::take(folder);
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().code(), Errc::unavailable);
+  EXPECT_NE(other.error().message().find("it is being moved (process "), std::string::npos)
+      << other.error().message();
+  EXPECT_EQ(KeeperLock::take(folder, "it begins anew").error().code(), Errc::unavailable);
+  EXPECT_TRUE(is_kept(folder));
+  EXPECT_FALSE(end_keeper(folder)) << "no keeper: nobody ends it";
+  held = fail(Errc::unavailable, "over");
+  EXPECT_TRUE(KeeperLock::take(folder));
+}
+
 }  // namespace
 }  // namespace reeve::client

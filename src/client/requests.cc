@@ -36,6 +36,11 @@ bool worth_repeating(const Error& error) {
   return error.is(Errc::unavailable) || error.is(Errc::unknown_outcome);
 }
 
+bool is_in_doubt(const net::Response& response) {
+  return response.status >= 500 &&
+         wire::read_problem(response.status, response.body).is(Errc::unknown_outcome);
+}
+
 bool is_worth_repeating(const net::Response& response) {
   return response.status >= 500 &&
          worth_repeating(wire::read_problem(response.status, response.body));

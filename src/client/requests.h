@@ -36,6 +36,8 @@ std::string new_key();
 /// It may be answered otherwise soon: a daemon was away, or is about to be.
 bool worth_repeating(const Error& error);
 bool is_worth_repeating(const net::Response& response);
+/// Whether it was done is not known: whoever asks again with the same key is told.
+bool is_in_doubt(const net::Response& response);
 /// What a stream's message "error" says. corrupt: it is not in its form.
 Error error_in(const wire::SseMessage& message);
 /// Why there is no daemon, and none to come.

@@ -171,6 +171,81 @@ class RedisTown(support.Town):
             self.assertTrue(self.json("migrate", "--to", self.url)["done"])
         self.assertEqual(len(self.json("task", "list", "--all")["tasks"]), 30)
 
+    def test_a_move_away_from_redis_that_was_cut_off_goes_on(self):
+        self.make_redis_town()
+        self.spawn("ada")
+        self.assign("ada", "hello")
+        self.reeve("wait", "ada")
+        self.reeve("stop")
+        before = self.settings()
+        moved = self.json("migrate", "--to", "sqlite")
+        self.assertFalse(moved["followed"])
+        after = self.settings()
+        # As if it had been killed before the settings were written: the town is there, and not here.
+        (self.root / ".reeve" / "town.toml").write_text(before)
+        self.assertIn("moved to", self.reeve("status", exit_code=6))
+        again = self.json("migrate", "--to", "sqlite")
+        self.assertTrue(again["followed"])
+        self.assertEqual(again["log"], moved["log"])
+        self.assertEqual(self.settings(), after)
+        # As if it had been killed before the copy was whole: it is made again.
+        (self.root / ".reeve" / "town.toml").write_text(before)
+        (self.root / ".reeve" / "town.db").unlink()
+        again = self.json("migrate", "--to", "sqlite")
+        self.assertFalse(again["followed"])
+        self.assertEqual(again["digest"], moved["digest"])
+        self.assertEqual(self.json("status")["tasks"]["completed"], 1)
+
+    def test_a_town_that_somebody_took_meanwhile_is_not_moved(self):
+        self.make_redis_town()
+        self.spawn("ada")
+        self.reeve("stop")
+        before = self.settings()
+        mover = self.begin("migrate", "--to", "sqlite")
+        self.eventually(lambda: self.ask("HGET", "reeve:{oak}:meta", "holder") != "" or mover.poll() is not None)
+        mover.send_signal(signal.SIGSTOP)
+        if self.ask("HEXISTS", "reeve:{oak}:meta", "moved") == "1" or self.settings() != before:
+            mover.send_signal(signal.SIGCONT)  # it was faster
+            mover.wait()
+            return
+        # Its hold has run out, and another folder runs the town.
+        self.ask("HSET", "reeve:{oak}:meta", "until", "0")
+        other = self.other_folder()
+        self.assertEqual(self.at(other, "init", "--name", "oak", "--store", self.url, "--join").returncode, 0)
+        sent = self.at(other, "send", "ada", "hello")
+        self.assertEqual(sent.returncode, 0, sent.stderr)
+        mover.send_signal(signal.SIGCONT)
+        self.assertNotEqual(mover.wait(), 0)
+        self.assertEqual(self.settings(), before)
+        self.assertEqual(self.ask("HEXISTS", "reeve:{oak}:meta", "moved"), "0")
+        self.assertIn("MessageSent", self.at(other, "events", "--all").stdout)
+
+    def test_nobody_ends_a_move_by_looking(self):
+        self.make_redis_town()
+        self.spawn("ada")
+        self.reeve("stop")
+        mover = self.begin("migrate", "--to", "sqlite")
+        self.eventually(lambda: self.ask("HGET", "reeve:{oak}:meta", "holder") != "" or mover.poll() is not None)
+        mover.send_signal(signal.SIGSTOP)
+        if mover.poll() is None:
+            self.assertIn("being moved", self.reeve("list", exit_code=6))
+        mover.send_signal(signal.SIGCONT)
+        self.assertEqual(mover.wait(), 0)
+        self.assertIn("ada", self.reeve("list"))
+
+    def test_a_town_that_redis_lost_begins_anew(self):
+        self.make_redis_town()
+        self.spawn("ada")
+        self.reeve("reset", "--force")
+        self.spawn("bob")
+        self.reeve("stop")
+        self.ask("FLUSHALL")
+        self.assertIn("docs/redis.md", self.run_reeve("status").stderr)
+        self.assertTrue(self.json("reset", "--force")["done"])
+        self.assertEqual(self.json("status")["agents"], [])
+        self.spawn("cyd")
+        self.assertEqual(self.ask("GET", "reeve:{oak}:now"), "3")
+
     def test_a_reset_on_redis_keeps_the_former_town(self):
         self.make_redis_town()
         self.spawn("ada")

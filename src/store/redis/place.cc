@@ -115,12 +115,21 @@ Async<Result<std::uint64_t>> free_redis_generation(Env& env, boost::asio::any_io
 }
 
 Async<Status> mark_redis_moved(Env& env, boost::asio::any_io_executor executor,
-                               net::RedisAddress address, std::string keys, std::string where) {
-  const auto key = redis_prefix(keys) + "meta";
-  RedisWords words{"HSET", key, "moved", std::move(where)};
+                               net::RedisAddress address, std::string keys, std::string where,
+                               Cursor head, std::string holder) {
+  const auto prefix = redis_prefix(keys);
+  RedisWords words{"EVAL",
+                   text_of(redis::Script::moved),
+                   "1",
+                   prefix,
+                   std::move(where),
+                   head.log.str(),
+                   std::to_string(head.position.value),
+                   std::move(holder)};
   auto reply =
-      co_await ask_once(env, std::move(executor), std::move(address), key, std::move(words));
+      co_await ask_once(env, std::move(executor), std::move(address), prefix, std::move(words));
   if (!reply) co_return fail(reply.error());
+  if (!reply->text.empty()) co_return fail(Errc::conflict, reply->text);
   co_return Status();
 }
 

@@ -9,6 +9,7 @@
 #include "aio/suspend.h"
 #include "base/env.h"
 #include "base/error.h"
+#include "event/event.h"
 #include "net/redis_url.h"
 
 /// A town's place on a Redis, looked at and changed from outside: no town is opened by it, and
@@ -47,8 +48,11 @@ Async<Status> set_redis_generation(Env& env, boost::asio::any_io_executor execut
 /// The first generation behind the current one of which nothing is there.
 Async<Result<std::uint64_t>> free_redis_generation(Env& env, boost::asio::any_io_executor executor,
                                                    net::RedisAddress address, std::string town);
-/// The town is elsewhere now: nobody opens it here any more.
+/// The town is elsewhere now: nobody opens it here any more. May be done again. conflict: its log
+/// does not end at `head` any more, or another holder (RedisOptions::holder) has it; then nothing
+/// is marked.
 Async<Status> mark_redis_moved(Env& env, boost::asio::any_io_executor executor,
-                               net::RedisAddress address, std::string keys, std::string where);
+                               net::RedisAddress address, std::string keys, std::string where,
+                               Cursor head, std::string holder);
 
 }  // namespace reeve::store

@@ -18,7 +18,7 @@ struct Row {
   std::string_view name;
   May may;
 };
-constexpr std::array<Row, kScripts> kRows{{{"open", May::write_when_full},
+constexpr auto kRows = std::to_array<Row>({{"open", May::write_when_full},
                                            {"beat", May::write_when_full},
                                            {"commit", May::write},
                                            {"list", May::read},
@@ -37,7 +37,9 @@ constexpr std::array<Row, kScripts> kRows{{{"open", May::write_when_full},
                                            {"claim", May::write},
                                            {"erase", May::write_when_full},
                                            {"names", May::read},
-                                           {"requests", May::read}}};
+                                           {"requests", May::read},
+                                           {"moved", May::write_when_full}});
+static_assert(kRows.size() == kScripts);
 
 const Row& row_of(Script script) { return kRows.at(static_cast<std::size_t>(script)); }
 

@@ -29,8 +29,9 @@ enum class Script {
   erase,
   names,
   requests,
+  moved,
 };
-inline constexpr std::size_t kScripts = static_cast<std::size_t>(Script::requests) + 1;
+inline constexpr std::size_t kScripts = static_cast<std::size_t>(Script::moved) + 1;
 
 /// The file's name, without its ending.
 std::string_view name_of(Script script);
