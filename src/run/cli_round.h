@@ -81,6 +81,8 @@ class CliRound {
   void watch_budget();
   Async<Status> try_settle(const RunFinished& verdict, bool started,
                            const std::optional<proc::Exit>& exit);
+  /// After an error: whether it was the run's own document, which can be read again now.
+  Async<bool> mended(Error error);
   [[nodiscard]] proc::ProcessEnd how_it_ended() const;
 
   Runs& runs_;
@@ -94,6 +96,7 @@ class CliRound {
   std::vector<Fact> facts_;           // digested, not committed yet
   std::chrono::nanoseconds heard_{};  // when it last said something
   std::optional<Error> unreadable_;   // why it can only be ended
+  std::string damage_;                // why the run's document was made anew; its end tells
   bool fenced_ = false;
   bool over_budget_ = false;  // and asked to stop for it
   bool gave_up_ = false;      // on events: what is said instead has not been committed yet
