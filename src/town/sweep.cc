@@ -81,9 +81,8 @@ Async<Result<Sighting>> look_at_work(Ground ground) {
   for (const auto& run : runs->readable) seen.runs.insert(run.id);
   for (const auto& damaged : runs->damaged) {
     if (const auto id = RunId::parse(damaged.key.id)) seen.runs.insert(*id);
-    seen.damaged.push_back(told_of(damaged,
-                                   "it is made anew when its round ends; the next start of the "
-                                   "daemon gives it up"));
+    seen.damaged.push_back(
+        told_of(damaged, "its round's end makes it anew; a later daemon gives it up"));
   }
   store::DocQuery given_up;
   given_up.kind = run::kDamagedRunKind;
