@@ -273,6 +273,7 @@ TEST_P(DamagedTown, ARoundIsStoppedThoughItsOwnDocumentIsDamagedMeanwhile) {
   world_.await(runs_->wait_idle());
   const auto ended = world_.get<reeve::Run>(run);
   EXPECT_EQ(ended.state, RunState::cancelled);
+  EXPECT_TRUE(now(ada).attention->contains(run.str()));
   EXPECT_TRUE(ended.question) << "that its start does not say, and the log does";
   EXPECT_EQ(now(ada).state, AgentState::idle);
   world_.made_up = false;
