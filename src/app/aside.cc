@@ -44,6 +44,22 @@ Result<AsideNote> read_note(const fs::path& dir) {
   return parse_json_as<AsideNote>(text.str());
 }
 
+/// Of a store that lies elsewhere.
+Status move_database(const std::string& from, const std::string& to) {
+  std::error_code error;
+  const bool is_there = fs::exists(from, error);
+  if (is_there == fs::exists(to, error)) {
+    return fail(Errc::conflict, "a reset was cut off that keeps " + from + " as " + to + ", and " +
+                                    (is_there ? "both are there" : "neither is there") +
+                                    ": put the former store's file in one of these places");
+  }
+  for (const char* end : {"", "-wal", "-shm", ".lock"}) {
+    if (!fs::exists(from + end, error)) continue;
+    if (auto moved = move(from + end, to + end); !moved) return moved;
+  }
+  return sync(fs::path(from).parent_path());
+}
+
 /// "before-reset-20261121T233000Z", or with a number behind it.
 std::string free_name(const client::TownFolder& folder, Time now) {
   auto stamp = to_rfc3339(now);
@@ -59,18 +75,23 @@ std::string free_name(const client::TownFolder& folder, Time now) {
 
 }  // namespace
 
+std::string kept_database(const std::string& database, const fs::path& kept_in) {
+  return database + "." + kept_in.filename().string();
+}
+
 bool is_pending(const client::TownFolder& folder) {
   std::error_code error;
   return fs::exists(pending(folder), error);
 }
 
 Status decide_aside(const client::TownFolder& folder, const std::string& former_log, Time now,
-                    std::optional<std::uint64_t> generation) {
+                    std::optional<std::uint64_t> generation, std::optional<std::string> database) {
   const auto draft = folder.dir() / "reset-pending.new";
   std::error_code error;
   fs::remove_all(draft, error);
   if (::mkdir(draft.c_str(), 0700) != 0) return fail(os_error(errno, "make " + draft.string()));
-  const AsideNote note{former_log, ".reeve/" + free_name(folder, now), generation};
+  const AsideNote note{former_log, ".reeve/" + free_name(folder, now), generation,
+                       std::move(database)};
   {
     std::ofstream file(draft / kNote, std::ios::trunc);
     file << write_json_of(note) << '\n';
@@ -96,6 +117,10 @@ Result<std::optional<fs::path>> finish_aside(const client::TownFolder& folder,
     if (auto moved = move(folder.dir() / part, into / part); !moved) return fail(moved.error());
   }
   if (auto kept = sync(into); !kept) return fail(kept.error());
+  if (note->database) {
+    const auto kept = kept_database(*note->database, note->kept_in);
+    if (auto moved = move_database(*note->database, kept); !moved) return fail(moved.error());
+  }
   if (note->generation) {
     REEVE_CHECK(begin);
     if (auto begun = begin(*note->generation); !begun) return fail(begun.error());
@@ -110,9 +135,9 @@ Result<std::optional<fs::path>> finish_aside(const client::TownFolder& folder,
 
 Result<fs::path> set_aside(const client::TownFolder& folder, const std::string& former_log,
                            Time now, std::optional<std::uint64_t> generation,
-                           const BeginGeneration& begin) {
-  if (auto decided = decide_aside(folder, former_log, now, generation); !decided)
-    return fail(decided.error());
+                           const BeginGeneration& begin, std::optional<std::string> database) {
+  auto decided = decide_aside(folder, former_log, now, generation, std::move(database));
+  if (!decided) return fail(decided.error());
   auto kept = finish_aside(folder, begin);
   if (!kept) return fail(kept.error());
   return std::move(kept->value());

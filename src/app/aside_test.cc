@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <fstream>
 #include <set>
+#include <sstream>
 
 #include "store/testing.h"
 
@@ -32,6 +34,13 @@ class TownReset : public ::testing::Test {
     EXPECT_EQ(names(kept), (std::set<std::string>{"reset.json", "rounds", "town.db", "town.db-wal",
                                                   "town.db.lock"}));
     EXPECT_TRUE(fs::exists(kept / "rounds" / "a-round"));
+  }
+
+  /// What was decided and is not done.
+  AsideNote note_of_pending() {
+    std::ostringstream text;
+    text << std::ifstream(folder_.dir() / "reset-pending" / "reset.json").rdbuf();
+    return parse_json_as<AsideNote>(text.str()).value();
   }
 
   store::ScratchDir dir_;
@@ -92,6 +101,43 @@ TEST_F(TownReset, ACrashBehindTheDecisionIsGoneOnWithAtAnyStep) {
     EXPECT_TRUE(fs::exists(folder.settings()));
     EXPECT_FALSE(finish_aside(folder).value());
   }
+}
+
+TEST_F(TownReset, AFileElsewhereIsKeptBesideWhereItWasAtWhateverStepItIsCutOff) {
+  const std::array<const char*, 4> ends{"", "-wal", "-shm", ".lock"};
+  for (std::size_t moved = 0; moved <= ends.size(); ++moved) {
+    SCOPED_TRACE(moved);
+    store::ScratchDir elsewhere;
+    const auto database = elsewhere.file("oak.db");
+    for (const auto* end : ends) std::ofstream(database + end) << end;
+    ASSERT_TRUE(decide_aside(folder_, "a", now_, {}, database));
+    const auto name = note_of_pending().kept_in;
+    for (std::size_t i = 0; i < moved; ++i)
+      fs::rename(database + ends.at(i), kept_database(database, name) + ends.at(i));
+    const auto kept = finish_aside(folder_);
+    ASSERT_TRUE(kept) << kept.error().message();
+    const auto stem = "oak.db." + (*kept)->filename().string();
+    EXPECT_EQ(names(elsewhere.path()),
+              (std::set<std::string>{stem, stem + "-wal", stem + "-shm", stem + ".lock"}));
+    EXPECT_FALSE(finish_aside(folder_).value());
+  }
+}
+
+TEST_F(TownReset, NothingBeginsWhereTheFileElsewhereIsNotFoundAgain) {
+  store::ScratchDir elsewhere;
+  const auto database = elsewhere.file("oak.db");
+  std::ofstream(database) << "the town";
+  ASSERT_TRUE(decide_aside(folder_, "a", now_, {}, database));
+  fs::rename(database, database + ".away");
+  EXPECT_EQ(finish_aside(folder_).error().code(), Errc::conflict);
+  const auto kept = kept_database(database, note_of_pending().kept_in);
+  std::ofstream(database) << "another";
+  std::ofstream(kept) << "the town";
+  EXPECT_EQ(finish_aside(folder_).error().code(), Errc::conflict) << "which one is it?";
+  fs::remove(database);
+  EXPECT_TRUE(finish_aside(folder_));
+  EXPECT_EQ(names(elsewhere.path()),
+            (std::set<std::string>{"oak.db.away", fs::path(kept).filename()}));
 }
 
 TEST_F(TownReset, OnRedisTheNextGenerationBeginsBeforeItIsDone) {

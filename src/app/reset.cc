@@ -73,8 +73,9 @@ class Reset final : public cli::Command {
     if (!client) return fail(client.error());
     const bool interrupted = is_pending(*folder);
     const auto town = client->town();
-    if (!force_) return agents_only_ ? list_agents(session, town) : list(session, town);
-    if (interrupted && town) return tell(session, *town, last_kept(*folder), *plan);
+    if (!force_)
+      return agents_only_ ? list_agents(session, town) : list(session, town, *folder, *plan);
+    if (interrupted && town) return tell(session, *town, *folder, last_kept(*folder), *plan);
     if (agents_only_) return clear_agents(session, *client);
 
     auto kept = do_it(*folder, *client, town, *plan);
@@ -83,10 +84,11 @@ class Reset final : public cli::Command {
     if (!anew)
       return fail(anew.error().during("the former town is kept in " + kept->string() +
                                       ", but the new one does not start"));
-    return tell(session, *anew, kept->string(), *plan);
+    return tell(session, *anew, *folder, kept->string(), *plan);
   }
 
-  static Status list(cli::Session& session, const Result<api::TownView>& town) {
+  static Status list(cli::Session& session, const Result<api::TownView>& town,
+                     const client::TownFolder& folder, const StorePlan& plan) {
     if (!town) return fail(town.error());
     const auto& tasks = town->tasks;
     const auto all = tasks.pending + tasks.assigned + tasks.running + tasks.completed +
@@ -104,7 +106,9 @@ class Reset final : public cli::Command {
                   << sum(town->agent_counts) << " agents, " << all << " tasks (" << tasks.running
                   << " running, " << tasks.pending + tasks.assigned << " waiting), "
                   << town->supervisor_inbox << " messages for you, " << town->events
-                  << " events\n  the settings stay, and all of this is kept aside in .reeve/\n";
+                  << " events\n  the settings stay, and all of this is kept aside in .reeve/"
+                  << (is_elsewhere(folder, plan) ? " and beside " + plan.sqlite()->path : "")
+                  << "\n";
     }
     return fail(Errc::invalid_argument, "nothing was reset: `reeve reset --force` does it");
   }
@@ -171,15 +175,26 @@ class Reset final : public cli::Command {
     }
     const auto former = town ? town->log : std::string();
     if (plan.redis() != nullptr) return do_it_on_redis(folder, former, plan);
-    if (plan.sqlite()->path != folder.database()) {
-      return fail(Errc::unsupported, "the town's store does not lie in .reeve: move " +
-                                         plan.sqlite()->path +
-                                         " aside (with what begins like it), "
-                                         "and the next command makes a new one");
-    }
     auto store = store::sqlite::LockFile::take(plan.sqlite()->path + ".lock", now());
     if (!store) return fail(store.error());
-    return set_aside(folder, former, now());
+    if (!is_elsewhere(folder, plan)) return set_aside(folder, former, now());
+    // What lies in .reeve is the town's; of a file elsewhere only the daemon could say so.
+    const auto& path = plan.sqlite()->path;
+    const auto& seen = store->last();
+    if (former.empty() || !seen || seen->log != former ||
+        seen->file != store::sqlite::file_identity(path)) {
+      return fail(Errc::conflict,
+                  "the store lies outside of .reeve, and nobody can say that what is there is this "
+                  "town's: nothing was reset. If it is, move " +
+                      path +
+                      " aside yourself, with what begins like it, and the next command makes a new "
+                      "one");
+    }
+    return set_aside(folder, former, now(), {}, {}, path);
+  }
+
+  static bool is_elsewhere(const client::TownFolder& folder, const StorePlan& plan) {
+    return plan.sqlite() != nullptr && plan.sqlite()->path != folder.database();
   }
 
   /// While it is done we hold the former town, so that no daemon elsewhere goes on with it. One
@@ -219,17 +234,23 @@ class Reset final : public cli::Command {
     return last;
   }
 
-  static Status tell(cli::Session& session, const api::TownView& town, const std::string& kept,
+  static Status tell(cli::Session& session, const api::TownView& town,
+                     const client::TownFolder& folder, const std::string& kept,
                      const StorePlan& plan) {
+    std::string database;
+    if (is_elsewhere(folder, plan)) database = kept_database(plan.sqlite()->path, kept);
     if (session.json) {
-      session.print(write_json({{"done", true}, {"log", town.log}, {"kept_in", kept}}));
-    } else {
-      session.out << town.name << " begins anew; what was there is kept in " << kept
-                  << "\n(to go back: reeve stop, then move its files back into .reeve"
-                  << (plan.redis() == nullptr
-                          ? ")\n"
-                          : "; what was on Redis stays there: docs/redis.md)\n");
+      json::object done{{"done", true}, {"log", town.log}, {"kept_in", kept}};
+      if (!database.empty()) done["store_kept_as"] = database;
+      session.print(write_json(done));
+      return {};
     }
+    session.out << town.name << " begins anew; what was there is kept in " << kept;
+    if (!database.empty()) session.out << ", its store as " << database;
+    session.out << "\n(to go back: reeve stop, then move its files back into .reeve";
+    if (!database.empty()) session.out << ", and the store's to where they were";
+    if (plan.redis() != nullptr) session.out << "; what was on Redis stays there: docs/redis.md";
+    session.out << ")\n";
     return {};
   }
 

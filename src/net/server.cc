@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 #include <vector>
 
 #include "base/logging.h"
@@ -221,10 +222,13 @@ asio::awaitable<void> Server::run() {
   const auto began = Clock::now();
   auto streams = cancelled ? began : began + state->options.stream_grace;
   auto all = cancelled ? began : began + state->options.stop_grace;
+  bool cut = false;
   while (!state->sessions.empty() || state->accepting > 0) {
     const auto now = Clock::now();
     // Emitting may end sessions at once: go over a copy.
     const auto sessions = state->sessions;
+    if (now >= all && !std::exchange(cut, true) && !cancelled && !sessions.empty())
+      logging::warn("connections that did not end by themselves are cut off: {}", sessions.size());
     for (const auto& [number, session] : sessions) {
       if (now >= all)
         session->cancel();

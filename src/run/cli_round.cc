@@ -313,7 +313,7 @@ Async<bool> CliRound::flush() {
       // The thread's document moved on.
       if (error.is(Errc::conflict) && ++races < kAttempts) continue;
     }
-    if (give_up_digested(error)) continue;
+    if (give_up_digested(error) || co_await mended(error)) continue;
     logging::warn("run {}: its events cannot be kept now: {}", run_.id.str(), error.message());
     co_await aio::sleep(runs_.env_, backoff.next());
   }
@@ -418,9 +418,19 @@ Async<Status> CliRound::settle_now(RunFinished verdict, bool started,
     auto done = co_await try_settle(verdict, started, exit);
     if (done || done.error().is(Errc::fenced)) co_return Status();
     if (done.error().is(Errc::conflict) && ++races < kAttempts) continue;
-    if (give_up_digested(done.error())) continue;
+    if (give_up_digested(done.error()) || co_await mended(done.error())) continue;
     co_return done;
   }
+}
+
+Async<bool> CliRound::mended(Error error) {
+  if (!error.is(Errc::corrupt)) co_return false;
+  auto damage = co_await runs_.mend(run_);
+  if (!damage)
+    logging::warn("run {}: it cannot be mended now: {}", run_.id.str(), damage.error().message());
+  if (!damage || damage->empty()) co_return false;
+  damage_ = std::move(*damage);
+  co_return true;
 }
 
 Async<> CliRound::settle(RunFinished verdict, bool started, std::optional<proc::Exit> exit) {
@@ -465,6 +475,13 @@ Async<Status> CliRound::try_settle(const RunFinished& verdict, bool started,
   if (auto joined = co_await runs_.participant_.at_end(draft, *run, ending, started, end); !joined)
     co_return joined;
   if (auto added = co_await draft.add(terminal_fact(ending, end)); !added) co_return added;
+  if (!damage_.empty()) {  // last: a round that succeeds leaves nothing else to look at
+    auto agent = co_await draft.get<Agent>(agent_.id);
+    if (!agent) co_return fail(agent.error());
+    fact::AgentNeedsAttention told{agent_.id, "its round's document was made anew: " + damage_};
+    if (agent->attention) told.reason += "; and " + *agent->attention;
+    if (auto added = co_await draft.add(std::move(told)); !added) co_return added;
+  }
   draft.require(store::RunAt{run_.id, run_.epoch});
   draft.write(store::SetRunEpoch{run_.id, std::nullopt});
   draft.write(store::RemoveDoc{{kRoundKind, run_.id.str()}});

@@ -56,6 +56,9 @@ class CliRound {
   Async<Status> settle_now(RunFinished verdict, bool started, std::optional<proc::Exit> exit);
 
   void stop(proc::Urgency urgency, std::string reason);
+  /// After an error: whether it was the run's own document, which can be read again now. Its end
+  /// tells of it.
+  Async<bool> mended(Error error);
   [[nodiscard]] const reeve::Run& run() const { return run_; }
   [[nodiscard]] bool has_process() const { return round_ != nullptr; }
 
@@ -94,6 +97,7 @@ class CliRound {
   std::vector<Fact> facts_;           // digested, not committed yet
   std::chrono::nanoseconds heard_{};  // when it last said something
   std::optional<Error> unreadable_;   // why it can only be ended
+  std::string damage_;                // why the run's document was made anew
   bool fenced_ = false;
   bool over_budget_ = false;  // and asked to stop for it
   bool gave_up_ = false;      // on events: what is said instead has not been committed yet

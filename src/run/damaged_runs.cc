@@ -67,6 +67,46 @@ Async<Status> Runs::try_give_up(const Damaged& damaged) {
   co_return Status();
 }
 
+/// As its facts say: what the daemon knows of it, and what the log has.
+Async<Result<reeve::Run>> Runs::run_of_log(reeve::Run known) {
+  log::EventFilter filter;
+  filter.scopes = {Scope::of(known.id)};
+  std::optional run(std::move(known));
+  for (auto at = log_.store().log().mark(); at < log_.head();) {
+    auto page = co_await log_.store().read(at, filter, limits::kPage);
+    if (!page) co_return fail(page.error());
+    for (const auto& event : page->events) {
+      const auto fact = fact_of(*event);
+      if (fact && *fact) apply(run, **fact, event->time);
+    }
+    at = page->scanned;
+  }
+  co_return std::move(*run);
+}
+
+Async<Result<std::string>> Runs::mend(reeve::Run known) {
+  const auto key = key_of<reeve::Run>(known.id);
+  auto doc = co_await log_.store().get(key);
+  if (!doc) co_return fail(doc.error());
+  if (!*doc) co_return std::string();
+  const auto damaged = decode<reeve::Run>(**doc);
+  if (damaged) co_return std::string();
+  const auto id = known.id;
+  const auto epoch = known.epoch;
+  auto run = co_await run_of_log(std::move(known));
+  if (!run) co_return fail(run.error());
+  Draft draft(env_, log_.store(), Caller{});
+  draft.require(store::RunAt{id, epoch});
+  draft.adopt<reeve::Run>((*doc)->version, std::move(*run), id);
+  draft.write(store::PutDoc{{kDamagedRunKind, key.id}, (*doc)->body, {}});
+  const auto committed = co_await draft.commit();
+  if (!committed) co_return fail(committed.error());
+  kept_.insert(id);
+  auto why = damaged.error().message();
+  logging::error("{}: it is made anew of what the log tells; what it was is kept", why);
+  co_return why;
+}
+
 Async<> Runs::end_process(RunId run) {
   aio::Signal noticed(executor_);
   proc::Spawner::Attach attach;

@@ -2,8 +2,9 @@
 
 namespace reeve::run {
 
-/// Where a run's document is kept, by its id and as it was, once the run was given up since that
-/// document cannot be read. For everybody else the run is missing, then, which holds nothing up.
+/// Where a run's document is kept, by its id and as it was, once it was found that it cannot be
+/// read. A run in progress has a new one from then on, made of what the log tells of it; of another
+/// one the run was given up, and for everybody else it is missing, which holds nothing up.
 inline constexpr const char* kDamagedRunKind = "_damaged_run";
 
 }  // namespace reeve::run

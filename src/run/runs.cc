@@ -339,6 +339,11 @@ Async<Status> Runs::request_stop(RunId id, std::string reason) {
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     Draft draft(env_, log_.store(), Caller{});
     auto run = co_await draft.get<reeve::Run>(id);
+    const auto found = rounds_.find(id);
+    if (!run && found != rounds_.end()) {
+      const auto round = found->second;
+      if (co_await round->mended(run.error())) continue;
+    }
     if (!run) co_return fail(run.error());
     if (is_ended(run->state) || run->stopping) co_return Status();
     if (auto added = co_await draft.add(fact::RunStopRequested{id, run->agent, reason}); !added)

@@ -106,6 +106,10 @@ class Runs {
   Async<Result<std::vector<reeve::Run>>> open_rounds();
   Async<> give_up(Damaged damaged);
   Async<Status> try_give_up(const Damaged& damaged);
+  Async<Result<reeve::Run>> run_of_log(reeve::Run known);
+  /// Makes the document of a run in progress anew if it cannot be read, and answers why it could
+  /// not be; empty: nothing was wrong with it. `known`: the run as it was at some time.
+  Async<Result<std::string>> mend(reeve::Run known);
   Async<> end_process(RunId run);
   Async<> tidy_leftovers();
   Async<> tidy(std::vector<RunId> ended);
@@ -118,7 +122,7 @@ class Runs {
   Participant& participant_;
   Options options_;
   std::map<RunId, std::shared_ptr<CliRound>> rounds_;
-  std::set<RunId> kept_;  // whose folders stay: they cannot be read, or their agents
+  std::set<RunId> kept_;  // whose folders stay: they could not be read, or their agents
   bool holding_ = false;
   std::optional<std::string> stopping_all_;
   std::size_t starting_ = 0;  // calls of start() that have not answered yet

@@ -210,6 +210,75 @@ TEST_P(DamagedTown, WhileARunIsInProgressItsDamageFreesNobody) {
   EXPECT_EQ(now(ada).current_run, run) << "its process works still";
 }
 
+TEST_P(DamagedTown, G7_ARoundEndsThoughItsOwnDocumentIsDamagedMeanwhile) {
+  const auto ada = spawn("ada");
+  const auto task = assign(ada, "paint");
+  std::vector<RunId> runs;
+  for (const int code : {1, 0}) {
+    world_.env.advance(2s);
+    ASSERT_TRUE(until_rounds(world_.machine.started() + 1));
+    runs.push_back(*now(ada).current_run);
+    damage<reeve::Run>(runs.back());
+    end_round(code, "it is red");
+    const auto run = world_.get<reeve::Run>(runs.back());
+    EXPECT_EQ(run.state, code == 0 ? RunState::completed : RunState::failed);
+    EXPECT_EQ(now(ada).state, AgentState::idle);
+    EXPECT_EQ(now(ada).current_run, std::nullopt);
+    EXPECT_TRUE(now(ada).attention->contains(runs.back().str())) << *now(ada).attention;
+    const store::DocKey kept{run::kDamagedRunKind, runs.back().str()};
+    EXPECT_EQ(world_.await(world_.store.get(kept)).value()->body, "{") << "as it was";
+  }
+  EXPECT_EQ(state_of(task), TaskState::completed) << "nothing is done twice";
+  EXPECT_EQ(world_.get<reeve::Run>(runs.back()).text, "it is red\n");
+  EXPECT_EQ(world_.count("AgentNeedsAttention"), 2U) << "each is told once";
+  const auto report = world_.await(recover(ground_, {})).value();
+  ASSERT_EQ(report.damaged.size(), 2U);
+  EXPECT_TRUE(report.damaged[0].text.contains("made anew")) << report.damaged[0].text;
+  stop_daemon();
+  start_daemon();
+  expect_at_rest();
+  expect_works_on(ada);
+  world_.made_up = false;  // what was made anew is what the log says
+}
+
+TEST_P(DamagedTown, ARoundGoesOnThoughItsOwnDocumentIsDamagedMeanwhile) {
+  const auto ada = spawn("ada", Completes::success, "claude");
+  const auto task = assign(ada, "paint");
+  ASSERT_TRUE(until_rounds(1));
+  const auto run = *now(ada).current_run;
+  damage<reeve::Run>(run);
+  world_.machine.out(run::testing::claude_init("s-1"));
+  ASSERT_TRUE(world_.until_event("SessionStarted"));
+  EXPECT_EQ(world_.get<reeve::Run>(run).session, "s-1");
+  EXPECT_EQ(now(ada).current_run, run);
+  world_.machine.out(run::testing::claude_result("done"));
+  end_round(0);
+  EXPECT_EQ(state_of(task), TaskState::completed);
+  EXPECT_EQ(world_.get<reeve::Run>(run).text, "done");
+  EXPECT_TRUE(now(ada).attention->contains(run.str()));
+  world_.made_up = false;
+}
+
+TEST_P(DamagedTown, ARoundIsStoppedThoughItsOwnDocumentIsDamagedMeanwhile) {
+  const auto ada = spawn("ada");
+  assign(ada, "paint");
+  ASSERT_TRUE(until_rounds(1));
+  const auto run = *now(ada).current_run;
+  send("supervisor", "which colour?", MessageType::query, inside(ada));
+  damage<reeve::Run>(run);
+  supervisor_->hold();
+  ASSERT_TRUE(world_.await(runs_->stop_all("the daemon stops")));
+  ASSERT_TRUE(world_.until([&] { return !world_.machine.process().stops.empty(); }));
+  world_.machine.exit(1);
+  world_.await(runs_->wait_idle());
+  const auto ended = world_.get<reeve::Run>(run);
+  EXPECT_EQ(ended.state, RunState::cancelled);
+  EXPECT_TRUE(now(ada).attention->contains(run.str()));
+  EXPECT_TRUE(ended.question) << "that its start does not say, and the log does";
+  EXPECT_EQ(now(ada).state, AgentState::idle);
+  world_.made_up = false;
+}
+
 TEST_P(DamagedTown, ADaemonComesUpThoughAnAgentIsDamaged) {
   const auto ada = spawn("ada");
   const auto bob = spawn("bob");

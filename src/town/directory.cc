@@ -20,14 +20,19 @@ bool may_be_short_id(std::string_view text) {
 /// Longer than any name, id or label: nobody is meant, and no sentence repeats it.
 bool is_too_long(std::string_view reference) { return reference.size() > 4 * limits::kName; }
 
+std::unexpected<Error> ambiguous(const std::string& digits, const char* what,
+                                 const std::string& ids) {
+  return fail(Errc::conflict, "\"" + digits + "\" may be any of these " + what + "s: " + ids +
+                                  " (use more digits)");
+}
+
 /// The one value whose id begins with `digits`.
 template <class D>
 Result<D> one_of(std::vector<D> found, const std::string& digits, const char* what) {
   if (found.size() == 1) return std::move(found.front());
   std::string ids;
   for (const auto& value : found) ids += (ids.empty() ? "" : ", ") + value.id.str();
-  return fail(Errc::conflict, "\"" + digits + "\" may be any of these " + what + "s: " + ids +
-                                  " (use more digits)");
+  return ambiguous(digits, what, ids);
 }
 
 }  // namespace
@@ -183,13 +188,17 @@ Async<Result<reeve::Task>> find_task(store::Store& store, std::string reference)
     co_return co_await run::load<reeve::Task>(store, *id);
   if (may_be_short_id(reference)) {
     store::DocQuery query;
+    query.kind = run::DocOf<reeve::Task>::kKind;
     query.descending = true;
     query.limit = limits::kPage;
-    auto tasks = co_await run::load_list<reeve::Task>(store, std::move(query));
-    if (!tasks) co_return fail(tasks.error());
-    std::erase_if(*tasks,
-                  [&](const reeve::Task& task) { return !task.id.str().starts_with(reference); });
-    if (!tasks->empty()) co_return one_of(std::move(*tasks), reference, "task");
+    auto docs = co_await store.list(std::move(query));
+    if (!docs) co_return fail(docs.error());
+    // Read only then: one that is damaged is in nobody's way but of those who mean it.
+    std::erase_if(*docs, [&](const store::Doc& doc) { return !doc.key.id.starts_with(reference); });
+    if (docs->size() == 1) co_return run::decode<reeve::Task>(docs->front());
+    std::string ids;
+    for (const auto& doc : *docs) ids += (ids.empty() ? "" : ", ") + doc.key.id;
+    if (!ids.empty()) co_return ambiguous(reference, "task", ids);
   }
   co_return fail(Errc::not_found, "no task " + reference + " (reeve task list shows them)");
 }

@@ -35,7 +35,8 @@ std::string display_label(const Agent& agent);
 /// found by its whole id only. not_found: nobody; the text suggests near names. conflict: several;
 /// the text lists them.
 Async<Result<Agent>> find_agent(store::Store& store, std::string reference);
-/// Finds a task by id or by its first digits (four or more), among the newest thousand.
+/// Finds a task by id or by its first digits (four or more), among the newest thousand. corrupt: it
+/// cannot be read; others that cannot be are passed over.
 Async<Result<reeve::Task>> find_task(store::Store& store, std::string reference);
 
 /// Finds a message by id or by its first digits (four or more): among those of `mailbox` (of the

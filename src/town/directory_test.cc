@@ -93,6 +93,26 @@ TEST_F(DirectoryTest, TasksAreFoundByIdAndShortId) {
   EXPECT_EQ(code_of(find_a_task("bbbb")), Errc::not_found);
 }
 
+TEST_F(DirectoryTest, ADamagedTaskIsInTheWayOnlyOfWhoeverMeansIt) {
+  world_.made_up = true;  // what is damaged is not what the log says
+  const auto whole = task("aa90a5b0-1c2d-4e3f-8a4b-5c6d7e8f9012");
+  const auto damaged = task("aa91a5b0-1c2d-4e3f-8a4b-5c6d7e8f9012");
+  store::Commit commit;
+  commit.writes.emplace_back(store::PutDoc{run::key_of<reeve::Task>(damaged.id), "{", {}});
+  ASSERT_TRUE(world_.await(world_.store.commit(std::move(commit))));
+  EXPECT_EQ(find_a_task("aa90").value().id, whole.id);
+  EXPECT_EQ(code_of(find_a_task("bbbb")), Errc::not_found);
+  for (const auto& reference : {std::string("aa91"), damaged.id.str()}) {
+    const auto found = find_a_task(reference);
+    ASSERT_EQ(code_of(found), Errc::corrupt);
+    EXPECT_TRUE(found.error().message().contains(damaged.id.str())) << found.error().message();
+  }
+  task("aa910000-1c2d-4e3f-8a4b-5c6d7e8f9012");
+  const auto both = find_a_task("aa91");
+  ASSERT_EQ(code_of(both), Errc::conflict);
+  EXPECT_TRUE(both.error().message().contains(damaged.id.str()));
+}
+
 TEST_F(DirectoryTest, AllAgentsAreMoreThanOnePage) {
   std::vector<Fact> facts;
   for (std::size_t i = 0; i < limits::kPage + 5; ++i) {

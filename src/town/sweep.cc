@@ -81,7 +81,8 @@ Async<Result<Sighting>> look_at_work(Ground ground) {
   for (const auto& run : runs->readable) seen.runs.insert(run.id);
   for (const auto& damaged : runs->damaged) {
     if (const auto id = RunId::parse(damaged.key.id)) seen.runs.insert(*id);
-    seen.damaged.push_back(told_of(damaged, "the next start of the daemon gives it up"));
+    seen.damaged.push_back(
+        told_of(damaged, "its round's end makes it anew; a later daemon gives it up"));
   }
   store::DocQuery given_up;
   given_up.kind = run::kDamagedRunKind;
@@ -89,10 +90,14 @@ Async<Result<Sighting>> look_at_work(Ground ground) {
   auto docs = co_await store.list(std::move(given_up));
   if (!docs) co_return fail(docs.error());
   for (const auto& doc : *docs) {
-    seen.damaged.push_back({run::DocOf<reeve::Run>::kKind, doc.key.id,
-                            "run " + doc.key.id +
-                                " could not be read: it was given up, its document and its folder "
-                                "are kept"});
+    store::DocKey key{run::DocOf<reeve::Run>::kKind, doc.key.id};
+    auto anew = co_await store.get(key);
+    if (!anew) co_return fail(anew.error());
+    seen.damaged.push_back(
+        {key.kind, key.id,
+         "run " + key.id + " could not be read: " +
+             (*anew ? "it was made anew of what the log tells" : "it was given up") +
+             ", its document and its folder are kept"});
   }
   std::vector<AgentId> boxes{supervisor_id()};
   for (const auto& agent : seen.agents) boxes.push_back(agent.doc.id);

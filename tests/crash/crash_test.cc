@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
-#include <sqlite3.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,14 +11,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
 #include <mutex>
 #include <optional>
-#include <sstream>
 #include <string_view>
 #include <thread>
 
-#include "base/json.h"
+#include "inquest.h"
 #include "load.h"
 #include "processes.h"
 #include "reaper.h"
@@ -72,10 +69,8 @@ class CrashTest {
   void note_survivors();
   bool wait_for_daemon(std::chrono::milliseconds limit);
   void settle();
-  void collect();
   void end_following();
   void end_town();
-  void read_traces();
   void complain(std::string what, std::vector<std::string> offences) {
     findings_.push_back({std::move(what), offences.size(), std::move(offences)});
   }
@@ -164,7 +159,11 @@ int CrashTest::run() {
   load_->stop_writing();
   threads_.clear();
   settle();
-  collect();
+  {
+    auto client = connect(*place_, true);
+    findings_.push_back(question(client, evidence_));
+  }
+  findings_.push_back(look_for_zombies(root_));
   end_town();
   for (auto& finding : examine(evidence_)) findings_.push_back(std::move(finding));
   return report();
@@ -295,81 +294,6 @@ void CrashTest::settle() {
   findings_.push_back({"agents went on until all work was done", agents_.size(), std::move(busy)});
 }
 
-void CrashTest::collect() {
-  auto client = connect(*place_, true);
-  std::vector<std::string> failures;
-  client::Client::EventQuery query;
-  for (;;) {
-    const auto page = client.events(query);
-    if (!page) {
-      failures.push_back("events: " + page.error().message());
-      break;
-    }
-    for (const auto& text : page->events) {
-      auto event = parse_json_as<Event>(text);
-      if (event) {
-        evidence_.log.push_back(std::move(*event));
-      } else {
-        failures.push_back(event.error().message());
-      }
-    }
-    query.after = page->cursor;
-    if (page->events.empty()) break;
-  }
-  std::vector<std::string> mailboxes{std::string(kSupervisor)};
-  const auto views = client.agents({.limit = 500});
-  if (!views) failures.push_back("agents: " + views.error().message());
-  if (views) {
-    for (const auto& view : views->agents) {
-      mailboxes.push_back(view.agent.name);
-      evidence_.agents.push_back(view.agent);
-    }
-  }
-  for (const auto& name : mailboxes) {
-    const auto inbox = client.inbox(name);
-    if (!inbox) {
-      failures.push_back("inbox: " + inbox.error().message());
-      continue;
-    }
-    if (inbox->more + inbox->more_dead > 0) failures.push_back("inbox: not all of it is shown");
-    for (const auto& message : inbox->messages) {
-      evidence_.waiting.insert(message.id.str());
-      if (message.task) evidence_.brought.emplace(message.to.str(), message.task->str());
-    }
-    for (const auto& message : inbox->dead) evidence_.dead.insert(message.id.str());
-  }
-  for (std::uint64_t after = 0;;) {
-    const auto page = client.tasks({.after = after, .limit = 500});
-    if (!page) {
-      failures.push_back("tasks: " + page.error().message());
-      break;
-    }
-    for (const auto& view : page->tasks) evidence_.tasks.push_back(view.task);
-    if (!page->next) break;
-    after = *page->next;
-  }
-  // Nothing was mended before: the daemons' own sweeps leave alone what changed in the last minute.
-  const auto report = client.recover(true);
-  if (!report) failures.push_back("recover: " + report.error().message());
-  if (report) {
-    for (const auto& orphan : report->orphans)
-      evidence_.orphans.push_back(orphan.what + " " + orphan.id + ": " + orphan.text);
-  }
-  for (const auto& event : evidence_.log) {
-    if (event.kind == "OrphanMended") evidence_.orphans.push_back("mended: " + event.payload);
-  }
-  findings_.push_back({"the town answers", 1, std::move(failures)});
-
-  std::vector<std::string> zombies;
-  for (int look = 0; look < 3; ++look) {  // one that is about to be reaped is none
-    zombies.clear();
-    for (const auto& zombie : zombies_of(root_)) zombies.push_back(std::to_string(zombie.ref.pid));
-    if (zombies.empty()) break;
-    std::this_thread::sleep_for(1s);
-  }
-  findings_.push_back({"no zombie is left", 1, std::move(zombies)});
-}
-
 /// One more event lets the follower see that it has all that it came for.
 void CrashTest::end_following() {
   load_->follow_until(evidence_.log.size());
@@ -405,32 +329,9 @@ void CrashTest::end_town() {
   for (const auto& process : processes) left.push_back(process.command);
   findings_.push_back({"no process of the town is left", 1, std::move(left)});
   load_->testify(evidence_);
-  read_traces();
+  evidence_.traces = traces_in(root_ / "side");
 
-  std::vector<std::string> damage;
-  sqlite3* db = nullptr;
-  const auto database = place_->town.database().string();
-  if (::sqlite3_open_v2(database.c_str(), &db, SQLITE_OPEN_READWRITE, nullptr) != SQLITE_OK)
-    damage.emplace_back("cannot open " + database);
-  const auto take = [](void* out, int, char** values, char**) {
-    const std::string_view value = values[0] == nullptr ? "" : values[0];
-    if (value != "ok") static_cast<std::vector<std::string>*>(out)->emplace_back(value);
-    return 0;
-  };
-  if (::sqlite3_exec(db, "PRAGMA integrity_check", take, &damage, nullptr) != SQLITE_OK)
-    damage.emplace_back(::sqlite3_errmsg(db));
-  ::sqlite3_close(db);
-  findings_.push_back({"the database is whole", 1, std::move(damage)});
-}
-
-void CrashTest::read_traces() {
-  for (const auto& entry : fs::directory_iterator(root_ / "side")) {
-    const auto name = entry.path().filename().string();
-    if (!name.starts_with("run.")) continue;
-    std::ostringstream text;
-    text << std::ifstream(entry.path()).rdbuf();
-    evidence_.traces[name.substr(4)] = read_trace(text.str());
-  }
+  findings_.push_back(look_at_database(place_->town.database()));
 }
 
 int CrashTest::report() {

@@ -8,6 +8,7 @@ A prompt of 10 MB, a full disk, and what is not installed: e2e_test.py.
 
 import json
 import os
+import pathlib
 import shutil
 import signal
 import subprocess
@@ -248,6 +249,42 @@ class TownReset(Town):
         self.assertTrue(self.json("reset", "--force")["kept_in"].endswith("before-reset-1"))
         self.assertEqual(self.kinds(), ["TownCreated", "TownReset", "DaemonStarted"])
         self.assertEqual(self.json("list"), [])
+
+    def test_a_store_elsewhere_is_kept_beside_where_it_was(self):
+        shelf = self.base / "shelf"
+        shelf.mkdir()
+        database = shelf / "oak.db"
+        self.addCleanup(self.end_daemon)
+        self.reeve("init", "--name", "oak", "--cli", str(self.agent), "--store", f"sqlite:{database}")
+        self.spawn("ada")
+        former = self.json("status")["log"]
+        self.assertIn(f"beside {database}", self.run_reeve("reset").stdout)
+        done = self.json("reset", "--force")
+        self.assertNotEqual(done["log"], former)
+        self.assertEqual(self.json("list"), [])
+        self.assertEqual(self.events("--kind", "TownReset")[0]["payload"]["former_log"], former)
+        # Back again, as it says.
+        self.reeve("stop")
+        for part in [*shelf.glob("oak.db"), *shelf.glob("oak.db-*"), *shelf.glob("oak.db.lock")]:
+            part.unlink()
+        for part in shelf.iterdir():
+            part.rename(shelf / part.name.replace(pathlib.Path(done["store_kept_as"]).name, "oak.db"))
+        self.assertEqual(self.json("status")["log"], former)
+        self.assertEqual([view["agent"]["name"] for view in self.json("list")], ["ada"])
+
+    def test_a_store_elsewhere_of_which_nobody_knows_whose_it_is_stays(self):
+        shelf = self.base / "shelf"
+        shelf.mkdir()
+        database = shelf / "oak.db"
+        self.addCleanup(self.end_daemon)
+        self.reeve("init", "--name", "oak", "--cli", str(self.agent), "--store", f"sqlite:{database}")
+        self.spawn("ada")
+        self.reeve("stop")
+        database.write_bytes(b"this is no database" * 1000)
+        refused = self.run_reeve("reset", "--force")
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn(f"move {database} aside yourself", refused.stderr)
+        self.assertTrue(database.exists())
 
     def test_a_store_that_cannot_be_opened_is_set_aside_too(self):
         self.make_town()

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <stdexcept>
 
 namespace reeve::doors {
 namespace {
@@ -64,14 +65,38 @@ TEST_F(RoutesTest, AQueryForEventsThatIsNoneIsSaidSo) {
   EXPECT_EQ(get("/v1/events?after=" + beyond).status, 400);
 }
 
-/// Takes what is written.
-class Sink final : public net::Writer {
+/// A stream of events, followed as long as this lives.
+class Followed {
  public:
-  aio::Async<Status> write(std::string_view chunk) override {
-    text += chunk;
-    co_return Status();
+  Followed(World& world, Rest& rest, std::string target, std::string last_event_id = "")
+      : world_(world), group_(world.loop.get_executor()) {
+    net::Request request;
+    request.target = std::move(target);
+    request.headers = {{"accept", "text/event-stream"}};
+    if (!last_event_id.empty())
+      request.headers.emplace_back("last-event-id", std::move(last_event_id));
+    EXPECT_TRUE(net::read_target(request));
+    answer_ = world_.await(answer(rest, std::move(request)));
+    if (!answer_.stream) throw std::runtime_error("not a stream: " + answer_.response.body);
+    group_.spawn("stream", answer_.stream(said_));
+    world_.quiet();
   }
-  std::string text;
+  ~Followed() {
+    group_.cancel();
+    until_its_end();
+  }
+  Followed(const Followed&) = delete;
+  Followed& operator=(const Followed&) = delete;
+
+  /// Returns when the door has ended it.
+  void until_its_end() { world_.await(group_.join()); }
+  [[nodiscard]] const std::string& text() const { return said_.text; }
+
+ private:
+  World& world_;
+  net::Answer answer_;
+  Collector said_;
+  aio::TaskGroup group_;
 };
 
 TEST_F(RoutesTest, WhoWaitsOrFollowsIsToldThatTheDaemonStops) {
@@ -84,14 +109,8 @@ TEST_F(RoutesTest, WhoWaitsOrFollowsIsToldThatTheDaemonStops) {
     EXPECT_TRUE(net::read_target(request));
     into->push_back(co_await answer(rest, std::move(request)));
   };
-  net::Request request;
-  request.target = "/v1/events?from=now";
-  request.headers = {{"accept", "text/event-stream"}};
-  ASSERT_TRUE(net::read_target(request));
-  auto followed = world_.await(answer(rest_, std::move(request)));
-  Sink sink;
+  Followed followed(world_, rest_, "/v1/events?from=now");
   aio::TaskGroup group(world_.loop.get_executor());
-  group.spawn("stream", followed.stream(sink));
   group.spawn("agent", wait(rest_, "/v1/agents/ada/wait", &answers));
   group.spawn("task", wait(rest_, "/v1/tasks/" + task + "/wait", &answers));
   world_.quiet();
@@ -100,44 +119,33 @@ TEST_F(RoutesTest, WhoWaitsOrFollowsIsToldThatTheDaemonStops) {
   world_.await(supervisor_.close());
   world_.log.close(Error(Errc::unavailable, "the daemon is stopping"));
   world_.await(group.join());
+  followed.until_its_end();
   ASSERT_EQ(answers.size(), 2U);
   for (const auto& one : answers) {
     EXPECT_EQ(one.response.status, 503);
     EXPECT_TRUE(one.response.body.contains("the daemon is stopping")) << one.response.body;
   }
   EXPECT_TRUE(
-      sink.text.contains("event: error\ndata: {\"code\":\"unavailable\",\"detail\":"
-                         "\"the daemon is stopping\"}"))
-      << sink.text;
+      followed.text().contains("event: error\ndata: {\"code\":\"unavailable\",\"detail\":"
+                               "\"the daemon is stopping\"}"))
+      << followed.text();
 }
 
 TEST_F(RoutesTest, AStreamBeginsWhereItsCursorIsAndGoesOnLive) {
   spawn("ada");
   const auto after = cursor(get("/v1/events"));
   spawn("bob");
-  net::Request request;
-  request.target = "/v1/events?after=" + after;
-  request.headers = {{"accept", "text/event-stream"}};
-  ASSERT_TRUE(net::read_target(request));
-  auto answered = world_.await(answer(rest_, std::move(request)));
-  ASSERT_TRUE(answered.stream);
-  Sink sink;
-  aio::TaskGroup group(world_.loop.get_executor());
-  group.spawn("stream", answered.stream(sink));
-  world_.quiet();
-  EXPECT_TRUE(sink.text.contains("event: progress"));
-  EXPECT_TRUE(sink.text.contains("\"bob\""));
-  EXPECT_FALSE(sink.text.contains("\"ada\""));
+  const Followed followed(world_, rest_, "/v1/events?after=" + after);
+  EXPECT_TRUE(followed.text().contains("event: progress"));
+  EXPECT_TRUE(followed.text().contains("\"bob\""));
+  EXPECT_FALSE(followed.text().contains("\"ada\""));
   spawn("eve");
   world_.quiet();
-  EXPECT_TRUE(sink.text.contains("\"eve\""));
-  EXPECT_TRUE(sink.text.contains("id: " + world_.log.cursor(Position{3}).str()));
-  group.cancel();
-  world_.await(group.join());
+  EXPECT_TRUE(followed.text().contains("\"eve\""));
+  EXPECT_TRUE(followed.text().contains("id: " + world_.log.cursor(Position{3}).str()));
 }
 
-// --- One conversation's and one run's events
-// ------------------------------------------------------
+// --- One conversation's and one run's events -----------------------------------------------------
 
 class EventsRoutes : public RoutesTest {
  protected:
@@ -197,22 +205,10 @@ TEST_F(EventsRoutes, ListThreadEventsReturnsGoneForExpiredCursor) {
 }
 
 TEST_F(EventsRoutes, StreamThreadEventsReplaysAfterLastEventId) {
-  net::Request request;
-  request.target = "/v1/events?" + of_thread();
-  request.headers = {{"accept", "text/event-stream"},
-                     {"last-event-id", world_.log.cursor({2}).str()}};
-  ASSERT_TRUE(net::read_target(request));
-  auto answered = world_.await(answer(rest_, std::move(request)));
-  ASSERT_TRUE(answered.stream);
-  Sink sink;
-  aio::TaskGroup group(world_.loop.get_executor());
-  group.spawn("stream", answered.stream(sink));
-  world_.quiet();
-  EXPECT_FALSE(sink.text.contains(runs_of_it_[0].id.str()));
-  EXPECT_TRUE(sink.text.contains(runs_of_it_[1].id.str()));
-  EXPECT_TRUE(sink.text.contains("id: " + world_.log.cursor({4}).str()));
-  group.cancel();
-  world_.await(group.join());
+  const Followed followed(world_, rest_, "/v1/events?" + of_thread(), world_.log.cursor({2}).str());
+  EXPECT_FALSE(followed.text().contains(runs_of_it_[0].id.str()));
+  EXPECT_TRUE(followed.text().contains(runs_of_it_[1].id.str()));
+  EXPECT_TRUE(followed.text().contains("id: " + world_.log.cursor({4}).str()));
 }
 
 }  // namespace
