@@ -18,7 +18,7 @@ REEVE_INLINE namespace v1 {
     invalid_argument,  ///< the request itself is wrong
     not_found,
     conflict,         ///< exists already, or not possible in this state
-    fenced,           ///< somebody newer holds the run
+    fenced,           ///< somebody newer holds the run, or the town
     timeout,          ///< not finished in the given time; nothing is said about the outcome
     cancelled,        ///< somebody asked for it to end
     denied,           ///< not allowed

@@ -20,13 +20,30 @@
 namespace reeve {
 REEVE_INLINE namespace v1 {
   struct OpenOptions {
-    /// The store is FOLDER/.reeve/town.db, made if it is not there; the providers of its town.toml
-    /// are there. Empty: in memory, gone with the town.
+    /// A town's folder, made one if it is none. The store is where its town.toml says: by itself
+    /// FOLDER/.reeve/town.db, or a Redis; the providers of its town.toml are there. Empty: the town
+    /// is where `store` says, or in memory, gone with the town.
     std::string folder;
-    std::string name;  ///< of a new town; empty: after the folder
+    /// Of a new town; empty: after the folder. Without a folder, of the town on Redis.
+    std::string name;
+    /// A Redis (docs/redis.md): redis://HOST:PORT/DATABASE, rediss:// (TLS), unix:///PATH. With a
+    /// folder that is to become a town's: its store from now on; a town of that name that is there
+    /// already is opened if `name` gives it. With a town's folder: the same as its town.toml says.
+    /// Without a folder: the town `name` there, made if it is not; what this machine knows of it
+    /// (the lock, the witness) lies in ~/.local/state/reeve/redis.
+    std::string store;
+    /// The variable, or the file (0600; in a folder's town from .reeve on), that holds the
+    /// password, if it is not in the URL.
+    std::string store_password_env;
+    std::string store_password_file;
+    /// Redis' settings cannot be looked at (CONFIG is denied), and give the durability all the
+    /// same.
+    bool store_settings_asserted = false;
     /// What an acknowledged commit has survived: "disk" (a power cut), "os" (a killed process; a
-    /// power cut may take the last commits), "memory" (nothing; fast, for tests).
-    std::string store_durability = "disk";
+    /// power cut may take the last commits), "memory" (nothing; fast, for tests). On Redis "disk",
+    /// "everysec" (a killed redis-server may take the last second), "memory"; its settings must
+    /// give it. Empty: what the folder's town.toml says, "disk" where it says nothing.
+    std::string store_durability;
     Durability durability = Durability::compacted;  ///< of runs that do not say
     /// Takes out of what runs say what must not be kept or shown: given an event's kind and its
     /// payload (JSON: an object), answers the payload to keep. Of a conversation's messages the
@@ -55,8 +72,15 @@ REEVE_INLINE namespace v1 {
   /// asked there, too. Both have the same functions.
   class REEVE_API Town {
    public:
-    /// conflict: another process has the folder's store open. Runs that an earlier process left
-    /// unfinished are failed with the code `interrupted`.
+    /// Runs that an earlier process left unfinished are failed with the code `interrupted`.
+    /// conflict: another process has the store open, here or, on Redis, anywhere; the text says
+    /// who: connect() asks a daemon. denied, unsupported: a Redis that does not give the
+    /// durability, or is too old; unavailable: it is away; corrupt: it has lost what it had
+    /// acknowledged.
+    ///
+    /// On Redis the town is held by a lease. Who was away from Redis for so long that another one
+    /// has taken the town gets `fenced` for everything: runs are stopped, listeners end. While
+    /// Redis is away calls wait for up to ten seconds and are `unavailable` then.
     static Result<Town> open(OpenOptions options = {});
     /// The town of a folder, through its daemon's socket. Where the daemon is killed and comes
     /// back, calls wait, and listeners go on behind their last event; deltas of that time are

@@ -18,7 +18,7 @@
 #include "aio/within.h"
 #include "app/aside.h"
 #include "app/mirror_choice.h"
-#include "app/open_store.h"
+#include "app/open_town.h"
 #include "app/stop_mode.h"
 #include "base/logging.h"
 #include "doors/rest/routes.h"
@@ -357,16 +357,11 @@ Status run_daemon(DaemonOptions options) {
   auto providers = llm::make_registry(options.settings.providers, options.folder.dir(), env,
                                       loop.get_executor());
   if (!providers) return fail(providers.error().during(options.folder.settings().string()));
-  // A reset that was cut off is gone on with before anybody has the store open.
-  auto finished = finish_aside(options.folder, [&](std::uint64_t generation) {
-    return aio::run(loop, begin_generation(env, loop.get_executor(), *plan, generation));
-  });
-  if (!finished) return fail(finished.error());
   Daemon* running = nullptr;
   auto lost = [&running](const Error& why) {
     if (running != nullptr) running->lose(why);
   };
-  auto opened = aio::run(loop, open_store(env, loop.get_executor(), options.folder, *plan, lost));
+  auto opened = open_town(env, loop, options.folder, *plan, lost);
   if (!opened) return fail(opened.error());
   Status status;
   {

@@ -1,46 +1,15 @@
 #include "app/init.h"
 
-#include <boost/asio/io_context.hpp>
 #include <ostream>
 
-#include "aio/real_env.h"
-#include "aio/run.h"
-#include "app/check_redis.h"
 #include "app/mirror_choice.h"
-#include "app/open_store.h"
+#include "app/open_town.h"
 #include "app/redis_flags.h"
 #include "client/town_folder.h"
 #include "client/town_registry.h"
-#include "store/redis/place.h"
 
 namespace reeve::app {
 namespace {
-
-/// Whether a town can be made there, or, `join`, is there. conflict: it is not as it should be.
-Status check_place(const StorePlan& plan, bool join) {
-  const auto* redis = plan.redis();
-  if (redis == nullptr) {
-    if (!join) return {};
-    return fail(Errc::invalid_argument,
-                "--join takes part in a town on Redis: --store redis://...");
-  }
-  boost::asio::io_context loop;
-  aio::RealEnv env(loop);
-  const auto fit = aio::run(loop, check_redis(env, loop.get_executor(), *redis));
-  if (!fit) return fail(fit.error());
-  const auto place =
-      aio::run(loop, store::look_at_redis(env, loop.get_executor(), redis->address, plan.town));
-  if (!place) return fail(place.error());
-  if (place->exists && !join) {
-    return fail(Errc::conflict, "there is a town " + plan.town + " on " + plan.display +
-                                    " already (" + std::to_string(place->head) +
-                                    " events): choose another --name or database, or --join it to "
-                                    "serve it from this folder");
-  }
-  if (!place->exists && join)
-    return fail(Errc::not_found, "there is no town " + plan.town + " on " + plan.display);
-  return {};
-}
 
 class Init final : public cli::Command {
   void declare(cli::Options& options) override {
@@ -75,7 +44,7 @@ class Init final : public cli::Command {
     if (!plan) return fail(plan.error());
     // A town that is here already is told of first.
     if (!std::filesystem::exists(folder.settings(), error)) {
-      if (auto fit = check_place(*plan, join_); !fit) return fit;
+      if (auto fit = check_place(*plan, join_ ? Join::must : Join::no); !fit) return fit;
     }
     if (auto chosen = choose_mirror(mirror_, no_mirror_, settings.mirror); !chosen) return chosen;
     if (auto made = client::create_town(folder, settings); !made) return made;

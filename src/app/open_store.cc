@@ -11,8 +11,11 @@
 namespace reeve::app {
 namespace {
 
-std::unexpected<Error> wrong(const client::TownFolder& folder, const std::string& what) {
-  return fail(Errc::invalid_argument, folder.settings().string() + ": " + what);
+/// What others are told of a town that is open in a program of its own.
+constexpr std::string_view kProgram = "a program with libreeve";
+
+std::unexpected<Error> wrong(const std::string& said_in, const std::string& what) {
+  return fail(Errc::invalid_argument, said_in + ": " + what);
 }
 
 std::string host_name() {
@@ -22,10 +25,10 @@ std::string host_name() {
 }
 
 Result<StorePlan> plan_sqlite(const client::TownFolder& folder,
-                              const client::TownSettings& settings) {
+                              const client::TownSettings& settings, const std::string& said_in) {
   const auto durability = enum_from_name<store::Durability>(settings.durability);
   if (!durability) {
-    return wrong(folder,
+    return wrong(said_in,
                  "durability is disk, os or memory on SQLite, not \"" + settings.durability + "\"");
   }
   store::SqliteOptions options;
@@ -34,19 +37,21 @@ Result<StorePlan> plan_sqlite(const client::TownFolder& folder,
   if (settings.store.url.starts_with(kPrefix))
     options.path = (folder.root() / settings.store.url.substr(kPrefix.size())).lexically_normal();
   options.durability = *durability;
-  return StorePlan{options, settings.name, "sqlite " + options.path};
+  return StorePlan{.how = options, .town = settings.name, .display = "sqlite " + options.path};
 }
 
-Result<StorePlan> plan_redis(const client::TownFolder& folder,
-                             const client::TownSettings& settings) {
+Result<StorePlan> plan_redis(const client::TownFolder& folder, const client::TownSettings& settings,
+                             const std::string& said_in) {
   const auto durability = enum_from_name<store::RedisDurability>(settings.durability);
   if (!durability) {
-    return wrong(folder, "durability is disk, everysec or memory on Redis, not \"" +
-                             settings.durability + "\" (docs/redis.md says what each loses)");
+    return wrong(said_in, "durability is disk, everysec or memory on Redis, not \"" +
+                              settings.durability + "\" (docs/redis.md says what each loses)");
   }
   auto address = net::read_redis_url(settings.store.url);
-  if (!address) return wrong(folder, "store: url: " + address.error().message());
+  if (!address) return wrong(said_in, "store: url: " + address.error().message());
   const auto& said = settings.store;
+  if (!said.password_env.empty() && !said.password_file.empty())
+    return wrong(said_in, "one of password_env and password_file, not both");
   if (!said.password_env.empty() || !said.password_file.empty()) {
     auto password = said.password_file.empty()
                         ? secret_from_variable(said.password_env)
@@ -62,7 +67,7 @@ Result<StorePlan> plan_redis(const client::TownFolder& folder,
   options.replicas = static_cast<int>(said.replicas);
   options.replica_timeout = said.replica_timeout;
   auto display = "redis " + options.address.display();
-  return StorePlan{std::move(options), settings.name, std::move(display)};
+  return StorePlan{.how = std::move(options), .town = settings.name, .display = std::move(display)};
 }
 
 constexpr std::string_view kWitness = "witness.";
@@ -78,6 +83,14 @@ Status check_witnesses(const client::TownFolder& folder, const store::RedisPlace
                                  "docs/redis.md says how");
 }
 
+Error held_here(const StorePlan& plan, const Error& why, const std::string& lock_path) {
+  if (!why.is(Errc::conflict)) return why;
+  return refusal(plan.opener, why, true, store::sqlite::holder_in(lock_path));
+}
+std::string_view opened_by(const StorePlan& plan) {
+  return plan.opener == Opener::program ? kProgram : std::string_view();
+}
+
 /// What tells this folder on this machine from any other, and from a copy of it.
 std::string identity_of(const std::string& lock_path) {
   return host_name() + ":" + store::sqlite::file_identity(lock_path);
@@ -88,12 +101,12 @@ Async<Result<OpenedStore>> open_on_redis(Env& env, boost::asio::any_io_executor 
                                          std::function<void(Error)> on_lost, bool for_move) {
   OpenedStore opened;
   const auto lock_path = folder.town_lock().string();
-  auto lock = store::sqlite::LockFile::take(lock_path, env.now());
-  if (!lock) co_return fail(lock.error());
+  auto lock = store::sqlite::LockFile::take(lock_path, env.now(), opened_by(plan));
+  if (!lock) co_return fail(held_here(plan, lock.error(), lock_path));
   opened.lock = std::move(*lock);
   auto options = *plan.redis();
   options.holder = identity_of(lock_path);
-  options.who = holder_text(env.now());
+  options.who = holder_text(env.now(), plan.opener);
   options.on_lost = std::move(on_lost);
   for (;;) {
     auto place = co_await store::look_at_redis(env, executor, options.address, plan.town);
@@ -110,7 +123,8 @@ Async<Result<OpenedStore>> open_on_redis(Env& env, boost::asio::any_io_executor 
     auto store = co_await store::open_redis(env, executor, options);
     if (!store) {
       if (!store.error().is(Errc::conflict)) co_return fail(store.error());
-      co_return fail(Errc::unavailable, store.error().message());
+      if (place->copying) co_return fail(Errc::unavailable, store.error().message());
+      co_return fail(refusal(plan.opener, store.error(), false, {}));
     }
     // A reset elsewhere may have begun another generation before we held this one.
     const auto again = co_await store::look_at_redis(env, executor, options.address, plan.town);
@@ -147,8 +161,21 @@ void forget_witnesses(const client::TownFolder& folder) {
   }
 }
 
-std::string holder_text(Time now) {
-  return host_name() + ", process " + std::to_string(::getpid()) + ", since " + to_rfc3339(now);
+std::string holder_text(Time now, Opener opener) {
+  auto who = host_name() + ", process " + std::to_string(::getpid());
+  if (opener == Opener::program) who += " (" + std::string(kProgram) + ")";
+  return who + ", since " + to_rfc3339(now);
+}
+
+Error refusal(Opener opener, const Error& why, bool here, std::string_view by) {
+  if (opener == Opener::daemon)
+    return {here && by.empty() ? Errc::conflict : Errc::unavailable, why.message()};
+  if (!here)
+    return {Errc::conflict, why.message() + "; a daemon is asked where it runs: Town::connect()"};
+  return {Errc::conflict,
+          why.message() + (by.empty() ? ", or ask that daemon: Town::connect()"
+                                      : "; a town that several programs use is a daemon's, which "
+                                        "they ask: Town::connect()")};
 }
 
 Async<Status> begin_generation(Env& env, boost::asio::any_io_executor executor, StorePlan plan,
@@ -171,9 +198,11 @@ Async<Status> begin_generation(Env& env, boost::asio::any_io_executor executor, 
                                                  plan.town, generation);
 }
 
-Result<StorePlan> plan_store(const client::TownFolder& folder,
-                             const client::TownSettings& settings) {
-  return settings.store.is_sqlite() ? plan_sqlite(folder, settings) : plan_redis(folder, settings);
+Result<StorePlan> plan_store(const client::TownFolder& folder, const client::TownSettings& settings,
+                             std::string said_in) {
+  if (said_in.empty()) said_in = folder.settings().string();
+  return settings.store.is_sqlite() ? plan_sqlite(folder, settings, said_in)
+                                    : plan_redis(folder, settings, said_in);
 }
 
 Async<Result<OpenedStore>> open_store(Env& env, boost::asio::any_io_executor executor,
@@ -183,8 +212,11 @@ Async<Result<OpenedStore>> open_store(Env& env, boost::asio::any_io_executor exe
     co_return co_await open_on_redis(env, std::move(executor), std::move(folder), std::move(plan),
                                      std::move(on_lost), for_move);
   }
-  auto store = store::open_sqlite(env, std::move(executor), *plan.sqlite());
-  if (!store) co_return fail(store.error());
+  auto options = *plan.sqlite();
+  options.opened_by = opened_by(plan);
+  const auto lock_path = options.path + ".lock";
+  auto store = store::open_sqlite(env, std::move(executor), std::move(options));
+  if (!store) co_return fail(held_here(plan, store.error(), lock_path));
   OpenedStore opened;
   opened.store = std::move(*store);
   co_return opened;

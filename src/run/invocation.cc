@@ -25,6 +25,11 @@ Error was_cancelled(const Control& control) {
                "cancelled before it began: " + control.cancel_reason().value_or(""));
 }
 
+Error left_at_close() {
+  return Error(Errc::unavailable,
+               "the town was closed while its store was away: the next one tells the run's end");
+}
+
 /// A conversation that a model takes begins with what a user said: a result without its call, or a
 /// half of an exchange, is refused.
 void trim(std::vector<ChatMessage>& messages, std::size_t keep) {
@@ -396,10 +401,12 @@ Async<> Invocation::execute(ActivePtr active) {
   // Whoever asked is answered first.
   co_await aio::yield();
   auto& pending = *active->pending;
+  if (closing_) active->native->leave(left_at_close());
   // Somebody may have asked for its end while it began.
   if (active->stopped)
     active->native->stop(active->stopped->first, active->stopped->second, active->interrupt);
-  auto result = co_await active->native->execute();
+  Result<RunResult> result = co_await active->native->execute();
+  if (const auto& left = active->native->left()) result = fail(*left);
   auto& session = sessions_[pending.session];
   session.kept = std::move(*active->native).take_conversation();
   forget(pending.run);
@@ -449,13 +456,20 @@ Async<> Invocation::wait_idle() {
   while (!active_.empty()) co_await forgotten_.wait();
 }
 
-Async<> Invocation::close() {
-  closing_ = true;
+void Invocation::stop_all(const std::string& reason, const Error& leave) {
   // A copy: what ends takes itself out.
   const auto now = active_;
   for (const auto& [id, active] : now) {
-    if (active->pending->stop) active->pending->stop(Stop::cancel, "the town stops");
+    if (active->native) active->native->leave(leave);
+    if (active->pending->stop) active->pending->stop(Stop::cancel, reason);
   }
+}
+
+void Invocation::abandon(const Error& why) { stop_all(why.message(), why); }
+
+Async<> Invocation::close() {
+  closing_ = true;
+  stop_all("the town stops", left_at_close());
   while (!active_.empty()) co_await forgotten_.wait_uncancelled();
   group_.cancel();
   co_await group_.join();

@@ -75,7 +75,11 @@ class Invocation {
   [[nodiscard]] std::size_t running() const { return active_.size(); }
   /// Returns when no native run is in progress.
   Async<> wait_idle();
-  /// Cancels what runs, and waits for its end. What agents were asked stays in their inboxes.
+  /// The store is somebody else's now, as `why` (fenced) says: every native run ends, and that is
+  /// what whoever waits for one is told.
+  void abandon(const Error& why);
+  /// Cancels what runs, and waits for its end; where the store is away that is left to the next
+  /// process (recover()). What agents were asked stays in their inboxes.
   Async<> close();
 
  private:
@@ -110,6 +114,7 @@ class Invocation {
   Async<Result<RunResult>> result_of(RunId run);
   void watch_control(const ActivePtr& active);
   void look_at_control(Active& active);
+  void stop_all(const std::string& reason, const Error& leave);
   void forget(const RunId& run);
   void finish(Active& active, Result<RunResult> result);
   void forget_conversations();

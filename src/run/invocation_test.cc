@@ -430,6 +430,31 @@ TEST_P(EventsInvocation, G7_ARunWhoseDaemonDiedIsEndedByTheNextOne) {
   world_.await(next.close());
 }
 
+TEST_P(EventsInvocation, G3_ARunWhoseEndIsLeftToTheNextProcessHasNoResult) {
+  provide("model", script(R"({"turns":[[{"hang":true}]]})"));
+  auto closed = emit(kAsk()).value();
+  world_.quiet();
+  world_.store.down = true;
+  end();  // waits for no store
+  const auto none = world_.await(closed.result());
+  ASSERT_FALSE(none);
+  EXPECT_TRUE(none.error().is(Errc::unavailable));
+  world_.store.down = false;
+  EXPECT_EQ(ends_of(closed.run()), 0U);
+  start();
+  EXPECT_EQ(world_.await(invocation_->recover()).value(), 1U);
+  EXPECT_EQ(ends_of(closed.run()), 1U);
+
+  auto lost = emit(kAsk()).value();
+  world_.quiet();
+  world_.store.next.assign(1, {Errc::fenced, false});
+  invocation_->abandon(Error(Errc::fenced, "elm has the town"));
+  const auto fenced = world_.await(lost.result());
+  ASSERT_FALSE(fenced);
+  EXPECT_EQ(fenced.error(), Error(Errc::fenced, "elm has the town"));
+  EXPECT_EQ(ends_of(lost.run()), 0U);
+}
+
 TEST_P(EventsInvocation, G7_ACommitOfUnknownOutcomeIsMadeOnce) {
   for (const bool applied : {false, true}) {
     provide("model", llm::Script::saying("yes"));

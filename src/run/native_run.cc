@@ -310,7 +310,7 @@ Async<> NativeRun::checkpoint() {
     if (done) co_return;
     const auto& why = done.error();
     if (why.is(Errc::fenced) || why.is(Errc::conflict) || why.is(Errc::invalid_argument) ||
-        why.is(Errc::too_large)) {
+        why.is(Errc::too_large) || is_left(why)) {
       throw GaveUp{why};
     }
     logging::warn("run {}: its events cannot be kept now: {}", run_.id.str(), why.message());
@@ -332,8 +332,15 @@ Async<> NativeRun::settle(Verdict verdict) {
   Backoff backoff;
   for (int refused = 0;;) {
     const auto done = co_await commit(end, verdict.ending);
-    if (done || done.error().is(Errc::fenced)) co_return;
+    if (done) co_return;
     const auto& why = done.error();
+    if (is_left(why)) {
+      logging::warn("run {}: its end is left to the next process: {}", run_.id.str(),
+                    why.message());
+      left_ = leaving_;
+      co_return;
+    }
+    if (why.is(Errc::fenced)) co_return;
     if ((why.is(Errc::invalid_argument) || why.is(Errc::too_large)) && ++refused < 3) {
       // Its end is told without what no store takes.
       sink_.discard();

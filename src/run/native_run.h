@@ -73,6 +73,14 @@ class NativeRun {
   /// Asks for the end; the first one counts. `interrupt` ends what execute() waits for.
   void stop(Stop how, std::string why, const std::function<void()>& interrupt);
 
+  /// If the store refuses the run's end with the code of `why`, it is left to the next process
+  /// (Invocation::recover()). The first one counts.
+  void leave(Error why) {
+    if (!leaving_) leaving_ = std::move(why);
+  }
+  /// After execute(): why the end was left and its result is none; nothing: it is committed.
+  [[nodiscard]] const std::optional<Error>& left() const { return left_; }
+
   void set_concurrent_calls(std::size_t calls) { options_.concurrent_calls = calls; }
   [[nodiscard]] const reeve::Run& run() const { return run_; }
   /// The conversation as it stands after execute().
@@ -113,6 +121,9 @@ class NativeRun {
   void add_message(ChatMessage message);
   void repair_conversation();
   void emit(const AgentEvent& event);
+  [[nodiscard]] bool is_left(const Error& why) const {
+    return leaving_ && why.is(leaving_->code());
+  }
 
   Env& env_;
   log::Log& log_;
@@ -133,6 +144,8 @@ class NativeRun {
   std::optional<Stopped> stopped_;
   bool working_ = false;  // what it waits for may be interrupted
   bool settling_ = false;
+  std::optional<Error> leaving_;
+  std::optional<Error> left_;
 };
 
 }  // namespace reeve::run

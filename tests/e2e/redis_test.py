@@ -1,6 +1,7 @@
 """Towns on Redis: chosen, shared, moved, begun anew, taken over from tinytown."""
 
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -289,6 +290,20 @@ class RedisTown(support.Town):
             self.assertNotIn("hunter2", self.run_reeve(*words).stdout)
         self.assertNotIn("hunter2", self.settings())
         self.assertNotIn("hunter2", (self.root / ".reeve" / "daemon.log").read_text())
+
+    def test_a_daemon_stops_while_its_redis_is_away(self):
+        self.make_redis_town()
+        with (self.root / ".reeve" / "town.toml").open("a", encoding="utf-8") as file:
+            file.write('[providers.hang]\nkind = "scripted"\nturns = [[{ text = "I begin" }, { hang = true }]]\n')
+        pid = self.json("status")["pid"]
+        run = self.reeve("emit", "--no-wait", "hang", "hi").split()[0]
+        self.redis.kill()
+        self.redis.wait()
+        os.kill(pid, signal.SIGTERM)
+        self.eventually(lambda: not pathlib.Path(f"/proc/{pid}").exists())
+        # What it could not tell any more the next one tells.
+        self.start_redis()
+        self.assertIn("interrupted", self.reeve("run", "show", run))
 
     def test_lost_generations_are_told(self):
         self.make_redis_town()

@@ -228,4 +228,27 @@ TEST_F(EventsConnect, ClosingLeavesTheRunsToTheDaemon) {
   EXPECT_EQ(run.wait_for(kPatience).value().state, reeve::RunState::cancelled);
 }
 
+TEST_F(EventsConnect, ATownThatADaemonHasIsNotOpenedAndConnectIsNamed) {
+  auto town = connect();
+  reeve::OpenOptions options;
+  options.folder = folder_;
+  const auto refused = Town::open(options);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::conflict);
+  EXPECT_NE(refused.error().message.find("another daemon"), std::string::npos);
+  EXPECT_NE(refused.error().message.find("Town::connect()"), std::string::npos);
+}
+
+TEST_F(EventsConnect, ATownThatAProgramHasIsNotServedAndTheProgramIsNamed) {
+  reeve::OpenOptions options;
+  options.folder = folder_;
+  auto town = Town::open(options).value();
+  // At once, not after a time of waiting for a daemon that never comes.
+  EXPECT_EQ(sh("status"), 6);
+  EXPECT_NE(said().find("a program with libreeve"), std::string::npos) << said();
+  EXPECT_NE(said().find("process " + std::to_string(::getpid())), std::string::npos) << said();
+  town.close();
+  EXPECT_EQ(sh("status"), 0) << said();
+}
+
 }  // namespace

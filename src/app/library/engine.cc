@@ -2,7 +2,6 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
-#include <filesystem>
 
 #include "app/library/face.h"
 #include "app/library/following.h"
@@ -10,8 +9,6 @@
 #include "app/library/remote_host.h"
 #include "app/library/watched.h"
 #include "base/logging.h"
-#include "client/town_folder.h"
-#include "model/agent.h"
 
 namespace reeve::library {
 namespace {
@@ -37,20 +34,12 @@ Engine::House::House(std::size_t blocking_threads)
 
 Engine::Engine() : is_closed_(closed_.get_future().share()) {}
 
-Result<std::shared_ptr<Engine>> Engine::open(const v1::OpenOptions& given) {
-  auto options = given;
-  if (options.name.empty()) {
-    options.name = options.folder.empty()
-                       ? "unnamed"
-                       : client::suggest_name(std::filesystem::absolute(options.folder));
-  }
-  if (auto good = check_name(options.name); !good)
-    return fail(good.error().during("the town's name"));
+Result<std::shared_ptr<Engine>> Engine::open(const v1::OpenOptions& options) {
   auto house = std::make_unique<House>(options.blocking_threads);
   auto engine = std::make_shared<Engine>();
-  auto host =
-      make_local_host(house->env, house->loop.get_executor(), options, inner(engine->shared_));
+  auto host = make_local_host(house->loop, house->env, options, inner(engine->shared_));
   if (!host) return fail(host.error());
+  house->loop.restart();
   house->host = std::move(*host);
   return start(std::move(engine), std::move(house), options.handler_threads);
 }

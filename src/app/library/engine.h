@@ -34,7 +34,7 @@ struct Controlled {
 /// Handles of every kind share it; after close() it only says that it is closed.
 class Engine : public std::enable_shared_from_this<Engine> {
  public:
-  static Result<std::shared_ptr<Engine>> open(const v1::OpenOptions& given);
+  static Result<std::shared_ptr<Engine>> open(const v1::OpenOptions& options);
   static Result<std::shared_ptr<Engine>> connect(const v1::ConnectOptions& options);
   Engine();
   ~Engine();

@@ -1,6 +1,7 @@
 // A town of the library: its log, its folder, its end.
 #include <atomic>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -41,7 +42,9 @@ TEST(EventsLibraryTown, EventsAreReadPageByPage) {
 TEST(EventsLibraryTown, AFolderThatIsNotThereIsMade) {
   const Folder folder;
   auto town = open_town(folder.path() + "/deep/down");
-  EXPECT_TRUE(std::filesystem::exists(folder.path() + "/deep/down/.reeve/town.db"));
+  EXPECT_TRUE(std::filesystem::exists(folder.path() + "/deep/down/.reeve/town.toml"));
+  EXPECT_EQ(std::filesystem::exists(folder.path() + "/deep/down/.reeve/town.db"),
+            test_store() == nullptr);
 }
 
 TEST(EventsLibraryTown, AFolderBelongsToOneAtATime) {
@@ -49,7 +52,60 @@ TEST(EventsLibraryTown, AFolderBelongsToOneAtATime) {
   auto town = open_town(folder.path());
   reeve::OpenOptions options;
   options.folder = folder.path();
+  const auto refused = Town::open(options);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::conflict);
+  EXPECT_NE(refused.error().message.find("process " + std::to_string(::getpid())),
+            std::string::npos)
+      << refused.error().message;
+  EXPECT_NE(refused.error().message.find("a program with libreeve"), std::string::npos);
+  town.close();
+  EXPECT_TRUE(Town::open(options));
+}
+
+TEST(EventsLibraryTown, TheFoldersSettingsSayWhereItsStoreIs) {
+  if (test_store() != nullptr) GTEST_SKIP() << "of a store that is a file";
+  const Folder folder;
+  std::filesystem::create_directories(folder.path() + "/.reeve");
+  std::ofstream(folder.path() + "/.reeve/town.toml")
+      << "name = \"elm\"\n[store]\nurl = \"sqlite:data.db\"\n";
+  {
+    auto town = open_town(folder.path());
+    EXPECT_TRUE(std::filesystem::exists(folder.path() + "/data.db"));
+    EXPECT_FALSE(std::filesystem::exists(folder.path() + "/.reeve/town.db"));
+    const auto first = town.events("").value().events.at(0);
+    EXPECT_EQ(first.kind, "TownCreated");
+    EXPECT_NE(first.payload.find("\"elm\""), std::string::npos) << first.payload;
+  }
+  reeve::OpenOptions options;
+  options.folder = folder.path();
+  options.store_durability = "everysec";
+  EXPECT_EQ(Town::open(options).error().code, Code::invalid_argument);
+  options.store_durability = "";
+  options.store = "redis://elsewhere/1";
   EXPECT_EQ(Town::open(options).error().code, Code::conflict);
+  options.store = "";
+  options.store_password_env = "OAK";
+  EXPECT_EQ(Town::open(options).error().code, Code::invalid_argument);
+}
+
+TEST(EventsLibraryTown, AResetThatWasCutOffIsGoneOnWithFirst) {
+  if (test_store() != nullptr) GTEST_SKIP() << "of a store that is a file";
+  const Folder folder;
+  std::string log;
+  {
+    auto town = open_town(folder.path());
+    do_runs(town, 1);
+    log = town.cursor().value();
+  }
+  const auto pending = folder.path() + "/.reeve/reset-pending";
+  std::filesystem::create_directories(pending);
+  std::ofstream(pending + "/reset.json")
+      << R"({"former_log":"","kept_in":".reeve/before-reset-x"})" << '\n';
+  auto town = open_town(folder.path());
+  EXPECT_EQ(town.events("").value().events.size(), 1U);
+  EXPECT_EQ(town.events(log).error().code, Code::cursor_foreign);
+  EXPECT_TRUE(std::filesystem::exists(folder.path() + "/.reeve/before-reset-x/town.db"));
 }
 
 TEST(EventsLibraryTown, ClosingEndsWhatGoesOnAndHandlesSayThatItIsClosed) {

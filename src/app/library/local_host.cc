@@ -1,59 +1,26 @@
 #include "app/library/local_host.h"
 
 #include <algorithm>
-#include <filesystem>
 
+#include "app/library/choose_town.h"
 #include "app/library/face.h"
+#include "app/open_town.h"
 #include "base/logging.h"
-#include "client/town_folder.h"
 #include "llm/settings.h"
 #include "run/draft.h"
 #include "run/invocation.h"
 #include "run/session_data.h"
 #include "store/memory/memory_store.h"
-#include "store/sqlite/sqlite_store.h"
 
 namespace reeve::library {
 namespace {
 
-Result<std::unique_ptr<store::Store>> open_store(Env& env, aio::asio::any_io_executor executor,
-                                                 const v1::OpenOptions& options) {
-  if (options.folder.empty()) return store::make_memory(env, std::move(executor));
-  const auto durability = enum_from_name<store::Durability>(options.store_durability);
-  if (!durability) {
-    return fail(Errc::invalid_argument,
-                "store_durability is disk, os or memory, not \"" + options.store_durability + "\"");
-  }
-  const client::TownFolder folder(std::filesystem::absolute(options.folder));
-  std::error_code failed;  // create_town() tells of it
-  std::filesystem::create_directories(folder.root(), failed);
-  if (!std::filesystem::exists(folder.settings())) {
-    client::TownSettings settings;
-    settings.name = options.name;
-    if (auto made = client::create_town(folder, settings); !made) return fail(made.error());
-  }
-  // A daemon holds a town on Redis, and its runs with it.
-  const auto settings = client::read_settings(folder);
-  if (settings && !settings->store.is_sqlite()) {
-    return fail(Errc::unsupported, "the town in " + folder.root().string() + " is kept on " +
-                                       settings->store.display() +
-                                       ": start its daemon, and use Town::connect()");
-  }
-  store::SqliteOptions sqlite;
-  sqlite.path = folder.database().string();
-  sqlite.durability = *durability;
-  return store::open_sqlite(env, std::move(executor), sqlite);
-}
-
 /// Those of the folder's settings.
 Result<llm::Registry> providers_of(Env& env, const aio::asio::any_io_executor& executor,
-                                   const std::string& where) {
-  if (where.empty()) return llm::Registry();
-  const client::TownFolder folder(std::filesystem::absolute(where));
-  auto settings = client::read_settings(folder);
-  if (!settings) return fail(settings.error());
-  auto made = llm::make_registry(settings->providers, folder.dir(), env, executor);
-  if (!made) return fail(made.error().during(folder.settings().string()));
+                                   const ChosenTown& town) {
+  if (town.root.empty()) return llm::Registry();
+  auto made = llm::make_registry(town.settings.providers, town.folder.dir(), env, executor);
+  if (!made) return fail(made.error().during(town.folder.settings().string()));
   return made;
 }
 
@@ -109,12 +76,12 @@ Asked asked_of(const run::RunHandle& handle) {
 
 class LocalHost final : public Host {
  public:
-  LocalHost(Env& env, const aio::asio::any_io_executor& executor,
-            std::unique_ptr<store::Store> store, fact::TownCreated created, llm::Registry providers,
-            run::Invocation::Options runs)
+  LocalHost(Env& env, const aio::asio::any_io_executor& executor, app::OpenedStore opened,
+            fact::TownCreated created, llm::Registry providers, run::Invocation::Options runs)
       : env_(env),
         created_(std::move(created)),
-        store_(std::move(store)),
+        lock_(std::move(opened.lock)),
+        store_(std::move(opened.store)),
         log_(env, executor, *store_),
         providers_(std::move(providers)),
         invocation_(env, executor, log_, providers_, tools_, std::move(runs)) {}
@@ -196,12 +163,19 @@ class LocalHost final : public Host {
                    "agents and their work live in a town that a daemon serves: Town::connect()");
   }
 
+  /// Somebody else has the town now: nothing here could be written any more.
+  void lose(const Error& why) {
+    invocation_.abandon(why);
+    log_.close(why);
+  }
+
   Async<> close() override { return invocation_.close(); }
   Async<> close_store() override { return store_->close(); }
 
  private:
   Env& env_;
   fact::TownCreated created_;
+  std::optional<store::sqlite::LockFile> lock_;  // of a town on Redis
   std::unique_ptr<store::Store> store_;
   log::Log log_;
   llm::Registry providers_;
@@ -211,19 +185,36 @@ class LocalHost final : public Host {
 
 }  // namespace
 
-Result<std::unique_ptr<Host>> make_local_host(Env& env, aio::asio::any_io_executor executor,
+Result<std::unique_ptr<Host>> make_local_host(aio::asio::io_context& loop, Env& env,
                                               const v1::OpenOptions& options,
                                               run::Control& shared) {
-  auto store = open_store(env, executor, options);
-  if (!store) return fail(store.error());
+  const auto executor = loop.get_executor();
+  const auto town = choose_town(options);
+  if (!town) return fail(town.error());
+  auto providers = providers_of(env, executor, *town);
+  if (!providers) return fail(providers.error());
   run::Invocation::Options runs;
   runs.durability = inner(options.durability);
   if (options.redact) runs.redactor = redactor_of(options.redact);
-  auto providers = providers_of(env, executor, options.folder);
-  if (!providers) return fail(providers.error());
-  auto host = std::make_unique<LocalHost>(env, executor, std::move(*store),
-                                          fact::TownCreated{options.name, options.folder},
-                                          std::move(*providers), std::move(runs));
+
+  const auto running = std::make_shared<LocalHost*>(nullptr);  // the store's, which is the host's
+  app::OpenedStore opened;
+  if (town->plan) {
+    auto lost = [running, &env](const Error& why) {
+      env.defer([running, why] {
+        if (*running != nullptr) (*running)->lose(why);
+      });
+    };
+    auto taken = app::open_town(env, loop, town->folder, *town->plan, std::move(lost));
+    if (!taken) return fail(taken.error());
+    opened = std::move(*taken);
+  } else {
+    opened.store = store::make_memory(env, executor);
+  }
+  auto host = std::make_unique<LocalHost>(
+      env, executor, std::move(opened), fact::TownCreated{town->settings.name, town->root.string()},
+      std::move(*providers), std::move(runs));
+  *running = host.get();
   shared = host->shared();
   return host;
 }

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include <stdlib.h>
+#include <stdlib.h>  // mkdtemp, getenv
+#include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <filesystem>
@@ -87,10 +89,19 @@ inline constexpr const char* kSession = "6b1f1a2e-6a4f-4a53-9a44-3d1c63a1c001";
 inline constexpr const char* kHello = R"({"turns":[[{"text":"hello there","pieces":2}]]})";
 inline constexpr const char* kHang = R"({"turns":[[{"text":"I begin"},{"hang":true}]]})";
 
+/// The Redis on which every town of these tests is to be, as with_redis.sh says; null: none is.
+inline const char* test_store() { return ::getenv("REEVE_TEST_STORE"); }
+
 inline Town open_town(const std::string& folder = {}) {
+  static std::atomic<int> towns = 0;
   reeve::OpenOptions options;
   options.folder = folder;
   options.store_durability = "os";
+  if (const auto* store = test_store()) {
+    options.store = store;
+    options.store_durability = "memory";
+    options.name = "oak-" + std::to_string(::getpid()) + "-" + std::to_string(++towns);
+  }
   auto town = Town::open(options).value();
   town.add_scripted_provider("hello", kHello).value();
   return town;

@@ -43,7 +43,7 @@ constexpr std::size_t kHeadDigits = 20;
 
 }  // namespace
 
-Result<LockFile> LockFile::take(const std::string& path, Time now) {
+Result<LockFile> LockFile::take(const std::string& path, Time now, std::string_view by) {
   Fd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!fd && errno == EROFS)
     return fail(Errc::read_only, path + ": the store cannot be written: " + errno_text(errno));
@@ -52,12 +52,15 @@ Result<LockFile> LockFile::take(const std::string& path, Time now) {
   if (held && errno != EWOULDBLOCK) return fail(os_error(errno, path));
   const auto text = read_all(fd.get());
   if (held) {
-    return fail(Errc::conflict, "another daemon has this town's store open: process " +
-                                    field(text, "pid") + ", since " + field(text, "since") + " (" +
-                                    path + "); stop it first");
+    const auto other = field(text, "by");
+    return fail(Errc::conflict,
+                (other.empty() ? std::string("another daemon") : other) +
+                    " has this town's store open: process " + field(text, "pid") + ", since " +
+                    field(text, "since") + " (" + path + "); " +
+                    (other.empty() ? "stop it first" : "it must close the town, or end, first"));
   }
   const auto head = field(text, "head");
-  LockFile lock(std::move(fd), now);
+  LockFile lock(std::move(fd), now, by);
   Memory memory{.log = field(text, "log"), .file = field(text, "file")};
   const auto read = std::from_chars(head.data(), head.data() + head.size(), memory.head);
   if (!memory.log.empty() && read.ec == std::errc()) lock.last_ = std::move(memory);
@@ -67,7 +70,7 @@ Result<LockFile> LockFile::take(const std::string& path, Time now) {
 }
 
 Status LockFile::note(const Memory& memory) {
-  front_ = fmt::format("pid={}\nstart={}\nsince={}\nlog={}\nfile={}\nhead=", ::getpid(),
+  front_ = fmt::format("pid={}\nby={}\nstart={}\nsince={}\nlog={}\nfile={}\nhead=", ::getpid(), by_,
                        started_at(), to_rfc3339(since_), memory.log, memory.file);
   const auto text = front_ + fmt::format("{:020}\n", memory.head);
   if (::pwrite(fd_.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()) ||
@@ -82,6 +85,11 @@ void LockFile::note_head(Position head) {
   // A lost note is an older one: it says less, never something wrong.
   static_cast<void>(
       !::pwrite(fd_.get(), text.data(), kHeadDigits, static_cast<off_t>(front_.size())));
+}
+
+std::string holder_in(const std::string& path) {
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  return fd ? field(read_all(fd.get()), "by") : std::string();
 }
 
 std::string file_identity(const std::string& path) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/error.h"
@@ -18,8 +19,9 @@ namespace reeve::store::sqlite {
 /// Locked with flock for as long as this lives; a killed process leaves it free.
 class LockFile {
  public:
-  /// conflict: another process (or another store of this one) holds it; the text names it.
-  static Result<LockFile> take(const std::string& path, Time now);
+  /// `by`: what others are told of us; empty: a daemon. conflict: another process (or another store
+  /// of this one) holds it; the text names it.
+  static Result<LockFile> take(const std::string& path, Time now, std::string_view by = {});
 
   /// Which file, and up to where its log went.
   struct Memory {
@@ -35,12 +37,16 @@ class LockFile {
   void note_head(Position head);
 
  private:
-  LockFile(Fd fd, Time since) : fd_(std::move(fd)), since_(since) {}
+  LockFile(Fd fd, Time since, std::string_view by) : fd_(std::move(fd)), since_(since), by_(by) {}
   Fd fd_;
   Time since_{};
+  std::string by_;
   std::optional<Memory> last_;
   std::string front_;
 };
+
+/// What whoever has that file locked, or had it last, said of itself (`by`); empty: a daemon.
+std::string holder_in(const std::string& path);
 
 /// "inode.birth" of a file; empty: there is none.
 std::string file_identity(const std::string& path);

@@ -90,7 +90,7 @@ TailIndex load_tail(Connection& db, Position indexed, Position head) {
 Result<Opened> open_file(Env& env, const SqliteOptions& options) {
   Opened opened;
   if (!options.read_only) {
-    auto lock = LockFile::take(options.path + ".lock", env.now());
+    auto lock = LockFile::take(options.path + ".lock", env.now(), options.opened_by);
     if (!lock) return fail(lock.error());
     opened.lock = std::move(*lock);
   }

@@ -16,6 +16,7 @@ struct SqliteOptions {
   /// commits, the file stays good. memory: synchronous=OFF: a power cut may lose the file.
   Durability durability = Durability::disk;
   bool read_only = false;        ///< no lock, no writing; the file must be there
+  std::string opened_by;         ///< what others are told who find it open; empty: a daemon
   std::string vfs;               ///< for tests: the name of a registered sqlite3_vfs
   std::size_t group_cap = 1024;  ///< commits in one transaction
   std::size_t readers = 2;       ///< threads that read
