@@ -178,6 +178,19 @@ Async<Result<RedisReply>> Session::try_write(Script script, Server::MakeArgs mak
   co_return co_await server_.run(script, std::move(with_session), replicas);
 }
 
+bool Session::tell(Script script, std::span<const std::string> args, net::RedisDone& done) {
+  return !lost_ && server_.tell(script, {session_, now_text()}, args, done);
+}
+
+std::optional<Result<RedisReply>> Session::told(Result<RedisReply> reply) {
+  if (!reply || !reply->is_error()) return reply;
+  if (reply->word() == "NOSCRIPT" || net::passes(*reply)) return std::nullopt;
+  auto judged = net::settled(std::move(*reply));
+  if (judged) judged = judge(std::move(*judged));
+  if (!judged && judged.error().is(Errc::fenced)) return std::nullopt;
+  return judged;
+}
+
 void Session::lose(const Error& why) {
   if (lost_) return;
   lost_ = Error(Errc::fenced, why.message());

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "aio/signal.h"
@@ -34,6 +35,11 @@ class Session {
   /// Redis and made again in the new one. fenced: another holder has the town, for good.
   Async<Result<RedisReply>> write(Script script, Server::MakeArgs make,
                                   Server::Replicas* replicas = nullptr);
+  /// write() in the way of Server::tell(): false also where the town is lost, and write() says so.
+  /// What comes of it goes through told().
+  bool tell(Script script, std::span<const std::string> args, net::RedisDone& done);
+  /// What write() would answer. Nothing: the call has not run, and write() would make it again.
+  static std::optional<Result<RedisReply>> told(Result<RedisReply> reply);
   Async<Result<RedisReply>> ask(RedisWords words) { return server_.ask(std::move(words)); }
   [[nodiscard]] std::string key(std::string_view name) const { return server_.key(name); }
 
