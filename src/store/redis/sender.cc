@@ -177,17 +177,24 @@ void Sender::turn_is_over() {
 void Sender::send_commits(Batch batch) {
   const auto call = std::make_shared<Call>(std::move(batch), heads_, env_.now(), ticket_++);
   if (options_.replicas == 0) {
-    RedisWords args;
-    call->group.encode(args, call->now);
+    const auto args = args_of(*call);
     net::RedisDone done = [this, call](Result<RedisReply> reply) {
       replied(call, std::move(reply));
     };
-    if (session_.tell(Script::commit, args, done)) {
+    if (session_.tell_commits(args, done)) {
       ++in_flight_;
       return;
     }
   }
   start("a call of commits", ask(call));
+}
+
+RedisWords Sender::args_of(Call& call) const {
+  RedisWords args;
+  call.group.encode(
+      args,
+      {.now = call.now, .clock = session_.now_text(), .session_size = session_.name().size()});
+  return args;
 }
 
 /// Mostly everything was done, and nothing has to be waited for.
@@ -207,11 +214,7 @@ void Sender::replied(const CallPtr& call, Result<RedisReply> reply) {
 
 /// In the way that may have to wait: for Redis, for the session, for replicas.
 Async<> Sender::ask(CallPtr call) {
-  auto make = [call] {
-    RedisWords args;
-    call->group.encode(args, call->now);
-    return args;
-  };
+  auto make = [this, call] { return args_of(*call); };
   call->replicas = {.wanted = options_.replicas, .wait = options_.replica_timeout};
   call->reply = co_await session_.write(Script::commit, std::move(make), &call->replicas);
   co_await settle(call);

@@ -60,6 +60,7 @@ class Sender {
   Async<> my_turn(std::uint64_t ticket);
   void turn_is_over();
   void send_commits(Batch batch);
+  RedisWords args_of(Call& call) const;
   void replied(const CallPtr& call, Result<RedisReply> reply);
   bool settle_at_once(Call& call);
   Async<> ask(CallPtr call);

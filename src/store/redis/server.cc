@@ -84,19 +84,18 @@ Async<Result<RedisReply>> Server::run(Script script, MakeArgs make, Replicas* re
   co_return judge(std::move(*reply));
 }
 
-bool Server::tell(Script script, std::initializer_list<std::string_view> first,
-                  std::span<const std::string> args, net::RedisDone& done) {
+bool Server::tell(Script script, std::string_view first, std::span<const std::string> args,
+                  net::RedisDone& done) {
   constexpr std::size_t kHead = 4;    // words of calls_
   constexpr std::size_t kFrame = 16;  // bytes around a word, at most, of one that is not huge
   const auto& begin = calls_.at(static_cast<std::size_t>(script));
-  auto size = begin.size() + kFrame * (1 + first.size() + args.size());
-  for (const auto word : first) size += word.size();
+  auto size = begin.size() + first.size() + kFrame * (2 + args.size());
   for (const auto& word : args) size += word.size();
   std::string command;
   command.reserve(size);
-  wire::append_count(command, kHead + first.size() + args.size());
+  wire::append_count(command, kHead + 1 + args.size());
   command += begin;
-  for (const auto word : first) wire::append_word(command, word);
+  wire::append_word(command, first);
   for (const auto& word : args) wire::append_word(command, word);
   return router_.tell(command, done);
 }

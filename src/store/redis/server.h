@@ -2,7 +2,6 @@
 
 #include <array>
 #include <functional>
-#include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
@@ -42,8 +41,8 @@ class Server {
 
   /// One call on its way when this returns, as RedisConnection::tell() has it: by its SHA, and
   /// `done` is told of any refusal as it came. The arguments are `first` and then `args`.
-  bool tell(Script script, std::initializer_list<std::string_view> first,
-            std::span<const std::string> args, net::RedisDone& done);
+  bool tell(Script script, std::string_view first, std::span<const std::string> args,
+            net::RedisDone& done);
 
   Async<Result<RedisReply>> ask(RedisWords words);
   [[nodiscard]] std::string key(std::string_view name) const { return prefix_ + std::string(name); }
