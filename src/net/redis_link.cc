@@ -34,6 +34,10 @@ Async<> RedisExchange::ended() {
 }
 
 void RedisExchange::take(RedisReply reply) {
+  if (told_) {
+    done_ = true;
+    return std::exchange(told_, nullptr)(std::move(reply));
+  }
   replies_.push_back(std::move(reply));
   if (replies_.size() == commands_) end();
 }
@@ -47,10 +51,7 @@ void RedisExchange::refuse(Error why) {
 void RedisExchange::end() {
   done_ = true;
   if (changed_) changed_->notify();
-  if (!told_) return;
-  auto told = std::exchange(told_, nullptr);
-  if (error_) return told(fail(*error_));
-  told(std::move(replies_.front()));
+  if (told_) std::exchange(told_, nullptr)(fail(*error_));
 }
 
 void RedisExchange::begin_again() {

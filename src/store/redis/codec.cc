@@ -162,7 +162,10 @@ void append_event(std::string& entry, const NewEvent& event) {
   append_header(text, event);
   const bool whole = event.payload != kPrunedPayload;
   const auto size = text.size() + (whole ? 1 + event.payload.size() : 0);
-  fmt::format_to(std::back_inserter(entry), "{}\n", size);
+  std::array<char, 24> digits{};
+  auto* const end = std::to_chars(digits.data(), digits.data() + digits.size(), size).ptr;
+  entry.append(digits.data(), end);
+  entry += '\n';
   entry += text;
   if (!whole) return;
   entry += '\n';

@@ -67,6 +67,9 @@ class Numbered {
   std::unordered_map<std::string_view, std::size_t> numbers_;
 };
 
+/// What an event's header takes, mostly.
+constexpr std::size_t kHeaderBytes = 512;
+
 /// Events as entries of the log.
 struct Entries {
   std::vector<std::string> texts;
@@ -74,7 +77,8 @@ struct Entries {
 
   void add(const NewEvent& event) {
     if (texts.empty() || texts.back().size() >= kEntryBytes) {
-      texts.emplace_back().reserve(kEntryBytes);
+      // Often the only one.
+      texts.emplace_back().reserve(event.payload.size() + kHeaderBytes);
       counts.push_back(0);
     }
     append_event(texts.back(), event);

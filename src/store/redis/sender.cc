@@ -199,12 +199,11 @@ RedisWords Sender::args_of(Call& call) const {
 
 /// Mostly everything was done, and nothing has to be waited for.
 void Sender::replied(const CallPtr& call, Result<RedisReply> reply) {
-  auto told = Session::told(std::move(reply));
-  if (!told) {
+  call->reply = std::move(reply);
+  if (!Session::judge_told(call->reply)) {
     group_.spawn("a call of commits", ask(call));
     return;
   }
-  call->reply = std::move(*told);
   if (settled_ == call->ticket && settle_at_once(*call)) {
     answer(*call);
   } else {

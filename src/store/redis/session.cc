@@ -183,13 +183,12 @@ bool Session::tell_commits(std::span<const std::string> args, net::RedisDone& do
   return !lost_ && server_.tell(Script::commit, session_, args, done);
 }
 
-std::optional<Result<RedisReply>> Session::told(Result<RedisReply> reply) {
-  if (!reply || !reply->is_error()) return reply;
-  if (reply->word() == "NOSCRIPT" || net::passes(*reply)) return std::nullopt;
-  auto judged = net::settled(std::move(*reply));
-  if (judged) judged = judge(std::move(*judged));
-  if (!judged && judged.error().is(Errc::fenced)) return std::nullopt;
-  return judged;
+bool Session::judge_told(Result<RedisReply>& reply) {
+  if (!reply || !reply->is_error()) return true;
+  if (reply->word() == "NOSCRIPT" || net::passes(*reply)) return false;
+  reply = net::settled(std::move(*reply));
+  if (reply) reply = judge(std::move(*reply));
+  return reply || !reply.error().is(Errc::fenced);
 }
 
 void Session::lose(const Error& why) {

@@ -37,10 +37,11 @@ class Session {
   Async<Result<RedisReply>> write(Script script, Server::MakeArgs make,
                                   Server::Replicas* replicas = nullptr);
   /// write() of Script::commit in the way of Server::tell(): false also where the town is lost, and
-  /// write() says so. What comes of it goes through told().
+  /// write() says so. What comes of it goes through judge_told().
   bool tell_commits(std::span<const std::string> args, net::RedisDone& done);
-  /// What write() would answer. Nothing: the call has not run, and write() would make it again.
-  static std::optional<Result<RedisReply>> told(Result<RedisReply> reply);
+  /// Makes of what came of that what write() would answer. False: the call has not run, and write()
+  /// would make it again.
+  static bool judge_told(Result<RedisReply>& reply);
   Async<Result<RedisReply>> ask(RedisWords words) { return server_.ask(std::move(words)); }
   [[nodiscard]] std::string key(std::string_view name) const { return server_.key(name); }
 
