@@ -72,19 +72,18 @@ TEST_F(RedisTellTest, WhereThereIsNoConnectionItIsNotTaken) {
 }
 
 TEST_F(RedisTellTest, ItDoesNotOvertakeWhatWasAskedBefore) {
-  const RedisServer server;
+  RedisServer server;
   connected(server.address());
   ASSERT_TRUE(tell({"APPEND", "a", "1"}));
+  server.hold();
   const auto large = begin_ask({"APPEND", "a", std::string(1 << 20, '2')});
   settle();  // it is being written
-  ASSERT_TRUE(tell({"APPEND", "a", "3"}));
-  const auto small = begin_ask({"APPEND", "a", "4"});
-  ASSERT_TRUE(tell({"APPEND", "a", "5"}));
-  run_until([&] { return told_.size() == 3 && large->over() && small->over(); });
-  const auto text = ask({"GET", "a"})->text;
-  EXPECT_EQ(text.front(), '1');
-  EXPECT_EQ(text.substr((1 << 20) + 1), text.ends_with("354") ? "354" : "345");
-  EXPECT_EQ(text.find_first_not_of('2', 1), std::size_t{(1 << 20) + 1});
+  const auto small = begin_ask({"APPEND", "a", "3"});
+  settle();
+  ASSERT_TRUE(tell({"APPEND", "a", "4"}));
+  server.let_go();
+  run_until([&] { return told_.size() == 2 && large->over() && small->over(); });
+  EXPECT_EQ(text({"GET", "a"}), "1" + std::string(1 << 20, '2') + "34");
 }
 
 TEST_F(RedisTellTest, WhatTheSocketDoesNotTakeAtOnceFollows) {

@@ -21,8 +21,8 @@ class RedisTownAlone : public RedisTown {
         PutDoc{.key = {"note", "x"}, .body = std::move(body), .marks = {std::move(mark)}}};
     return commit;
   }
-  Async<> commit_often(std::uint64_t& done) {
-    for (int i = 0; i < 50; ++i) {
+  Async<> commit_often(int times, std::uint64_t& done) {
+    for (int i = 0; i < times; ++i) {
       const auto one = co_await store_->commit(note());
       done += one ? 1U : 0U;
     }
@@ -82,6 +82,19 @@ TEST_F(RedisTownAlone, WhenTheStateIsGoneNothingIsWritten) {
   EXPECT_EQ(ask({"EXISTS", "reeve:{town}:state"}).integer, 0);
 }
 
+TEST_F(RedisTownAlone, ThoseOfOneMomentAreNotAlone) {
+  serve();
+  open();
+  ASSERT_TRUE(commit(note()));
+  const auto before = state().entries;
+  std::uint64_t done = 0;
+  aio::TaskGroup group(loop_.get_executor());
+  for (int i = 0; i < 10; ++i) group.spawn("writer", commit_often(1, done));
+  run(group.join());
+  EXPECT_EQ(done, 10u);
+  EXPECT_EQ(state().entries - before, 1u);
+}
+
 TEST_F(RedisTownAlone, WhoCommitsAgainWhenItIsAnsweredSharesCallsWithOthers) {
   serve();
   open();
@@ -89,7 +102,7 @@ TEST_F(RedisTownAlone, WhoCommitsAgainWhenItIsAnsweredSharesCallsWithOthers) {
   const auto before = state().entries;
   std::uint64_t done = 0;
   aio::TaskGroup group(loop_.get_executor());
-  for (int i = 0; i < 20; ++i) group.spawn("writer", commit_often(done));
+  for (int i = 0; i < 20; ++i) group.spawn("writer", commit_often(50, done));
   run(group.join());
   EXPECT_EQ(done, 1'000u);
   EXPECT_EQ(fed_.size(), 1'001u);
