@@ -176,7 +176,7 @@ void Sender::turn_is_over() {
 
 void Sender::send_commits(Batch batch) {
   const auto call = std::make_shared<Call>(std::move(batch), heads_, env_.now(), ticket_++);
-  if (options_.replicas == 0) {
+  if (options_.replicas == 0 && !options_.address.cluster) {
     const auto args = args_of(*call);
     net::RedisDone done = [this, call](Result<RedisReply> reply) {
       replied(call, std::move(reply));
