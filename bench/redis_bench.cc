@@ -99,9 +99,9 @@ double bare_calls(const BareRedis& redis, store::RedisOptions options) {
   internal::Heads heads;
   heads.set({"agent", "0"}, {.version = 1, .rank = 1, .marks = "open"});
   internal::Group group({&commit}, heads);
-  std::vector<std::string> words{"EVALSHA", internal::sha_of(internal::Script::commit), "1",
-                                 prefix,    state.substr(0, state.size() - 64),         ""};
-  group.encode(words, opened.env.now());
+  std::vector<std::string> words{"EVALSHA", internal::sha_of(internal::Script::commit), "1", prefix,
+                                 state.substr(0, state.size() - 64)};
+  group.encode(words, {.now = opened.env.now(), .clock = "", .session_size = state.size() - 64});
   return redis.calls(words);
 }
 

@@ -76,10 +76,14 @@ Result<json::value> parse_json(std::string_view text) {
 std::string write_json(const json::value& value) { return json::serialize(value); }
 
 void json_detail::append_text(std::string& out, std::string_view text) {
-  const auto plain = std::ranges::all_of(text, [](char c) {
-    return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\' && c != 0x7f;
-  });
-  if (!plain) {
+  // All are looked at, several at a time: texts are short, and almost always plain.
+  unsigned odd = 0;
+  for (const char c : text) {
+    odd |= static_cast<unsigned>(static_cast<unsigned char>(c) < 0x20) |
+           static_cast<unsigned>(c == '"') | static_cast<unsigned>(c == '\\') |
+           static_cast<unsigned>(c == 0x7f);
+  }
+  if (odd != 0) {
     out += json::serialize(json::string_view(text));
     return;
   }

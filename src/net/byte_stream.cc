@@ -241,6 +241,13 @@ Async<Result<std::size_t>> ByteStream::write_some(std::string_view bytes,
   co_return outcome(std::get<0>(put), std::get<1>(put));
 }
 
+std::size_t ByteStream::try_write(std::string_view bytes) {
+  if (tls_ || cut_) return 0;
+  const auto put =
+      ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  return put > 0 ? static_cast<std::size_t>(put) : 0;
+}
+
 bool ByteStream::is_stale() {
   char byte = 0;
   const auto got = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);

@@ -73,6 +73,10 @@ class ByteStream : public std::enable_shared_from_this<ByteStream> {
   /// At least one byte. unavailable, timeout.
   Async<Result<std::size_t>> write_some(std::string_view bytes, Clock::time_point deadline);
 
+  /// What can be written at once: how many of the bytes. 0 also where it cannot be tried (TLS), and
+  /// where writing fails: write_some() says how. Not while a write_some() is under way.
+  std::size_t try_write(std::string_view bytes);
+
   /// A kept connection that has something to say without being asked: the server has closed it.
   [[nodiscard]] bool is_stale();
 

@@ -143,19 +143,23 @@ struct RedisConnection::State {
 /// Counts one ask from its beginning to its end.
 class RedisConnection::State::UnderWay {
  public:
-  UnderWay(State& state, std::size_t bytes) : state_(state), bytes_(bytes) {
-    ++state_.under_way;
-    state_.bytes += bytes_;
+  UnderWay(State& state, std::size_t bytes) : state_(&state), bytes_(bytes) {
+    ++state_->under_way;
+    state_->bytes += bytes_;
   }
+  UnderWay(UnderWay&& other) noexcept
+      : state_(std::exchange(other.state_, nullptr)), bytes_(other.bytes_) {}
   ~UnderWay() {
-    state_.bytes -= bytes_;
-    if (--state_.under_way == 0) state_.idle.notify();
+    if (state_ == nullptr) return;
+    state_->bytes -= bytes_;
+    if (--state_->under_way == 0) state_->idle.notify();
   }
   UnderWay(const UnderWay&) = delete;
   UnderWay& operator=(const UnderWay&) = delete;
+  UnderWay& operator=(UnderWay&&) = delete;
 
  private:
-  State& state_;
+  State* state_;
   std::size_t bytes_;
 };
 
@@ -408,6 +412,24 @@ Async<Result<RedisReplies>> RedisConnection::ask_all(std::vector<RedisWords> com
   auto bytes = bytes_of(commands);
   if (!bytes) co_return fail(bytes.error());
   co_return co_await State::ask_all(self, std::move(*bytes), commands.size());
+}
+
+bool RedisConnection::tell(std::string& command, RedisDone& done) {
+  auto& state = *state_;
+  const auto size = command.size();
+  if (!connected() || state.closing || size > limits::kRedisRequest ||
+      state.bytes + size > limits::kRedisWaiting)
+    return false;
+  auto ended = [self = state_, counted = State::UnderWay(state, size),
+                told = std::move(done)](Result<RedisReply> reply) mutable {
+    if (reply) return told(std::move(reply));
+    // Whoever refuses it is in the middle of something.
+    self->env.defer([self, counted = std::move(counted), told = std::move(told),
+                     why = reply.error()]() mutable { told(fail(why)); });
+  };
+  const auto until = state.env.uptime() + state.options.away_limit;
+  return state.link->send_now(
+      std::make_shared<RedisExchange>(std::move(command), until, std::move(ended)));
 }
 
 std::uint64_t RedisConnection::generation() const { return state_->generation; }

@@ -32,6 +32,9 @@ using RedisAsk = std::function<Async<Result<RedisReply>>(RedisWords words)>;
 /// `generation` is the connection's number, if it is accepted.
 using RedisGreet = std::function<Async<Status>(RedisAsk ask, std::uint64_t generation)>;
 
+/// What became of a command: the reply, whatever it is, or an Error. Called once.
+using RedisDone = std::move_only_function<void(Result<RedisReply>)>;
+
 using RedisTold = std::function<void(const RedisReply& message)>;
 
 struct RedisOptions {
@@ -86,6 +89,12 @@ class RedisConnection {
   /// replies. Not a transaction. Where every command was refused for the moment, all are tried
   /// again until the limit.
   Async<Result<RedisReplies>> ask_all(std::vector<RedisWords> commands);
+
+  /// One command (its bytes, as the protocol has it), on its way when this returns; nobody can
+  /// cancel it. It ends as an ask does, but every error reply is a reply here, and nothing is
+  /// waited out. `done` is told where the reply is read, and must not throw. False, and nothing is
+  /// taken: the connection is not up, or too much waits; ask() does what there is to do.
+  bool tell(std::string& command, RedisDone& done);
 
   /// Connections that were greeted so far; it counts up before the first ask goes out on one.
   [[nodiscard]] std::uint64_t generation() const;

@@ -30,21 +30,28 @@ bool is_message(const RedisReply& reply) {
 }  // namespace
 
 Async<> RedisExchange::ended() {
-  while (!done_) co_await changed_.wait();
+  while (!done_) co_await changed_->wait();
 }
 
 void RedisExchange::take(RedisReply reply) {
+  if (told_) {
+    done_ = true;
+    return std::exchange(told_, nullptr)(std::move(reply));
+  }
   replies_.push_back(std::move(reply));
-  if (replies_.size() < commands_) return;
-  done_ = true;
-  changed_.notify();
+  if (replies_.size() == commands_) end();
 }
 
 void RedisExchange::refuse(Error why) {
   if (done_) return;
   error_ = std::move(why);
+  end();
+}
+
+void RedisExchange::end() {
   done_ = true;
-  changed_.notify();
+  if (changed_) changed_->notify();
+  if (told_) std::exchange(told_, nullptr)(fail(*error_));
 }
 
 void RedisExchange::begin_again() {
@@ -90,6 +97,27 @@ bool RedisLink::send(RedisExchangePtr exchange) {
   // The writer comes to it after everything else that is ready to run: what that asks goes along.
   if (queue_.size() == 1) wake_.notify();
   return true;
+}
+
+bool RedisLink::send_now(RedisExchangePtr exchange) {
+  const auto size = exchange->bytes().size();
+  if (why_ || writing_ || rest_ || !queue_.empty() || size >= kOneWrite)
+    return send(std::move(exchange));
+  goes_out(exchange);
+  const auto put = stream_->try_write(exchange->bytes());
+  sent_bytes_ += put;
+  if (put == size) return true;
+  rest_ = std::move(exchange);
+  rest_from_ = put;
+  wake_.notify();
+  return true;
+}
+
+void RedisLink::goes_out(const RedisExchangePtr& exchange) {
+  if (in_flight_.empty()) heard_ = env_.uptime();
+  in_flight_.push_back({exchange, queued_bytes_});
+  queued_bytes_ += exchange->bytes().size();
+  if (!timer_) watch(options_.reply_timeout);
 }
 
 void RedisLink::cut(Error why) {
@@ -167,27 +195,31 @@ Status RedisLink::take_replies() {
 Async<> RedisLink::write() {
   std::string batch;
   while (!why_) {
-    while (queue_.empty() && !why_) co_await wake_.wait();
+    while (queue_.empty() && !rest_ && !why_) co_await wake_.wait();
+    writing_ = true;
+    if (const auto begun = std::exchange(rest_, nullptr)) {
+      const auto from = std::string_view(begun->bytes()).substr(rest_from_);
+      const bool gone = co_await write_all(from);
+      if (!gone) co_return;
+    }
     batch.clear();
     RedisExchangePtr large;
-    if (in_flight_.empty()) heard_ = env_.uptime();
     while (!queue_.empty() && batch.size() < kOneWrite && !large) {
       const auto size = queue_.front()->bytes().size();
       if (size >= kOneWrite && !batch.empty()) break;
       auto exchange = std::move(queue_.front());
       queue_.pop_front();
       if (exchange->abandoned()) continue;
-      in_flight_.push_back({exchange, queued_bytes_});
-      queued_bytes_ += size;
+      goes_out(exchange);
       if (size >= kOneWrite) {
         large = std::move(exchange);
       } else {
         batch += exchange->bytes();
       }
     }
-    if (!in_flight_.empty() && !timer_) watch(options_.reply_timeout);
     const bool gone = co_await write_all(large ? large->bytes() : batch);
     if (!gone) co_return;
+    writing_ = false;
   }
 }
 

@@ -25,10 +25,18 @@ using wire::RedisReply;
 /// Commands that go out together, and their replies. It ends once: with all replies, or an error.
 class RedisExchange {
  public:
+  /// Told of the end instead of somebody who waits for it.
+  using Ended = std::move_only_function<void(Result<RedisReply>)>;
+
   /// `until`: how long it may wait for a connection, in its Env's uptime.
   RedisExchange(const asio::any_io_executor& executor, std::string bytes, std::size_t commands,
                 std::chrono::nanoseconds until)
-      : bytes_(std::move(bytes)), commands_(commands), until_(until), changed_(executor) {}
+      : bytes_(std::move(bytes)), commands_(commands), until_(until) {
+    changed_.emplace(executor);
+  }
+  /// One command. `told` runs where the reply is read, or whoever refuses it does.
+  RedisExchange(std::string bytes, std::chrono::nanoseconds until, Ended told)
+      : bytes_(std::move(bytes)), commands_(1), until_(until), told_(std::move(told)) {}
 
   /// Waits for the end. Cancelled, it throws; then abandon().
   Async<> ended();
@@ -51,6 +59,8 @@ class RedisExchange {
   [[nodiscard]] std::vector<RedisReply>& replies() { return replies_; }
 
  private:
+  void end();
+
   const std::string bytes_;
   const std::size_t commands_;
   const std::chrono::nanoseconds until_;
@@ -59,7 +69,8 @@ class RedisExchange {
   bool done_ = false;
   bool abandoned_ = false;
   bool bound_ = false;
-  aio::Signal changed_;
+  std::optional<aio::Signal> changed_;  // or
+  Ended told_;
 };
 using RedisExchangePtr = std::shared_ptr<RedisExchange>;
 
@@ -85,6 +96,8 @@ class RedisLink {
 
   /// To be sent as soon as possible. False: it is cut, and the exchange is not taken.
   bool send(RedisExchangePtr exchange);
+  /// The same, but at once where nothing has to go out before it.
+  bool send_now(RedisExchangePtr exchange);
   /// Ends it. What went out and has no answer is refused with unknown_outcome.
   void cut(Error why);
   /// What follows from its end, if that has not been seen to: for one that never came to run.
@@ -110,6 +123,7 @@ class RedisLink {
   Async<bool> write_all(std::string_view bytes);
   Status take_replies();
   void hand_back(RedisExchangePtr exchange);
+  void goes_out(const RedisExchangePtr& exchange);
   void watch(std::chrono::nanoseconds time);
   void look_whether_alive();
 
@@ -118,6 +132,9 @@ class RedisLink {
   RedisLinkOptions options_;
   wire::RespReader reader_;
   std::deque<RedisExchangePtr> queue_;  // to be written
+  RedisExchangePtr rest_;               // before them: begun by send_now(),
+  std::size_t rest_from_ = 0;           // and so much of it has gone
+  bool writing_ = false;                // the writer is at it
   std::deque<InFlight> in_flight_;      // written, or just being
   std::deque<RedisExchangePtr> unsent_;
   std::uint64_t queued_bytes_ = 0;  // that were ever given to a write

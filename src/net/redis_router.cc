@@ -322,6 +322,10 @@ Async<Result<RedisReplies>> RedisRouter::ask_all(std::vector<RedisWords> command
   co_return co_await State::ask_all(self, std::move(commands));
 }
 
+bool RedisRouter::tell(std::string& command, RedisDone& done) {
+  return !state_->first.cluster && state_->current->connection.tell(command, done);
+}
+
 std::uint64_t RedisRouter::generation() const { return state_->generation; }
 bool RedisRouter::connected() const { return state_->current->connection.connected(); }
 RedisAddress RedisRouter::address() const { return state_->current->address; }

@@ -33,6 +33,9 @@ class RedisRouter {
   /// Redirected commands of a pipeline run after those that were not.
   Async<Result<RedisReplies>> ask_all(std::vector<RedisWords> commands);
 
+  /// As RedisConnection::tell(). Never in a cluster: what is refused there has to be sent on.
+  bool tell(std::string& command, RedisDone& done);
+
   /// Connections that were greeted so far: it counts up also when the slot has moved.
   [[nodiscard]] std::uint64_t generation() const;
   [[nodiscard]] bool connected() const;

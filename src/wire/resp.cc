@@ -12,11 +12,12 @@ namespace {
 using Kind = RedisReply::Kind;
 
 void append_head(std::string& out, char mark, std::size_t number) {
-  char digits[24];
-  auto* const end = std::to_chars(digits, digits + sizeof digits, number).ptr;
-  out.push_back(mark);
-  out.append(digits, end);
-  out.append("\r\n");
+  char line[24];
+  line[0] = mark;
+  auto* end = std::to_chars(line + 1, line + sizeof line - 2, number).ptr;
+  *end++ = '\r';
+  *end++ = '\n';
+  out.append(line, end);
 }
 
 /// The reply that is being read. Values are added as they come, so it takes memory in proportion to
@@ -94,12 +95,14 @@ std::string_view RedisReply::word() const {
 }
 
 void append_command(std::string& out, std::span<const std::string> words) {
-  append_head(out, '*', words.size());
-  for (const auto& word : words) {
-    append_head(out, '$', word.size());
-    out.append(word);
-    out.append("\r\n");
-  }
+  append_count(out, words.size());
+  for (const auto& word : words) append_word(out, word);
+}
+void append_count(std::string& out, std::size_t words) { append_head(out, '*', words); }
+void append_word(std::string& out, std::string_view word) {
+  append_head(out, '$', word.size());
+  out.append(word);
+  out.append("\r\n", 2);
 }
 
 struct RespReader::State {

@@ -34,6 +34,9 @@ struct RedisReply {
 
 /// Adds one command; its words may hold any bytes.
 void append_command(std::string& out, std::span<const std::string> words);
+/// The same in parts: how many words follow, and each of them.
+void append_count(std::string& out, std::size_t words);
+void append_word(std::string& out, std::string_view word);
 
 /// Reads replies, one after the other, from one connection's bytes. After an error it is spent.
 class RespReader {

@@ -110,8 +110,11 @@ template Result<int> whole_number<int>(std::string_view);
 Error not_understood() { return {Errc::corrupt, "what Redis answered is not understood"}; }
 
 void append_big_endian(std::string& out, std::uint64_t number, int bytes) {
-  for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8)
-    out += static_cast<char>(number >> shift & 0xff);
+  std::array<char, 8> digits{};
+  const auto count = static_cast<std::size_t>(bytes);
+  for (std::size_t i = 0; i < count; ++i)
+    digits.at(i) = static_cast<char>(number >> (8 * (count - 1 - i)) & 0xff);
+  out.append(digits.data(), count);
 }
 
 std::string encode_header(const NewEvent& event) {
@@ -159,7 +162,10 @@ void append_event(std::string& entry, const NewEvent& event) {
   append_header(text, event);
   const bool whole = event.payload != kPrunedPayload;
   const auto size = text.size() + (whole ? 1 + event.payload.size() : 0);
-  fmt::format_to(std::back_inserter(entry), "{}\n", size);
+  std::array<char, 24> digits{};
+  auto* const end = std::to_chars(digits.data(), digits.data() + digits.size(), size).ptr;
+  entry.append(digits.data(), end);
+  entry += '\n';
   entry += text;
   if (!whole) return;
   entry += '\n';

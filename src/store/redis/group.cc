@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <deque>
 #include <iterator>
+#include <list>
 #include <map>
 #include <optional>
 #include <unordered_map>
@@ -67,6 +67,9 @@ class Numbered {
   std::unordered_map<std::string_view, std::size_t> numbers_;
 };
 
+/// What an event's header takes, mostly.
+constexpr std::size_t kHeaderBytes = 512;
+
 /// Events as entries of the log.
 struct Entries {
   std::vector<std::string> texts;
@@ -74,7 +77,8 @@ struct Entries {
 
   void add(const NewEvent& event) {
     if (texts.empty() || texts.back().size() >= kEntryBytes) {
-      texts.emplace_back().reserve(kEntryBytes);
+      // Often the only one.
+      texts.emplace_back().reserve(event.payload.size() + kHeaderBytes);
       counts.push_back(0);
     }
     append_event(texts.back(), event);
@@ -125,9 +129,10 @@ class Group::Writer {
   }
 
   /// Answers the documents that are looked at.
-  std::vector<DocKey> finish(std::vector<std::string>& words, Time now) {
+  std::vector<DocKey> finish(std::vector<std::string>& words, const Setting& setting) {
     // Nothing may fail: that is all.
     const bool plain = items_ == 0;
+    if (plain && finish_alone(words, setting.session_size)) return {};
     if (!plain) end_run();
     std::string plan;
     append_big_endian(plan, run_.texts.size(), 4);
@@ -150,7 +155,8 @@ class Group::Writer {
       append_big_endian(plan, kinds_.texts().size(), 4);
       for (const auto& ids : ids_) append_big_endian(plan, ids.texts().size(), 4);
       plan += shapes_;
-      words.push_back(ms(now));
+      words.push_back(setting.clock);
+      words.push_back(ms(setting.now));
       words.push_back(std::to_string(Duration(limits::kIdempotencyTtl).count()));
       words.insert(words.end(), marks_.texts().begin(), marks_.texts().end());
       for (std::size_t kind = 0; kind < ids_.size(); ++kind) {
@@ -208,6 +214,37 @@ class Group::Writer {
     std::size_t length = 0;  // there
     Entries own;             // or of their own
   };
+
+  /// For lua/alone.lua. False: there is more.
+  bool finish_alone(std::vector<std::string>& words, std::size_t session_size) {
+    if (run_.texts.size() != 1 || given_.size() > 1) return false;
+    std::array<std::string_view, 2> name;
+    if (!given_.empty()) {
+      const auto& [kind, given] = *given_.begin();
+      if (given.size() != 2) return false;
+      name = {kind, given.front()};
+    }
+    constexpr std::size_t kMost = 255;
+    if (std::ranges::any_of(name, [](auto part) { return part.size() > kMost; })) return false;
+    const auto count = run_.counts.front();
+    const auto entry = "%d-" + text(count);
+    const auto numbers = text(session_size);
+    std::string plan;
+    plan.reserve(64);
+    append_big_endian(plan, 1, 1);
+    append_big_endian(plan, count, 4);
+    append_big_endian(plan, run_bytes_, 8);
+    for (const std::string_view part :
+         {std::string_view(entry), std::string_view(numbers), name[0], name[1]}) {
+      append_big_endian(plan, part.size(), 1);
+      plan += part;
+    }
+    words.reserve(words.size() + 3);
+    words.push_back(std::move(plan));
+    words.push_back(std::move(run_.texts.front()));
+    if (!given_.empty()) words.push_back(std::move(given_.begin()->second.back()));
+    return true;
+  }
 
   void put(std::uint64_t number) { append_big_endian(shapes_, number, 4); }
   void put(char op) { shapes_ += op; }
@@ -330,7 +367,7 @@ class Group::Writer {
 
   std::size_t items_ = 0;
   Numbered marks_;
-  std::deque<std::string> kept_;  // what marks_ numbers
+  std::list<std::string> kept_;  // what marks_ numbers
   Numbered kinds_;
   std::vector<Numbered> ids_;  // by kind
   std::string shapes_;
@@ -378,7 +415,7 @@ bool Group::is_plain(const Commit& commit) const {
   return true;
 }
 
-void Group::encode(std::vector<std::string>& words, Time now) {
+void Group::encode(std::vector<std::string>& words, const Setting& setting) {
   Writer writer;
   epoch_ = heads_.epoch();
   items_.clear();
@@ -399,7 +436,7 @@ void Group::encode(std::vector<std::string>& words, Time now) {
     }
     run = plain;
   }
-  looked_at_ = writer.finish(words, now);
+  looked_at_ = writer.finish(words, setting);
 }
 
 std::vector<Group::Answer> Group::settle(RedisReply& reply) {

@@ -20,8 +20,14 @@ class Group {
   Group(const Group&) = delete;
   Group& operator=(const Group&) = delete;
 
-  /// Appends the script's arguments, from what is known now. `now`: what keys are kept from.
-  void encode(std::vector<std::string>& words, Time now);
+  /// What the script is told besides.
+  struct Setting {
+    Time now;                      ///< what keys are kept from
+    std::string clock;             ///< what leases are compared with (ms). Empty: Redis' own
+    std::size_t session_size = 0;  ///< where the state has its numbers
+  };
+  /// Appends the script's arguments behind the session, from what is known now.
+  void encode(std::vector<std::string>& words, const Setting& setting);
 
   /// For each commit the position of its first event, or what the script answered instead.
   struct Answer {

@@ -16,7 +16,11 @@ constexpr std::size_t kRows = 1'000;
 }  // namespace
 
 Async<> Publisher::tell(Committed done, std::vector<NewEvent> events) {
-  if (next(log_.head) < done.first) co_await read_up_to({done.first.value - 1});
+  if (!has_come_to(done.first)) co_await read_up_to({done.first.value - 1});
+  tell_next(done, std::move(events));
+}
+
+void Publisher::tell_next(const Committed& done, std::vector<NewEvent> events) {
   std::vector<EventPtr> fresh;
   fresh.reserve(events.size());
   auto at = done.first;

@@ -19,6 +19,10 @@ class Publisher {
   void set_feed(Store::Feed feed) { feed_ = std::move(feed); }
   [[nodiscard]] const LogInfo& log() const { return log_; }
 
+  /// Whether everything before a position has been told of.
+  [[nodiscard]] bool has_come_to(Position first) const { return next(log_.head) >= first; }
+  /// A commit of ours, where the publisher has_come_to() it.
+  void tell_next(const Committed& done, std::vector<NewEvent> events);
   /// A commit of ours. What stands before it and was not told yet is read first.
   Async<> tell(Committed done, std::vector<NewEvent> events);
   /// Events that follow one another; behind them the log goes on at `head`.

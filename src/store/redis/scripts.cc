@@ -59,8 +59,10 @@ std::string_view name_of(Script script) { return row_of(script).name; }
 std::string text_of(Script script) {
   const auto text = lua_file(name_of(script));
   REEVE_CHECK(!text.empty());
-  auto all = std::string(head_of(row_of(script).may)) + std::string(lua_file("common"));
+  auto all = std::string(head_of(row_of(script).may));
   // Lua makes every function anew for each call, and commits are many.
+  if (script == Script::commit) all += lua_file("alone");
+  all += lua_file("common");
   if (script != Script::commit) all += lua_file("tools");
   return all += text;
 }

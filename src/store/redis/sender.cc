@@ -18,6 +18,14 @@ constexpr std::size_t kTwoCalls = 16;
 
 std::string text(std::uint64_t number) { return std::to_string(number); }
 
+/// A commit that was done now. Its answer goes with it.
+Committed done_at(Position first, Commit& commit) {
+  return {.first = first,
+          .last = {first.value + commit.events.size() - 1},
+          .repeated = false,
+          .answer = std::move(commit.answer)};
+}
+
 /// What was committed and is not on as many replicas as it should be.
 void say_too_few(std::vector<Result<Committed>>& answers, const Server::Replicas& replicas) {
   const auto few = std::to_string(replicas.reached) + " of " + std::to_string(replicas.wanted);
@@ -32,6 +40,27 @@ void say_too_few(std::vector<Result<Committed>>& answers, const Server::Replicas
 
 }  // namespace
 
+/// One call of commits.
+struct Sender::Call {
+  Call(Batch of, Heads& heads, Time time, std::uint64_t turn)
+      : batch(std::move(of)), group(commits_of(batch), heads), now(time), ticket(turn) {}
+  static std::vector<const Commit*> commits_of(const Batch& batch) {
+    std::vector<const Commit*> commits;
+    commits.reserve(batch.size());
+    for (const auto& one : batch) commits.push_back(&one.commit);
+    return commits;
+  }
+
+  Batch batch;
+  Group group;
+  Time now;
+  std::uint64_t ticket;
+  Server::Replicas replicas;
+  Result<RedisReply> reply;
+  std::vector<Group::Answer> told;  // of the reply
+  std::vector<Result<Committed>> answers;
+};
+
 Sender::Sender(Env& env, const boost::asio::any_io_executor& executor, const RedisOptions& options,
                Session& session, Publisher& publisher)
     : env_(env),
@@ -43,11 +72,10 @@ Sender::Sender(Env& env, const boost::asio::any_io_executor& executor, const Red
 
 void Sender::begin() {
   session_.on_begun([this] { heads_.forget_all(); });
-  group_.spawn("commits", send_all());
 }
 
 Async<> Sender::end() {
-  while (!queue_.empty() || in_flight_ > 0) co_await changed_.wait_uncancelled();
+  while (!queue_.empty() || in_flight_ > 0 || woken_) co_await changed_.wait_uncancelled();
   group_.cancel();
   co_await group_.join();
 }
@@ -89,21 +117,27 @@ bool Sender::may_send() const {
   return queue_.size() >= options_.group_commits && in_flight_ < kFullCallsInFlight;
 }
 
+/// What is asked in one moment goes out together: everything else that is ready runs first.
 void Sender::wake() {
-  if (may_send()) changed_.notify();
+  if (woken_ || answering_ || !may_send()) return;
+  woken_ = true;
+  env_.defer([this] {
+    woken_ = false;
+    send_all();
+    changed_.notify();
+  });
 }
 
 /// Sends what is queued, in its order.
-Async<> Sender::send_all() {
-  for (;;) {
-    while (!may_send()) co_await changed_.wait();
+void Sender::send_all() {
+  while (may_send()) {
     if (queue_.front().call) {
       auto call = std::move(queue_.front().call);
       queue_.pop_front();
       call();
       continue;
     }
-    start("a call of commits", send_commits(std::make_shared<Batch>(take_batch()), ticket_++));
+    send_commits(take_batch());
   }
 }
 
@@ -137,56 +171,98 @@ void Sender::turn_is_over() {
   ++settled_;
   --in_flight_;
   changed_.notify();
+  wake();
 }
 
-Async<> Sender::send_commits(std::shared_ptr<Batch> batch, std::uint64_t ticket) {
-  std::vector<const Commit*> commits;
-  commits.reserve(batch->size());
-  for (const auto& one : *batch) commits.push_back(&one.commit);
-  const auto group = std::make_shared<Group>(std::move(commits), heads_);
-  auto make = [group, now = env_.now()] {
-    RedisWords args;
-    group->encode(args, now);
-    return args;
-  };
-  Server::Replicas replicas{.wanted = options_.replicas, .wait = options_.replica_timeout};
-  auto reply = co_await session_.write(Script::commit, std::move(make), &replicas);
-  co_await my_turn(ticket);
-  std::vector<Result<Committed>> answers;
-  co_await settle_all(*batch, *group, std::move(reply), answers);
-  if (replicas.reached < replicas.wanted) say_too_few(answers, replicas);
-  turn_is_over();
-  for (std::size_t i = 0; i < batch->size(); ++i) (*batch)[i].answer(std::move(answers[i]));
-  if (committed_) committed_();
+void Sender::send_commits(Batch batch) {
+  const auto call = std::make_shared<Call>(std::move(batch), heads_, env_.now(), ticket_++);
+  if (options_.replicas == 0 && !options_.address.cluster) {
+    const auto args = args_of(*call);
+    net::RedisDone done = [this, call](Result<RedisReply> reply) {
+      replied(call, std::move(reply));
+    };
+    if (session_.tell_commits(args, done)) {
+      ++in_flight_;
+      return;
+    }
+  }
+  start("a call of commits", ask(call));
 }
 
-Async<> Sender::settle_all(Batch& batch, Group& group, Result<RedisReply> reply,
-                           std::vector<Result<Committed>>& answers) {
-  std::vector<Group::Answer> told;
-  if (reply) told = group.settle(*reply);
+RedisWords Sender::args_of(Call& call) const {
+  RedisWords args;
+  call.group.encode(
+      args,
+      {.now = call.now, .clock = session_.now_text(), .session_size = session_.name().size()});
+  return args;
+}
+
+/// Mostly everything was done, and nothing has to be waited for.
+void Sender::replied(const CallPtr& call, Result<RedisReply> reply) {
+  call->reply = std::move(reply);
+  if (!Session::judge_told(call->reply)) {
+    group_.spawn("a call of commits", ask(call));
+    return;
+  }
+  if (settled_ == call->ticket && settle_at_once(*call)) {
+    answer(*call);
+  } else {
+    group_.spawn("what became of commits", settle(call));
+  }
+}
+
+/// In the way that may have to wait: for Redis, for the session, for replicas.
+Async<> Sender::ask(CallPtr call) {
+  auto make = [this, call] { return args_of(*call); };
+  call->replicas = {.wanted = options_.replicas, .wait = options_.replica_timeout};
+  call->reply = co_await session_.write(Script::commit, std::move(make), &call->replicas);
+  co_await settle(call);
+}
+
+/// Answers whether that could be done: all commits were, and those before them have been told of.
+bool Sender::settle_at_once(Call& call) {
+  if (!call.reply) return false;
+  call.told = call.group.settle(*call.reply);
+  const auto refused = [](const Group::Answer& one) { return one.instead != nullptr; };
+  if (call.told.empty() || std::ranges::any_of(call.told, refused) ||
+      !publisher_.has_come_to(call.told.front().first))
+    return false;
+  call.answers.reserve(call.batch.size());
+  for (std::size_t i = 0; i < call.batch.size(); ++i) {
+    auto& commit = call.batch[i].commit;
+    auto done = done_at(call.told[i].first, commit);
+    publisher_.tell_next(done, std::move(commit.events));
+    call.answers.emplace_back(std::move(done));
+  }
+  return true;
+}
+
+Async<> Sender::settle(CallPtr call) {
+  co_await my_turn(call->ticket);
+  auto& [batch, group, now, ticket, replicas, reply, told, answers] = *call;
+  if (reply && told.empty()) told = group.settle(*reply);
   if (told.empty()) {
     const auto error = reply ? not_understood() : reply.error();
     answers.assign(batch.size(), Result<Committed>(fail(error)));
-    co_return;
-  }
-  answers.reserve(batch.size());
-  for (std::size_t i = 0; i < batch.size(); ++i) {
-    auto& commit = batch[i].commit;
-    if (told[i].instead != nullptr) {
-      answers.push_back(co_await settle(*told[i].instead, commit));
-      continue;
+  } else {
+    answers.reserve(batch.size());
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      auto& commit = batch[i].commit;
+      if (told[i].instead != nullptr) {
+        answers.push_back(co_await settle_one(*told[i].instead, commit));
+        continue;
+      }
+      auto done = done_at(told[i].first, commit);
+      co_await publisher_.tell(done, std::move(commit.events));
+      answers.emplace_back(std::move(done));
     }
-    Committed done{.first = told[i].first,
-                   .last = {told[i].first.value + commit.events.size() - 1},
-                   .repeated = false,
-                   .answer = std::move(commit.answer)};
-    co_await publisher_.tell(done, std::move(commit.events));
-    answers.emplace_back(std::move(done));
   }
+  if (replicas.reached < replicas.wanted) say_too_few(answers, replicas);
+  answer(*call);
 }
 
 /// Of a commit that was not done now.
-Async<Result<Committed>> Sender::settle(RedisReply& answer, const Commit& commit) {
+Async<Result<Committed>> Sender::settle_one(RedisReply& answer, const Commit& commit) {
   auto& parts = answer.elements;
   if (parts.size() == 2 && parts[0].integer == 2)
     co_return fail(Errc::corrupt, "Redis refused a commit: " + parts[1].text);
@@ -202,6 +278,22 @@ Async<Result<Committed>> Sender::settle(RedisReply& answer, const Commit& commit
   // Its first time may have been ours, and its answer lost.
   co_await publisher_.read_up_to(done.last);
   co_return done;
+}
+
+/// Ends its turn. Who commits again at once is heard before the next call goes out.
+void Sender::answer(Call& call) {
+  answering_ = true;
+  turn_is_over();
+  for (std::size_t i = 0; i < call.batch.size(); ++i)
+    call.batch[i].answer(std::move(call.answers[i]));
+  answering_ = false;
+  // One after the other: nobody else is on the way who could go along.
+  if (call.batch.size() == 1 && queue_.size() == 1 && in_flight_ == 0) {
+    send_all();
+  } else {
+    wake();
+  }
+  if (committed_) committed_();
 }
 
 void Sender::catch_up(Position head) {

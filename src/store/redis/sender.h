@@ -49,18 +49,24 @@ class Sender {
     std::move_only_function<void()> call;  // instead
   };
   using Batch = std::vector<Queued>;
+  struct Call;
+  using CallPtr = std::shared_ptr<Call>;
 
   [[nodiscard]] bool may_send() const;
   void wake();
-  Async<> send_all();
+  void send_all();
   Batch take_batch();
   void start(std::string name, Async<> work);
   Async<> my_turn(std::uint64_t ticket);
   void turn_is_over();
-  Async<> send_commits(std::shared_ptr<Batch> batch, std::uint64_t ticket);
-  Async<> settle_all(Batch& batch, Group& group, Result<RedisReply> reply,
-                     std::vector<Result<Committed>>& answers);
-  Async<Result<Committed>> settle(RedisReply& answer, const Commit& commit);
+  void send_commits(Batch batch);
+  RedisWords args_of(Call& call) const;
+  void replied(const CallPtr& call, Result<RedisReply> reply);
+  bool settle_at_once(Call& call);
+  Async<> ask(CallPtr call);
+  Async<> settle(CallPtr call);
+  Async<Result<Committed>> settle_one(RedisReply& answer, const Commit& commit);
+  void answer(Call& call);
   Async<> catch_up_to(Position head, std::uint64_t ticket);
 
   Env& env_;
@@ -74,6 +80,8 @@ class Sender {
   std::uint64_t settled_ = 0;  // calls that are dealt with
   std::size_t in_flight_ = 0;  // calls that have a ticket and are not
   bool catching_up_ = false;
+  bool woken_ = false;      // what is queued is looked at soon
+  bool answering_ = false;  // or behind the answers that are given just now
   aio::Signal changed_;
   aio::TaskGroup group_;
 };

@@ -44,7 +44,11 @@ Result<RedisReply> judge(RedisReply reply) {
 
 Server::Server(net::RedisRouter& router, std::string prefix)
     : router_(router), prefix_(std::move(prefix)) {
-  for (std::size_t i = 0; i < kScripts; ++i) shas_.at(i) = sha_of(static_cast<Script>(i));
+  for (std::size_t i = 0; i < kScripts; ++i) {
+    shas_.at(i) = sha_of(static_cast<Script>(i));
+    for (const auto& word : by_sha(static_cast<Script>(i), {}))
+      wire::append_word(calls_.at(i), word);
+  }
 }
 
 RedisWords Server::words_of(std::string command, std::string script, RedisWords args) const {
@@ -78,6 +82,22 @@ Async<Result<RedisReply>> Server::run(Script script, MakeArgs make, Replicas* re
     reply = co_await call(by_text(script, make()), replicas);
   if (!reply) co_return fail(reply.error());
   co_return judge(std::move(*reply));
+}
+
+bool Server::tell(Script script, std::string_view first, std::span<const std::string> args,
+                  net::RedisDone& done) {
+  constexpr std::size_t kHead = 4;    // words of calls_
+  constexpr std::size_t kFrame = 16;  // bytes around a word, at most, of one that is not huge
+  const auto& begin = calls_.at(static_cast<std::size_t>(script));
+  auto size = begin.size() + first.size() + kFrame * (2 + args.size());
+  for (const auto& word : args) size += word.size();
+  std::string command;
+  command.reserve(size);
+  wire::append_count(command, kHead + 1 + args.size());
+  command += begin;
+  wire::append_word(command, first);
+  for (const auto& word : args) wire::append_word(command, word);
+  return router_.tell(command, done);
 }
 
 Async<Result<RedisReply>> Server::call(RedisWords words, Replicas* replicas) {

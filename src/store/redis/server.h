@@ -2,6 +2,7 @@
 
 #include <array>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,11 @@ class Server {
   };
   Async<Result<RedisReply>> run(Script script, MakeArgs make, Replicas* replicas = nullptr);
 
+  /// One call on its way when this returns, as RedisConnection::tell() has it: by its SHA, and
+  /// `done` is told of any refusal as it came. The arguments are `first` and then `args`.
+  bool tell(Script script, std::string_view first, std::span<const std::string> args,
+            net::RedisDone& done);
+
   Async<Result<RedisReply>> ask(RedisWords words);
   [[nodiscard]] std::string key(std::string_view name) const { return prefix_ + std::string(name); }
 
@@ -51,6 +57,7 @@ class Server {
   net::RedisRouter& router_;
   std::string prefix_;
   std::array<std::string, kScripts> shas_;
+  std::array<std::string, kScripts> calls_;  // how a call by the SHA begins, as it is sent
 };
 
 /// What a script's own error replies mean; any other reply is itself:

@@ -170,12 +170,25 @@ Async<Result<RedisReply>> Session::write(Script script, Server::MakeArgs make,
 
 Async<Result<RedisReply>> Session::try_write(Script script, Server::MakeArgs make,
                                              Server::Replicas* replicas) {
-  auto with_session = [this, make = std::move(make)] {
+  auto with_session = [this, script, make = std::move(make)] {
     auto words = make();
-    words.insert(words.begin(), {session_, now_text()});
+    if (script != Script::commit) words.insert(words.begin(), now_text());
+    words.insert(words.begin(), session_);
     return words;
   };
   co_return co_await server_.run(script, std::move(with_session), replicas);
+}
+
+bool Session::tell_commits(std::span<const std::string> args, net::RedisDone& done) {
+  return !lost_ && server_.tell(Script::commit, session_, args, done);
+}
+
+bool Session::judge_told(Result<RedisReply>& reply) {
+  if (!reply || !reply->is_error()) return true;
+  if (reply->word() == "NOSCRIPT" || net::passes(*reply)) return false;
+  reply = net::settled(std::move(*reply));
+  if (reply) reply = judge(std::move(*reply));
+  return reply || !reply.error().is(Errc::fenced);
 }
 
 void Session::lose(const Error& why) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "aio/signal.h"
@@ -29,13 +30,25 @@ class Session {
 
   /// A script that reads.
   Async<Result<RedisReply>> run(Script script, RedisWords args);
-  /// A script that writes: its arguments come behind those that say in which session. A call of an
+  /// A script that writes: its arguments come behind those that say in which session (a commit is
+  /// told the time otherwise, where it asks). A call of an
   /// earlier session of ours, which was still waiting when the connection broke, is refused by
   /// Redis and made again in the new one. fenced: another holder has the town, for good.
   Async<Result<RedisReply>> write(Script script, Server::MakeArgs make,
                                   Server::Replicas* replicas = nullptr);
+  /// write() of Script::commit in the way of Server::tell(): false also where the town is lost, and
+  /// write() says so. What comes of it goes through judge_told().
+  bool tell_commits(std::span<const std::string> args, net::RedisDone& done);
+  /// Makes of what came of that what write() would answer. False: the call has not run, and write()
+  /// would make it again.
+  static bool judge_told(Result<RedisReply>& reply);
   Async<Result<RedisReply>> ask(RedisWords words) { return server_.ask(std::move(words)); }
   [[nodiscard]] std::string key(std::string_view name) const { return server_.key(name); }
+
+  /// "LOG EPOCH", as every script that writes is told first.
+  [[nodiscard]] const std::string& name() const { return session_; }
+  /// The time as scripts are told. Empty: Redis' own.
+  [[nodiscard]] std::string now_text() const;
 
   [[nodiscard]] const LogId& log() const { return known_.log; }
   [[nodiscard]] const std::string& generation() const { return known_.generation; }
@@ -63,7 +76,6 @@ class Session {
   Async<Result<RedisReply>> try_write(Script script, Server::MakeArgs make,
                                       Server::Replicas* replicas);
   void lose(const Error& why);
-  [[nodiscard]] std::string now_text() const;
 
   Env& env_;
   RedisOptions options_;
@@ -75,7 +87,7 @@ class Session {
   bool must_be_there_ = false;
   LogInfo found_;
   Position indexed_;
-  std::string session_;  // "LOG EPOCH", as every script that writes is told
+  std::string session_;
   std::optional<Error> lost_;
   std::function<void(Position)> ahead_;
   std::function<void()> begun_;

@@ -1,5 +1,5 @@
--- ARGV: of state_of(), the plan, and the words that it speaks of: what group.cc writes. Commits of one moment, in their
--- order.
+-- ARGV: the session, the plan, and the words that it speaks of: what group.cc writes. Commits of one moment, in their
+-- order. (One that is alone: alone.lua.)
 --
 -- Everything is read and checked first, for all of them; each sees what those before it will have changed. Then
 -- everything is written, so what is wrong is told while nothing has happened.
@@ -13,7 +13,7 @@
 -- is there instead} (0: the key's digest; negative: a queue write that cannot be); {2, why it could not be tried}.
 -- `heads`, if all were done: version and rank of each document that was looked at, as they are now; 0: there is none.
 local ARGV, unpack, read, format = ARGV, unpack, struct.unpack, string.format
-local session, plan = ARGV[1], ARGV[3]
+local session, plan = ARGV[1], ARGV[2]
 local state, refused = state_of(session)
 if not state then return refused end
 
@@ -22,7 +22,7 @@ if not state then return refused end
 -- ids and documents.
 local alone, bytes, given_kinds, at = read('>I4I8I4', plan)
 local given_at = at + 4 * alone -- of the kinds, in the plan
-local rest_at, rest_word = given_at, 3 + alone
+local rest_at, rest_word = given_at, 2 + alone
 for _ = 1, given_kinds do
   call('HLEN', P .. 'doc:' .. ARGV[rest_word + 1])
   local count
@@ -30,7 +30,7 @@ for _ = 1, given_kinds do
   rest_word = rest_word + 1 + count
 end
 local function write_given()
-  local at, word = given_at, 3 + alone
+  local at, word = given_at, 2 + alone
   for _ = 1, given_kinds do
     local count
     count, at = read('>I4', plan, at)
@@ -50,7 +50,7 @@ if rest_at > #plan then
     local count
     count, at = read('>I4', plan, at)
     head = head + count
-    call('XADD', LOG, format('%d-%d', head, count), 'e', ARGV[3 + i])
+    call('XADD', LOG, format('%d-%d', head, count), 'e', ARGV[2 + i])
   end
   write_given()
   call('SET', STATE, session .. struct.pack('>I8I8I8', head, all_bytes + bytes, entries + alone) ..
@@ -59,13 +59,13 @@ if rest_at > #plan then
 end
 
 -- The rest of the plan: how many items, texts (marks), and kinds of documents; for each kind, how many documents.
--- Words: the time of keys and how long they are kept (ms); the texts; for each kind, its name and the ids. Then for each
+-- Words: the time ("": Redis' own); that of keys and how long they are kept (ms); the texts; for each kind, its name and the ids. Then for each
 -- item its shape, which is told below: a commit, or those next to one another of which only the events are told here.
 local sub = string.sub
 local town = town_of(session, state)
 local begin = town.head
-local time, ttl = ARGV[rest_word + 1], ARGV[rest_word + 2]
-local word = rest_word + 2 -- the last one that was read
+local clock, time, ttl = ARGV[rest_word + 1], ARGV[rest_word + 2], ARGV[rest_word + 3]
+local word = rest_word + 3 -- the last one that was read
 local wrong -- what could not be read, of the item that is looked at
 local items, texts, kinds
 items, texts, kinds, at = read('>I4I4I4', plan, rest_at)
@@ -139,7 +139,7 @@ local function make_rare()
     return format('%08x%08x%08x', 2147483647 - priority, math.floor(order / 4294967296), order % 4294967296) .. item
   end
   local function now_ms()
-    if ARGV[2] ~= '' then return tonumber(ARGV[2]) end
+    if clock ~= '' then return tonumber(clock) end
     local time = call('TIME')
     return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
   end

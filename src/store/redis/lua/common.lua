@@ -8,8 +8,8 @@ local STATE, LOG = P .. 'state', P .. 'log'
 -- The state is "LOG EPOCH", which is the session, and eight bytes each: head, bytes and entries, which every commit
 -- changes, and what others may: rank, order, oldest, snap and pruned.
 local NUMBERS, SIZE = '>I8I8I8I8I8I8I8I8', 64
--- The state, for a script whose first arguments are the caller's session and the time (ms, "": Redis' own); else nil and
--- an error: LOST, it is gone or was changed behind its back; FENCED, a later session writes. Who holds a town lets go
+-- The state, for a script whose first arguments are the caller's session and (but for commits) the time (ms, "": Redis'
+-- own); else nil and an error: LOST, it is gone or was changed behind its back; FENCED, a later session writes. Who holds a town lets go
 -- of it when another has taken it, never because of the time alone.
 local function state_of(session)
   local state = call('GET', STATE)
