@@ -23,6 +23,16 @@ constexpr int kHops = 8;
 constexpr std::chrono::nanoseconds kFirstPause = 10ms;
 constexpr std::chrono::nanoseconds kLongestPause = 250ms;
 
+/// What a town is while its slot moves. It is in two parts then, and whole in neither.
+Error moving() {
+  return {Errc::unavailable,
+          "the keys of the town are moving in its Redis Cluster; try again later"};
+}
+
+bool is_script(const RedisWords& words) {
+  return words.front() == "EVALSHA" || words.front() == "EVAL";
+}
+
 bool same_place(const HostPort& a, const HostPort& b) {
   return a.host == b.host && a.port == b.port;
 }
@@ -137,8 +147,9 @@ Async<Status> RedisRouter::State::greet(RedisAsk ask, HostPort where) {
     if (!probe) co_return fail(probe.error());
     if (!same_place(current->address.tcp, where)) co_return Status();  // left meanwhile
     if (const auto redirect = redirect_of(*probe)) {
+      if (!redirect->for_good) co_return fail(moving());
       const auto to = place_of(*redirect, current);
-      if (to && redirect->for_good) move_to(current, *to);  // who waits here is told so, too
+      if (to) move_to(current, *to);  // who waits here is told so, too
       if (to) co_return Status();
     }
   }
@@ -182,9 +193,7 @@ Async<Result<RedisReplies>> RedisRouter::State::ask_all(std::shared_ptr<State> s
     hops = pipeline.left.size() < before ? 0 : hops + 1;
     if (redirected && hops < kHops) continue;
     if (self->env.uptime() + pause > until) {
-      why = Error(Errc::unavailable,
-                  "the keys of the town are moving in its Redis Cluster; try "
-                  "again later");
+      why = moving();
       break;
     }
     co_await aio::sleep(self->env, pause);
@@ -226,7 +235,9 @@ bool RedisRouter::State::sort_out(RedisReplies replies, const NodePtr& node, Pip
     auto& reply = replies[i];
     const auto redirect = redirect_of(reply);
     const auto to = redirect ? place_of(*redirect, node) : Result<HostPort>();
-    if (redirect && to) {
+    if (redirect && !redirect->for_good && is_script(pipeline.commands[index])) {
+      left.push_back(index);
+    } else if (redirect && to) {
       if (redirect->for_good) move_to(node, *to);
       if (!redirect->for_good && left.empty()) {
         pipeline.asking = *redirect;
@@ -234,7 +245,7 @@ bool RedisRouter::State::sort_out(RedisReplies replies, const NodePtr& node, Pip
       }
       redirected = true;
       left.push_back(index);
-    } else if (passes(reply)) {
+    } else if (passes(reply) || (!left.empty() && pipeline.commands[index].front() == "WAIT")) {
       left.push_back(index);
     } else {
       pipeline.replies[index] = std::move(reply);
@@ -324,6 +335,7 @@ Async<Result<RedisReplies>> RedisRouter::ask_all(std::vector<RedisWords> command
 
 std::uint64_t RedisRouter::generation() const { return state_->generation; }
 bool RedisRouter::connected() const { return state_->current->connection.connected(); }
+bool RedisRouter::in_cluster() const { return state_->first.cluster; }
 RedisAddress RedisRouter::address() const { return state_->current->address; }
 
 Async<> RedisRouter::close() {

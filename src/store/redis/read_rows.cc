@@ -111,11 +111,17 @@ class RedisSource final : public Source {
     if (begun_) co_return false;
     begun_ = true;
     std::set<std::string> seen;  // a scan may tell one twice
+    std::uint64_t connection = 0;
     for (std::string cursor = "0";;) {
       RedisWords words{"HSCAN", keys_->key("epochs"), cursor, "COUNT", text(kChunkRows)};
       auto reply = co_await keys_->ask(std::move(words));
       if (!reply) co_return fail(reply.error());
       if (reply->elements.size() != 2) co_return fail(not_understood());
+      if (cursor == "0") connection = keys_->connection();
+      if (connection != keys_->connection()) {
+        cursor = "0";
+        continue;
+      }
       const auto& parts = reply->elements[1].elements;
       for (std::size_t i = 0; i + 1 < parts.size(); i += 2) {
         const auto run = RunId::parse(parts[i].text);

@@ -47,8 +47,14 @@ Server::Server(net::RedisRouter& router, std::string prefix)
   for (std::size_t i = 0; i < kScripts; ++i) shas_.at(i) = sha_of(static_cast<Script>(i));
 }
 
+RedisWords script_keys(const std::string& prefix, bool cluster) {
+  if (!cluster) return {"1", prefix};
+  return {"2", prefix, prefix + "state"};
+}
+
 RedisWords Server::words_of(std::string command, std::string script, RedisWords args) const {
-  std::array<std::string, 4> head{std::move(command), std::move(script), "1", prefix_};
+  auto head = script_keys(prefix_, router_.in_cluster());
+  head.insert(head.begin(), {std::move(command), std::move(script)});
   args.insert(args.begin(), std::make_move_iterator(head.begin()),
               std::make_move_iterator(head.end()));
   return args;
@@ -64,6 +70,8 @@ Async<Result<RedisReply>> Server::run_on(net::RedisAsk ask, Script script, Redis
   auto reply = co_await ask(by_sha(script, args));
   if (reply && reply->word() == "NOSCRIPT") reply = co_await ask(by_text(script, std::move(args)));
   if (!reply) co_return fail(reply.error());
+  if (router_.in_cluster() && net::redirect_of(*reply))
+    co_return fail(Errc::unavailable, "the keys of the town are just moving in its Redis Cluster");
   co_return judge(std::move(*reply));
 }
 

@@ -16,6 +16,12 @@ using net::RedisReplies;
 using net::RedisReply;
 using net::RedisWords;
 
+/// How a script is told its keys: how many, and the prefix. Redis Cluster lets a call run on a slot
+/// that is just moving only where all its keys are, and one of the prefix' name never is; so in a
+/// cluster the state goes along, and no script ever sees half of a town: it is told TRYAGAIN (or
+/// ASK) until the slot has arrived.
+RedisWords script_keys(const std::string& prefix, bool cluster);
+
 /// A town's scripts on its server. Domain thread only.
 class Server {
  public:
