@@ -211,6 +211,7 @@ class RedisStore final : public Store {
     if (closing_) co_return closed();
     if (auto good = check(filter); !good) co_return fail(good.error());
     const Busy busy(*this);
+    if (auto there = co_await session_.look_again(); !there) co_return fail(there.error());
     co_return co_await read_log(session_, index_, query(std::move(filter), limit), after);
   }
 
@@ -218,6 +219,7 @@ class RedisStore final : public Store {
     if (closing_) co_return closed();
     if (auto good = check(filter); !good) co_return fail(good.error());
     const Busy busy(*this);
+    if (auto there = co_await session_.look_again(); !there) co_return fail(there.error());
     co_return co_await read_latest(session_, index_, query(std::move(filter), limit));
   }
 

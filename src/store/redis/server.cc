@@ -10,17 +10,25 @@ std::string_view rest_of(const RedisReply& reply) {
   return std::string_view(reply.text).substr(std::min(reply.word().size() + 1, reply.text.size()));
 }
 
+constexpr std::string_view kLost = "the town on this Redis is not as it was left: ";
+
 }  // namespace
+
+Error loss(const std::string& what) {
+  return {Errc::corrupt, std::string(kLost) + what +
+                             ". It was emptied, restored, or changed by hand; docs/redis.md says "
+                             "what to do"};
+}
+
+bool tells_loss(const Error& error) {
+  return error.is(Errc::corrupt) && error.message().starts_with(kLost);
+}
 
 Result<RedisReply> judge(RedisReply reply) {
   if (!reply.is_error()) return reply;
   const auto word = reply.word();
   const std::string rest(rest_of(reply));
-  if (word == "LOST") {
-    return fail(Errc::corrupt, "the town on this Redis is not as it was left: " + rest +
-                                   ". It was emptied, restored, or changed by hand; docs/redis.md "
-                                   "says what to do");
-  }
+  if (word == "LOST") return fail(loss(rest));
   if (word == "FENCED") return fail(Errc::fenced, "another daemon has taken the town: " + rest);
   if (word == "HELD") {
     const auto blank = rest.find(' ');

@@ -45,6 +45,10 @@ class Server {
   Async<Result<RedisReply>> run(Script script, MakeArgs make, Replicas* replicas = nullptr);
 
   Async<Result<RedisReply>> ask(RedisWords words);
+  /// Commands one behind the other, as RedisRouter::ask_all().
+  Async<Result<RedisReplies>> ask_all(std::vector<RedisWords> commands) {
+    return router_.ask_all(std::move(commands));
+  }
   [[nodiscard]] std::string key(std::string_view name) const { return prefix_ + std::string(name); }
 
  private:
@@ -67,5 +71,9 @@ class Server {
 ///   not_found       ABSENT: there is no such town
 ///   unsupported     FORMAT: written by a newer program
 Result<RedisReply> judge(RedisReply reply);
+/// What LOST is told as: `what` has become of the town.
+Error loss(const std::string& what);
+/// Whether it is such an error.
+bool tells_loss(const Error& error);
 
 }  // namespace reeve::store::redis

@@ -122,6 +122,7 @@ Async<Status> Session::greet(net::RedisAsk ask) {
     // While we were away, somebody else has taken it.
     if (must_be_there_ && !session_.empty() && reply.error().is(Errc::conflict))
       lose(Error(Errc::fenced, reply.error().message()));
+    note(reply);
     co_return fail(lost_ ? *lost_ : reply.error());
   }
   if (reply->elements.size() != 8) co_return fail(not_understood());
@@ -133,9 +134,12 @@ Async<Status> Session::greet(net::RedisAsk ask) {
   const auto indexed = whole_number<std::uint64_t>(text(5));
   if (!log || !head || !oldest || !bytes || !indexed) co_return fail(not_understood());
   if (must_be_there_) {
-    if (auto same = still_there(known_, text(1), {*head}, {*oldest}, text(7)); !same)
+    if (auto same = still_there(known_, text(1), {*head}, {*oldest}, text(7)); !same) {
+      gone_ = same.error();
       co_return same;
+    }
   }
+  gone_.reset();
   const bool first = found_.id.is_nil();
   if (first) {
     found_ = {.id = *log, .head = {*head}, .oldest = {*oldest}, .bytes = *bytes};
@@ -151,15 +155,64 @@ Async<Status> Session::greet(net::RedisAsk ask) {
 
 Async<Result<RedisReply>> Session::run(Script script, RedisWords args) {
   if (lost_) co_return fail(*lost_);
-  co_return co_await server_.run(script, std::move(args));
+  args.insert(args.begin(), {known_.log.str(), std::to_string(known_.position.value)});
+  auto reply = co_await server_.run(script, std::move(args));
+  note(reply);
+  co_return reply;
+}
+
+Async<Result<RedisReply>> Session::ask(RedisWords words) {
+  std::vector<RedisWords> commands;
+  commands.push_back(std::move(words));
+  // Behind it: a town that is still there then was there before.
+  commands.push_back({"GET", server_.key("state")});
+  auto replies = co_await server_.ask_all(std::move(commands));
+  if (!replies) co_return fail(replies.error());
+  auto reply = net::settled(std::move(replies->front()));
+  if (reply) reply = judge(std::move(*reply));
+  auto state = net::settled(std::move(replies->back()));
+  if (!state) co_return fail(state.error());
+  if (auto there = look_at(*state); !there) reply = fail(there.error());
+  note(reply);
+  co_return reply;
+}
+
+Async<Status> Session::look_again() {
+  if (!gone_) co_return Status();
+  RedisWords words{"EXISTS", server_.key("state")};
+  const auto reply = co_await ask(std::move(words));
+  if (!reply) co_return fail(reply.error());
+  co_return Status();
+}
+
+/// Whether it is the state of the town that we know, with what was acknowledged.
+Status Session::look_at(const RedisReply& state) const {
+  if (state.is(RedisReply::Kind::nil)) return fail(loss("the town is gone"));
+  const auto now = decode_state(state.text);
+  if (!now) return fail(state.is_error() ? net::redis_error(state) : now.error());
+  if (now->log != known_.log) return fail(loss("another log is here: " + now->log.str()));
+  if (now->head >= known_.position) return {};
+  return fail(loss("it has lost " + std::to_string(known_.position.value - now->head.value) +
+                   " acknowledged events: the log ends at position " +
+                   std::to_string(now->head.value)));
+}
+
+/// What an answer says of the town.
+void Session::note(const Result<RedisReply>& reply) {
+  if (reply) return gone_.reset();
+  if (!tells_loss(reply.error())) return;
+  if (!gone_) logging::error("{}", reply.error().message());
+  gone_ = reply.error();
 }
 
 Async<Result<RedisReply>> Session::write(Script script, Server::MakeArgs make,
                                          Server::Replicas* replicas) {
   for (;;) {
+    if (auto there = co_await look_again(); !there) co_return fail(there.error());
     if (lost_) co_return fail(*lost_);
     const auto session = session_;
     auto reply = co_await try_write(script, make, replicas);
+    note(reply);
     if (!reply && reply.error().is(Errc::fenced)) {
       if (session_ != session) continue;  // ours, from before the connection broke: it has not run
       lose(reply.error());
@@ -193,8 +246,8 @@ void Session::acknowledged(Position position, const EventId& event) {
 }
 
 Async<Result<RedisReply>> Session::beat(bool last) {
-  auto make = [last, time = to_ms(env_.now())] {
-    return RedisWords{last ? "1" : "0", std::to_string(time),
+  auto make = [this, last, time = to_ms(env_.now())] {
+    return RedisWords{std::to_string(known_.position.value), last ? "1" : "0", std::to_string(time),
                       std::to_string(Duration(limits::kIdempotencyTtl).count())};
   };
   co_return co_await write(Script::beat, std::move(make));
@@ -206,7 +259,8 @@ Async<> Session::keep_alive() {
     if (lost_) co_return;
     auto kept = co_await beat(false);
     while (kept && kept->integer == kForgottenAtOnce) kept = co_await beat(false);
-    if (!kept && !lost_) logging::warn("the hold on the town: {}", kept.error().message());
+    if (!kept && !lost_ && !gone_)
+      logging::warn("the hold on the town: {}", kept.error().message());
   }
 }
 

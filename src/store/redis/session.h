@@ -27,14 +27,16 @@ class Session {
   /// Gives the town back and closes the connection. Nothing else may be under way.
   Async<> end();
 
-  /// A script that reads.
+  /// A script that reads: its arguments come behind those that say which town it is.
   Async<Result<RedisReply>> run(Script script, RedisWords args);
+  /// A command that reads. As of a script that does, its answer is of the town that we know: else
+  /// it is corrupt.
+  Async<Result<RedisReply>> ask(RedisWords words);
   /// A script that writes: its arguments come behind those that say in which session. A call of an
   /// earlier session of ours, which was still waiting when the connection broke, is refused by
   /// Redis and made again in the new one. fenced: another holder has the town, for good.
   Async<Result<RedisReply>> write(Script script, Server::MakeArgs make,
                                   Server::Replicas* replicas = nullptr);
-  Async<Result<RedisReply>> ask(RedisWords words) { return server_.ask(std::move(words)); }
   [[nodiscard]] std::string key(std::string_view name) const { return server_.key(name); }
 
   [[nodiscard]] const LogId& log() const { return known_.log; }
@@ -52,6 +54,9 @@ class Session {
   void on_begun(std::function<void()> told) { begun_ = std::move(told); }
   /// Another holder has the town.
   [[nodiscard]] const std::optional<Error>& lost() const { return lost_; }
+  /// For who may have nothing to ask. Where the last look at the town (there is one with every
+  /// call, and every few seconds) found it emptied, restored or the like, it looks again: corrupt.
+  Async<Status> look_again();
 
  private:
   [[nodiscard]] net::RedisOptions connection_options();
@@ -63,6 +68,8 @@ class Session {
   Async<Result<RedisReply>> try_write(Script script, Server::MakeArgs make,
                                       Server::Replicas* replicas);
   void lose(const Error& why);
+  Status look_at(const RedisReply& state) const;
+  void note(const Result<RedisReply>& reply);
   [[nodiscard]] std::string now_text() const;
 
   Env& env_;
@@ -77,6 +84,7 @@ class Session {
   Position indexed_;
   std::string session_;  // "LOG EPOCH", as every script that writes is told
   std::optional<Error> lost_;
+  std::optional<Error> gone_;  // what the last look at the town said
   std::function<void(Position)> ahead_;
   std::function<void()> begun_;
   aio::Signal changed_;
