@@ -46,7 +46,10 @@ class RedisStore final : public Store {
 
   /// Returns when the town is there.
   Async<Status> begin() {
-    session_.on_ahead([this](Position head) { catch_up(head); });
+    session_.on_found([this](const LogInfo& log) {
+      publisher_.found(log);
+      catch_up(log.head);
+    });
     if (auto begun = co_await session_.begin(); !begun) co_return begun;
     const auto& found = session_.found();
     publisher_.begin(found);

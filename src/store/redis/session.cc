@@ -141,15 +141,16 @@ Async<Status> Session::greet(net::RedisAsk ask) {
   }
   gone_.reset();
   const bool first = found_.id.is_nil();
+  const LogInfo now{.id = *log, .head = {*head}, .oldest = {*oldest}, .bytes = *bytes};
   if (first) {
-    found_ = {.id = *log, .head = {*head}, .oldest = {*oldest}, .bytes = *bytes};
+    found_ = now;
     indexed_ = {*indexed};
   }
   known_.log = *log;
   known_.generation = text(1);
   session_ = text(6);
   if (begun_) begun_();
-  if (!first && ahead_ && *head > known_.position.value) ahead_({*head});
+  if (!first && told_found_) told_found_(now);
   co_return Status();
 }
 

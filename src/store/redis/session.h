@@ -47,9 +47,9 @@ class Session {
 
   /// That event is acknowledged: a town that has another one there, or none, is not ours any more.
   void acknowledged(Position position, const EventId& event);
-  /// Called when a new connection shows a head that lies behind what was acknowledged last: commits
+  /// Called with the log as each connection but the first finds it: it shows what became of calls
   /// whose answers were lost.
-  void on_ahead(std::function<void(Position)> told) { ahead_ = std::move(told); }
+  void on_found(std::function<void(const LogInfo&)> told) { told_found_ = std::move(told); }
   /// Called when a session begins anew: somebody else may have had the town in between.
   void on_begun(std::function<void()> told) { begun_ = std::move(told); }
   /// Another holder has the town.
@@ -85,7 +85,7 @@ class Session {
   std::string session_;  // "LOG EPOCH", as every script that writes is told
   std::optional<Error> lost_;
   std::optional<Error> gone_;  // what the last look at the town said
-  std::function<void(Position)> ahead_;
+  std::function<void(const LogInfo&)> told_found_;
   std::function<void()> begun_;
   aio::Signal changed_;
   aio::Signal may_greet_;
