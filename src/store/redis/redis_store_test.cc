@@ -224,6 +224,21 @@ TEST_F(RedisTown, G1UnderReplicatedIsSaidAndNotHidden) {
   EXPECT_THAT(fed_, ElementsAre(1));  // it has happened
 }
 
+TEST_F(RedisTown, G1UnderReplicatedAtTheStartIsWarnedOfAndGoneOnWith) {
+  serve();
+  auto how = options();
+  how.replicas = 1;
+  how.replica_timeout = 50ms;
+  bool starting = true;
+  how.starting = [&] { return starting; };
+  open(how);
+  const auto done = commit(note("a"));
+  ASSERT_TRUE(done) << done.error().message();
+  EXPECT_EQ(done->last, Position{1});
+  starting = false;
+  EXPECT_EQ(code_of(commit(note("b"))), Errc::unknown_outcome);
+}
+
 TEST_F(RedisTown, G1WithItsReplicaACommitIsAnswered) {
   auto settings = disk_settings();
   settings.emplace_back("repl-diskless-sync-delay 0");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/logging.h"
 #include "store/redis/codec.h"
 #include "store/redis/refusal.h"
 
@@ -17,6 +18,16 @@ constexpr std::size_t kFullCallsInFlight = 16;
 constexpr std::size_t kTwoCalls = 16;
 
 std::string text(std::uint64_t number) { return std::to_string(number); }
+
+/// Whether that is to be held against the commits.
+bool too_few(const Server::Replicas& replicas, const RedisOptions& options) {
+  if (replicas.reached >= replicas.wanted) return false;
+  if (!options.starting || !options.starting()) return true;
+  logging::warn(
+      "only {} of {} replicas have what was committed at the start: a failover may lose it",
+      replicas.reached, replicas.wanted);
+  return false;
+}
 
 /// What was committed and is not on as many replicas as it should be.
 void say_too_few(std::vector<Result<Committed>>& answers, const Server::Replicas& replicas) {
@@ -154,7 +165,7 @@ Async<> Sender::send_commits(std::shared_ptr<Batch> batch, std::uint64_t ticket)
   co_await my_turn(ticket);
   std::vector<Result<Committed>> answers;
   co_await settle_all(*batch, *group, std::move(reply), answers);
-  if (replicas.reached < replicas.wanted) say_too_few(answers, replicas);
+  if (too_few(replicas, options_)) say_too_few(answers, replicas);
   turn_is_over();
   for (std::size_t i = 0; i < batch->size(); ++i) (*batch)[i].answer(std::move(answers[i]));
   if (committed_) committed_();
