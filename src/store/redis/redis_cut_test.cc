@@ -99,6 +99,33 @@ TEST_F(RedisTownCut, G11RetentionWhoseAnswerWasLostHasHappened) {
   EXPECT_EQ(store_->log().bytes, now.bytes);
 }
 
+TEST_F(RedisTownCut, AReadThatIsCutOffIsAskedAgain) {
+  const auto cut = [&](const std::string& text) {
+    proxy_->cut_at(text, CuttingProxy::Cut::in_reply);
+  };
+  cut("HGET");
+  EXPECT_TRUE(run(store_->get({"note", "first"})).value());
+  EXPECT_TRUE(proxy_->has_cut());
+  cut("ZCARD");
+  EXPECT_EQ(run(store_->count("note", "open")).value(), 1u);
+  EXPECT_TRUE(proxy_->has_cut());
+  cut("EVALSHA");
+  EXPECT_EQ(run(store_->list({.kind = "note"})).value().size(), 1u);
+  cut("EVALSHA");
+  EXPECT_THAT(positions(), ElementsAre(1));
+  // Not for ever: nobody is told later than what waits for a server that is away.
+  close();
+  auto how = options();
+  how.address = proxy_->address();
+  how.patience = 500ms;
+  open(how);
+  proxy_->refuse(true);
+  cut("HGET");
+  const auto away = run(store_->get({"note", "first"}));
+  EXPECT_EQ(code_of(away), Errc::unavailable) << away.error().message();
+  proxy_->refuse(false);
+}
+
 // What a session knows of a document it knows only as long as nobody else has had the town.
 TEST_F(RedisTownCut, G8WhatAnotherWroteMeanwhileIsNotForgotten) {
   const auto put = [&](Store& store) {

@@ -79,7 +79,8 @@ Async<Status> Session::begin() {
   witness_read_ = true;
   may_greet_.notify();
   // Whatever is asked first waits for the greeting, and is told what it was refused with.
-  auto there = co_await server_.ask({"HGET", server_.key("meta"), "format"});
+  auto there = co_await until_answered(
+      [this] { return server_.ask({"HGET", server_.key("meta"), "format"}); });
   if (!there) co_return fail(there.error());
   must_be_there_ = true;
   if (!options_.reader) group_.spawn("the hold on the town", keep_alive());
@@ -157,12 +158,26 @@ Async<Status> Session::greet(net::RedisAsk ask) {
 Async<Result<RedisReply>> Session::run(Script script, RedisWords args) {
   if (lost_) co_return fail(*lost_);
   args.insert(args.begin(), {known_.log.str(), std::to_string(known_.position.value)});
-  auto reply = co_await server_.run(script, std::move(args));
-  note(reply);
-  co_return reply;
+  auto make = [kept = std::make_shared<const RedisWords>(std::move(args))] { return *kept; };
+  co_return co_await until_answered(
+      [this, script, make = std::move(make)] { return server_.run(script, make); });
 }
 
 Async<Result<RedisReply>> Session::ask(RedisWords words) {
+  co_return co_await until_answered([this, &words] { return ask_once(words); });
+}
+
+Async<Result<RedisReply>> Session::until_answered(Ask ask_once) {
+  const auto until = env_.uptime() + options_.patience;
+  for (;;) {
+    auto reply = co_await ask_once();
+    note(reply);
+    const bool cut = !reply && reply.error().is(Errc::unknown_outcome);
+    if (!cut || env_.uptime() >= until) co_return reply;
+  }
+}
+
+Async<Result<RedisReply>> Session::ask_once(RedisWords words) {
   std::vector<RedisWords> commands;
   commands.push_back(std::move(words));
   // Behind it: a town that is still there then was there before.
@@ -173,8 +188,7 @@ Async<Result<RedisReply>> Session::ask(RedisWords words) {
   if (reply) reply = judge(std::move(*reply));
   auto state = net::settled(std::move(replies->back()));
   if (!state) co_return fail(state.error());
-  if (auto there = look_at(*state); !there) reply = fail(there.error());
-  note(reply);
+  if (auto there = look_at(*state); !there) co_return fail(there.error());
   co_return reply;
 }
 

@@ -27,7 +27,8 @@ class Session {
   /// Gives the town back and closes the connection. Nothing else may be under way.
   Async<> end();
 
-  /// A script that reads: its arguments come behind those that say which town it is.
+  /// A script that reads: its arguments come behind those that say which town it is. What only
+  /// reads and was cut off is asked again, for as long as `patience`.
   Async<Result<RedisReply>> run(Script script, RedisWords args);
   /// A command that reads. As of a script that does, its answer is of the town that we know: else
   /// it is corrupt.
@@ -68,6 +69,9 @@ class Session {
   Async<Result<RedisReply>> try_write(Script script, Server::MakeArgs make,
                                       Server::Replicas* replicas);
   void lose(const Error& why);
+  using Ask = std::function<Async<Result<RedisReply>>()>;
+  Async<Result<RedisReply>> until_answered(Ask ask_once);
+  Async<Result<RedisReply>> ask_once(RedisWords words);
   Status look_at(const RedisReply& state) const;
   void note(const Result<RedisReply>& reply);
   [[nodiscard]] std::string now_text() const;
