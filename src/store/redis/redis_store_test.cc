@@ -376,69 +376,6 @@ TEST_F(RedisTown, ARestoredBackupIsNoticed) {
   EXPECT_THAT(refused.error().message(), HasSubstr("another event at position 3"));
 }
 
-TEST_F(RedisTown, LostDataIsNamedByEachReadOfALivingConnection) {
-  serve();
-  auto how = options();
-  how.lease = 1s;  // looked at three times as often
-  open(how);
-  auto all = note("a");
-  all.writes.emplace_back(QueuePush{.queue = "inbox:ada", .item = "m1"});
-  ASSERT_TRUE(commit(std::move(all)));
-  const auto dump = [&] {
-    std::map<std::string, std::string> out;
-    for (const auto& key : ask({"KEYS", "*"}).elements)
-      out[key.text] = ask({"DUMP", key.text}).text;
-    return out;
-  };
-  const auto restore = [&](const std::map<std::string, std::string>& from) {
-    ask({"FLUSHALL"});
-    for (const auto& [key, value] : from) ask({"RESTORE", key, "0", value});
-  };
-  const auto old = dump();
-  ASSERT_TRUE(commit(note("b")));
-  const auto whole = dump();
-  EventFilter scoped;
-  scoped.scopes = {Scope::trusted("agent:a")};
-  const auto read_all = [&](Errc want) {
-    const auto code = [](const auto& result) {
-      return result ? Errc::internal : result.error().code();
-    };
-    EXPECT_EQ(code(run(store_->get({"note", "a"}))), want);
-    EXPECT_EQ(code(run(store_->get({"note", "none"}))), want);
-    EXPECT_EQ(code(run(store_->list({.kind = "note"}))), want);
-    EXPECT_EQ(code(run(store_->count("note", "open"))), want);
-    EXPECT_EQ(code(run(store_->items("inbox:ada", 10))), want);
-    EXPECT_EQ(code(run(store_->ready("inbox:ada", env_.now(), 10))), want);
-    EXPECT_EQ(code(run(store_->run_epoch(RunId(env_.uuid4())))), want);
-    EXPECT_EQ(code(run(store_->read({}, {}, 10))), want);
-    EXPECT_EQ(code(run(store_->read({}, scoped, 10))), want);
-    EXPECT_EQ(code(run(store_->read({2}, {}, 10))), want);
-    EXPECT_EQ(code(run(store_->latest({}, 10))), want);
-    EXPECT_EQ(code(run(store_->snapshot(0, 10))), want);
-    EXPECT_EQ(code(run(store_->snapshot_of({{"note", "a"}}))), want);
-  };
-  read_all(Errc::internal);
-  restore({});
-  // Also where there is nothing to be asked: the head is known.
-  const auto at_head = [&] { return run(store_->read({2}, {}, 10)); };
-  for (int i = 0; i < 500 && at_head(); ++i) run(aio::sleep(env_, 10ms));
-  EXPECT_EQ(code_of(at_head()), Errc::corrupt);
-  read_all(Errc::corrupt);
-  restore(old);
-  read_all(Errc::corrupt);
-  EXPECT_THAT(run(store_->get({"note", "a"})).error().message(),
-              HasSubstr("lost 1 acknowledged events"));
-  EXPECT_EQ(code_of(commit(note("c"))), Errc::corrupt);  // nothing is written over it
-  // Somebody brings it back: it goes on by itself.
-  restore(whole);
-  read_all(Errc::internal);
-  EXPECT_TRUE(commit(note("c")));
-  restore(whole);
-  for (int i = 0; i < 500 && run(store_->read({3}, {}, 10)); ++i) run(aio::sleep(env_, 10ms));
-  EXPECT_EQ(code_of(run(store_->read({3}, {}, 10))), Errc::corrupt);
-  EXPECT_EQ(code_of(commit(note("d"))), Errc::corrupt);
-}
-
 /// The machine's disk is slower than its Redis.
 class SlowDisk final : public Env {
  public:
