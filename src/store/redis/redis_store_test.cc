@@ -92,6 +92,30 @@ TEST_F(RedisTown, G1DiskNeedsTheSettingsThatGiveIt) {
   EXPECT_TRUE(commit(note()));
 }
 
+TEST_F(RedisTown, G1AnAppendOnlyFileThatWasJustSwitchedOnCountsWhenItIsThere) {
+  serve({.lines = {"maxmemory-policy noeviction", "rdb-key-save-delay 2000"}});
+  for (int i = 0; i < 500; ++i) ask({"SET", "k" + std::to_string(i), "v"});  // takes it a second
+  for (const auto* setting : {"appendfsync always", "appendonly yes"}) {
+    const std::string text = setting;
+    const auto blank = text.find(' ');
+    ask({"CONFIG", "SET", text.substr(0, blank), text.substr(blank + 1)});
+  }
+  auto how = options();
+  how.patience = 100ms;
+  const auto early = try_open(how);
+  ASSERT_EQ(code_of(early), Errc::unavailable);
+  EXPECT_THAT(early.error().message(), HasSubstr("first append-only file"));
+  EXPECT_THAT(ask({"KEYS", "reeve*"}).elements, IsEmpty());
+  open(options());  // waits
+  EXPECT_TRUE(ask({"INFO", "persistence"}).text.contains("aof_rewrite_in_progress:0"));
+  // A later one takes nothing from it.
+  ask({"BGREWRITEAOF"});
+  close();
+  open(how);
+  EXPECT_TRUE(ask({"INFO", "persistence"}).text.contains("aof_rewrite_in_progress:1"));
+  EXPECT_TRUE(commit(note()));
+}
+
 TEST_F(RedisTown, G1TheSettingsAreLookedAtOnEachConnection) {
   serve();
   open();
