@@ -507,6 +507,29 @@ TEST_F(RedisTown, G3AFollowerIsToldOfWhatOthersWrite) {
 
 // --- Which events are in which scope -------------------------------------------------------------
 
+TEST_F(RedisTown, G11RetentionTakesSegmentsOfTheIndexSomeAtATime) {
+  serve();
+  open();
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(commit(note()));
+  net::RedisWords add{"ZADD", "reeve:{town}:ix"};
+  for (int i = 0; i < 1500; ++i) {
+    add.emplace_back("1");
+    add.push_back("x" + std::to_string(i));
+  }
+  ask(add);
+  const auto truncate = [&](Position from, Position upto) {
+    return run(store_->truncate({.from = from, .upto = upto, .changed = {}, .events = {}}));
+  };
+  ASSERT_TRUE(truncate({}, {1}));
+  EXPECT_EQ(ask({"ZCARD", "reeve:{town}:ix"}).integer, 500);
+  EventFilter filter;
+  filter.scopes = {Scope::trusted("agent:a")};
+  EXPECT_THAT(positions_of(run(store_->read({1}, filter, 10)).value().events),
+              ElementsAre(2, 3, 4));
+  ASSERT_TRUE(truncate({1}, {2}));
+  EXPECT_EQ(ask({"ZCARD", "reeve:{town}:ix"}).integer, 0);
+}
+
 TEST_F(RedisTown, TheIndexOfScopesLastsAndIsWrittenBehind) {
   serve({.lines = {"maxmemory-policy noeviction"}});
   auto how = options();
