@@ -36,6 +36,11 @@ class RedisRouter {
   /// waits for it, too.
   Async<Result<RedisReplies>> ask_all(std::vector<RedisWords> commands);
 
+  /// Whether another node of the cluster is about to take the slot over. Asked where the node that
+  /// has it finds keys missing, and knows of no move: it may have been told that there is none
+  /// (SETSLOT STABLE), or have come up in the place of one that knew.
+  Async<bool> is_split();
+
   /// Connections that were greeted so far: it counts up also when the slot has moved.
   [[nodiscard]] std::uint64_t generation() const;
   [[nodiscard]] bool connected() const;

@@ -184,6 +184,37 @@ TEST_F(RedisTownCluster, AMoveThatIsCutOffHalfWayKeepsTheTownAwayAndNotLost) {
   EXPECT_TRUE(lost_.empty());
 }
 
+TEST_F(RedisTownCluster, ATownThatIsGoneFromANodeThatKnowsOfNoMoveIsNotCalledLost) {
+  open(options(400ms));
+  ASSERT_TRUE(commit(note("a")));
+  begin_move();
+  const std::vector<std::string> away{key("state"), key("meta"), key("doc:note")};
+  move(away);
+  set_stable(here_);  // as a replica that takes over knows nothing of it, either
+  const auto refused = commit(note("b"));
+  ASSERT_EQ(code_of(refused), Errc::unavailable) << refused.error().message();
+  EXPECT_THAT(refused.error().message(), HasSubstr("another node"));
+  EXPECT_EQ(code_of(run(store_->get({"note", "a"}))), Errc::unavailable);
+  EXPECT_EQ(code_of(run(store_->list({.kind = "note"}))), Errc::unavailable);
+  close();
+  EXPECT_EQ(code_of(try_open(options(400ms))), Errc::unavailable);
+  auto stranger = options(400ms);
+  stranger.witness.clear();
+  EXPECT_EQ(code_of(try_open(stranger)), Errc::unavailable);
+  const auto rest = keys_at(here_);
+  shared_->move_keys({key("log")}, here_, there_);
+  EXPECT_EQ(code_of(try_open(stranger)), Errc::unavailable);  // none is made
+  EXPECT_EQ(keys_at(here_).size(), rest.size() - 1);
+  shared_->move_keys({key("log")}, there_, here_);
+  // Moved back, what says that there is a town as the last.
+  for (const auto* one : {"doc:note", "meta", "state"})
+    shared_->move_keys({key(one)}, there_, here_);
+  set_stable(there_);
+  open(options(400ms));
+  EXPECT_TRUE(run(store_->get({"note", "a"})).value());
+  EXPECT_TRUE(commits_at_last("b"));
+}
+
 TEST_F(RedisTownCluster, AMoveIsTakenBack) {
   open(options(400ms));
   ASSERT_TRUE(commit(note("a")));

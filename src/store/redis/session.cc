@@ -44,6 +44,13 @@ Status still_there(const Witness& known, const std::string& generation, Position
   return {};
 }
 
+/// Of a move in a cluster that somebody has left half done.
+Error halved() {
+  return {Errc::unavailable,
+          "keys of the town are on another node of its Redis Cluster, which was to have all of "
+          "them: have the move finished, or them moved back"};
+}
+
 }  // namespace
 
 Session::Session(Env& env, const boost::asio::any_io_executor& executor, RedisOptions options)
@@ -108,22 +115,11 @@ Async<Status> Session::greet(net::RedisAsk ask) {
   if (auto good = co_await check_server(ask, options_.durability, options_.settings_asserted);
       !good)
     co_return good;
-  const bool reader = options_.reader;
-  RedisWords args{must_be_there_ ? known_.log.str() : "",
-                  LogId(env_.uuid4()).str(),
-                  env_.uuid4().str(),
-                  reader ? "" : options_.holder,
-                  options_.who,
-                  std::to_string(options_.lease.count()),
-                  now_text(),
-                  std::to_string(known_.position.value),
-                  options_.create && !reader ? "1" : "0"};
-  auto reply = co_await server_.run_on(ask, Script::open, std::move(args));
+  auto reply = co_await open(ask);
   if (!reply) {
     // While we were away, somebody else has taken it.
     if (must_be_there_ && !session_.empty() && reply.error().is(Errc::conflict))
       lose(Error(Errc::fenced, reply.error().message()));
-    note(reply);
     co_return fail(lost_ ? *lost_ : reply.error());
   }
   if (reply->elements.size() != 8) co_return fail(not_understood());
@@ -155,6 +151,25 @@ Async<Status> Session::greet(net::RedisAsk ask) {
   co_return Status();
 }
 
+/// The town's script of that name. In a cluster none is made where one may just be coming.
+Async<Result<RedisReply>> Session::open(net::RedisAsk ask) {
+  const bool make = options_.create && !options_.reader;
+  RedisWords args{must_be_there_ ? known_.log.str() : "",
+                  LogId(env_.uuid4()).str(),
+                  env_.uuid4().str(),
+                  options_.reader ? "" : options_.holder,
+                  options_.who,
+                  std::to_string(options_.lease.count()),
+                  now_text(),
+                  std::to_string(known_.position.value),
+                  make && !options_.address.cluster ? "1" : "0"};
+  auto reply = co_await noted(co_await server_.run_on(ask, Script::open, args));
+  if (reply || !reply.error().is(Errc::not_found) || !make) co_return reply;
+  if (co_await router_.is_split()) co_return fail(halved());
+  args.back() = "1";
+  co_return co_await noted(co_await server_.run_on(ask, Script::open, std::move(args)));
+}
+
 Async<Result<RedisReply>> Session::run(Script script, RedisWords args) {
   if (lost_) co_return fail(*lost_);
   args.insert(args.begin(), {known_.log.str(), std::to_string(known_.position.value)});
@@ -170,8 +185,7 @@ Async<Result<RedisReply>> Session::ask(RedisWords words) {
 Async<Result<RedisReply>> Session::until_answered(Ask ask_once) {
   const auto until = env_.uptime() + options_.patience;
   for (;;) {
-    auto reply = co_await ask_once();
-    note(reply);
+    auto reply = co_await noted(co_await ask_once());
     const bool cut = !reply && reply.error().is(Errc::unknown_outcome);
     if (!cut || env_.uptime() >= until) co_return reply;
   }
@@ -212,12 +226,15 @@ Status Session::look_at(const RedisReply& state) const {
                    std::to_string(now->head.value)));
 }
 
-/// What an answer says of the town.
-void Session::note(const Result<RedisReply>& reply) {
-  if (reply) return gone_.reset();
-  if (!tells_loss(reply.error())) return;
+/// What an answer says of the town. One that is gone in a cluster may be on its way between two
+/// nodes: then it is away.
+Async<Result<RedisReply>> Session::noted(Result<RedisReply> reply) {
+  if (reply) gone_.reset();
+  if (reply || !tells_loss(reply.error())) co_return reply;
+  if (co_await router_.is_split()) co_return fail(halved());
   if (!gone_) logging::error("{}", reply.error().message());
   gone_ = reply.error();
+  co_return reply;
 }
 
 Async<Result<RedisReply>> Session::write(Script script, Server::MakeArgs make,
@@ -226,8 +243,7 @@ Async<Result<RedisReply>> Session::write(Script script, Server::MakeArgs make,
     if (auto there = co_await look_again(); !there) co_return fail(there.error());
     if (lost_) co_return fail(*lost_);
     const auto session = session_;
-    auto reply = co_await try_write(script, make, replicas);
-    note(reply);
+    auto reply = co_await noted(co_await try_write(script, make, replicas));
     if (!reply && reply.error().is(Errc::fenced)) {
       if (session_ != session) continue;  // ours, from before the connection broke: it has not run
       lose(reply.error());

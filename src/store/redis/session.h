@@ -69,11 +69,12 @@ class Session {
   Async<Result<RedisReply>> try_write(Script script, Server::MakeArgs make,
                                       Server::Replicas* replicas);
   void lose(const Error& why);
+  Async<Result<RedisReply>> open(net::RedisAsk ask);
   using Ask = std::function<Async<Result<RedisReply>>()>;
   Async<Result<RedisReply>> until_answered(Ask ask_once);
   Async<Result<RedisReply>> ask_once(RedisWords words);
   Status look_at(const RedisReply& state) const;
-  void note(const Result<RedisReply>& reply);
+  Async<Result<RedisReply>> noted(Result<RedisReply> reply);
   [[nodiscard]] std::string now_text() const;
 
   Env& env_;
