@@ -184,6 +184,9 @@ class Daemon {
     ask_to_stop(api::StopMode::daemon, lost_->message());
   }
 
+  /// Nobody can ask anything of it yet.
+  [[nodiscard]] bool starting() const { return starting_; }
+
   Async<Status> run() {
     if (proc::ShimSpawner& spawner = spawner_; spawner.ready_fd() >= 0)
       group_.spawn("watch rounds", drive(spawner));
@@ -267,6 +270,7 @@ class Daemon {
     if (auto started = co_await webhooks_.start(); !started) {
       co_return fail(started.error().during("take up webhooks"));
     }
+    starting_ = false;
     if (auto listening = server_.listen(net::UnixAddress{options_.folder.socket()}); !listening) {
       co_return fail(listening.error());
     }
@@ -337,9 +341,10 @@ class Daemon {
   std::optional<api::StopMode> stop_;
   std::string reason_;
   std::optional<Error> lost_;  // the town
-  bool idle_ = false;          // no round is left; looked at while it stops
-  aio::Signal asked_;          // to stop, or to look again while it does
-  aio::TaskGroup serving_;     // ends by itself once the server was told to stop
+  bool starting_ = true;
+  bool idle_ = false;       // no round is left; looked at while it stops
+  aio::Signal asked_;       // to stop, or to look again while it does
+  aio::TaskGroup serving_;  // ends by itself once the server was told to stop
   aio::TaskGroup group_;
 };
 
@@ -347,7 +352,7 @@ class Daemon {
 
 Status run_daemon(DaemonOptions options) {
   std::signal(SIGPIPE, SIG_IGN);
-  const auto plan = plan_store(options.folder, options.settings);
+  auto plan = plan_store(options.folder, options.settings);
   if (!plan) return fail(plan.error());
   auto mirror = mirror_address(options.settings.mirror, redis_of(*plan));
   if (!mirror) return fail(mirror.error().during(options.folder.settings().string()));
@@ -361,6 +366,8 @@ Status run_daemon(DaemonOptions options) {
   auto lost = [&running](const Error& why) {
     if (running != nullptr) running->lose(why);
   };
+  if (auto* redis = std::get_if<store::RedisOptions>(&plan->how))
+    redis->starting = [&running] { return running == nullptr || running->starting(); };
   auto opened = open_town(env, loop, options.folder, *plan, lost);
   if (!opened) return fail(opened.error());
   Status status;

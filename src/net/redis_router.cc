@@ -3,6 +3,7 @@
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <exception>
 #include <map>
 #include <optional>
@@ -23,6 +24,16 @@ constexpr int kHops = 8;
 constexpr std::chrono::nanoseconds kFirstPause = 10ms;
 constexpr std::chrono::nanoseconds kLongestPause = 250ms;
 
+/// What a town is while its slot moves. It is in two parts then, and whole in neither.
+Error moving() {
+  return {Errc::unavailable,
+          "the keys of the town are moving in its Redis Cluster; try again later"};
+}
+
+bool is_script(const RedisWords& words) {
+  return words.front() == "EVALSHA" || words.front() == "EVAL";
+}
+
 bool same_place(const HostPort& a, const HostPort& b) {
   return a.host == b.host && a.port == b.port;
 }
@@ -42,6 +53,31 @@ std::vector<HostPort> nodes_of(const RedisReply& slots, const std::string& asked
       });
       if (!known && out.size() < limits::kRedisNodes) out.push_back(std::move(*where));
     }
+  }
+  return out;
+}
+
+/// The primaries that CLUSTER NODES names, also those without slots: "ID HOST:PORT@BUS[,NAME] FLAGS
+/// ..." in each line.
+std::vector<HostPort> primaries_of(std::string_view nodes) {
+  std::vector<HostPort> out;
+  while (!nodes.empty() && out.size() < limits::kRedisNodes) {
+    const auto line = nodes.substr(0, nodes.find('\n'));
+    nodes.remove_prefix(std::min(line.size() + 1, nodes.size()));
+    const auto begin = line.find(' ') + 1;
+    const auto bus = line.find('@', begin);
+    const auto flags = line.find(' ', begin);
+    if (bus == line.npos || flags == line.npos || bus > flags) continue;
+    if (!line.substr(flags, line.find(' ', flags + 1) - flags).contains("master")) continue;
+    const auto where = line.substr(begin, bus - begin);
+    const auto colon = where.rfind(':');
+    if (colon == where.npos || colon == 0) continue;
+    const std::string host(where.substr(0, colon));
+    std::uint16_t port = 0;
+    std::from_chars(where.data() + colon + 1, where.data() + where.size(), port);
+    if (port == 0) continue;
+    auto place = read_host_port(host.contains(':') ? "[" + host + "]" : host, port);
+    if (place) out.push_back(std::move(*place));
   }
   return out;
 }
@@ -75,6 +111,7 @@ struct RedisRouter::State {
     NodePtr asked;                        // the node that said so
   };
 
+  static Async<bool> is_split(std::shared_ptr<State> self);
   static Async<Result<RedisReplies>> ask_all(std::shared_ptr<State> self,
                                              std::vector<RedisWords> commands);
   Async<Result<RedisReplies>> ask_once(NodePtr node, const Pipeline& pipeline);
@@ -97,6 +134,7 @@ struct RedisRouter::State {
   NodePtr current;
   std::map<std::string, NodePtr> asking;  // nodes that a slot is just moving to
   std::vector<HostPort> known;
+  std::vector<HostPort> primaries;
   std::size_t next_known = 0;
   std::uint64_t generation = 0;
   bool closing = false;
@@ -132,13 +170,17 @@ Async<Status> RedisRouter::State::greet(RedisAsk ask, HostPort where) {
                                                  "\"): leave cluster=true out of its address");
     }
     known = nodes_of(*slots, where.host);
+    words = {"CLUSTER", "NODES"};
+    if (const auto nodes = co_await ask(std::move(words)); nodes && !nodes->is_error())
+      primaries = primaries_of(nodes->text);
     words = {"EXISTS", key};
     const auto probe = co_await ask(std::move(words));
     if (!probe) co_return fail(probe.error());
     if (!same_place(current->address.tcp, where)) co_return Status();  // left meanwhile
     if (const auto redirect = redirect_of(*probe)) {
+      if (!redirect->for_good) co_return fail(moving());
       const auto to = place_of(*redirect, current);
-      if (to && redirect->for_good) move_to(current, *to);  // who waits here is told so, too
+      if (to) move_to(current, *to);  // who waits here is told so, too
       if (to) co_return Status();
     }
   }
@@ -182,9 +224,7 @@ Async<Result<RedisReplies>> RedisRouter::State::ask_all(std::shared_ptr<State> s
     hops = pipeline.left.size() < before ? 0 : hops + 1;
     if (redirected && hops < kHops) continue;
     if (self->env.uptime() + pause > until) {
-      why = Error(Errc::unavailable,
-                  "the keys of the town are moving in its Redis Cluster; try "
-                  "again later");
+      why = moving();
       break;
     }
     co_await aio::sleep(self->env, pause);
@@ -195,6 +235,24 @@ Async<Result<RedisReplies>> RedisRouter::State::ask_all(std::shared_ptr<State> s
     co_return fail(Errc::unknown_outcome, why->message() + "; a part of what was asked has run");
   }
   co_return fail(*why);
+}
+
+/// Who takes a slot over lets those see its keys who say that they were sent there.
+Async<bool> RedisRouter::State::is_split(std::shared_ptr<State> self) {
+  const auto primaries = self->primaries;
+  for (const auto& place : primaries) {
+    if (self->closing || same_place(place, self->current->address.tcp)) continue;
+    auto address = self->first;
+    address.tcp = place;
+    const auto node = self->other_node(address);
+    std::vector<RedisWords> words;
+    words.push_back({"ASKING"});
+    words.push_back({"EXISTS", self->key});
+    const auto replies = co_await node->connection.ask_all(std::move(words));
+    co_await node->connection.close();
+    if (replies && !replies->back().is_error()) co_return true;
+  }
+  co_return false;
 }
 
 /// What is left of it, on that node; of what is to be asked there this once, the first.
@@ -226,7 +284,9 @@ bool RedisRouter::State::sort_out(RedisReplies replies, const NodePtr& node, Pip
     auto& reply = replies[i];
     const auto redirect = redirect_of(reply);
     const auto to = redirect ? place_of(*redirect, node) : Result<HostPort>();
-    if (redirect && to) {
+    if (redirect && !redirect->for_good && is_script(pipeline.commands[index])) {
+      left.push_back(index);
+    } else if (redirect && to) {
       if (redirect->for_good) move_to(node, *to);
       if (!redirect->for_good && left.empty()) {
         pipeline.asking = *redirect;
@@ -234,7 +294,7 @@ bool RedisRouter::State::sort_out(RedisReplies replies, const NodePtr& node, Pip
       }
       redirected = true;
       left.push_back(index);
-    } else if (passes(reply)) {
+    } else if (passes(reply) || (!left.empty() && pipeline.commands[index].front() == "WAIT")) {
       left.push_back(index);
     } else {
       pipeline.replies[index] = std::move(reply);
@@ -328,6 +388,13 @@ bool RedisRouter::tell(std::string& command, RedisDone& done) {
 
 std::uint64_t RedisRouter::generation() const { return state_->generation; }
 bool RedisRouter::connected() const { return state_->current->connection.connected(); }
+Async<bool> RedisRouter::is_split() {
+  const auto self = state_;
+  if (!self->first.cluster) co_return false;
+  co_return co_await State::is_split(self);
+}
+
+bool RedisRouter::in_cluster() const { return state_->first.cluster; }
 RedisAddress RedisRouter::address() const { return state_->current->address; }
 
 Async<> RedisRouter::close() {

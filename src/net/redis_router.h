@@ -18,7 +18,9 @@ namespace reeve::net {
 /// not run. When the node is away, another one is asked where to go. All of that ends with
 /// `away_limit`, as unavailable; of a pipeline that has run in part, as unknown_outcome.
 ///
-/// The owner's greeting is done on each new connection to the node that has the slot.
+/// The owner's greeting is done on each new connection to the node that has the slot, and not
+/// before the slot has arrived there. A script is never sent on by ASK: it waits until it can run
+/// on a node that was greeted.
 class RedisRouter {
  public:
   /// `key` is any key of the town: it has the slot. Used in a cluster only.
@@ -30,15 +32,21 @@ class RedisRouter {
   ~RedisRouter();
 
   Async<Result<RedisReply>> ask(RedisWords words);
-  /// Redirected commands of a pipeline run after those that were not.
+  /// Redirected commands of a pipeline run after those that were not; a WAIT behind one of them
+  /// waits for it, too.
   Async<Result<RedisReplies>> ask_all(std::vector<RedisWords> commands);
 
   /// As RedisConnection::tell(). Never in a cluster: what is refused there has to be sent on.
   bool tell(std::string& command, RedisDone& done);
+  /// Whether another node of the cluster is about to take the slot over. Asked where the node that
+  /// has it finds keys missing, and knows of no move: it may have been told that there is none
+  /// (SETSLOT STABLE), or have come up in the place of one that knew.
+  Async<bool> is_split();
 
   /// Connections that were greeted so far: it counts up also when the slot has moved.
   [[nodiscard]] std::uint64_t generation() const;
   [[nodiscard]] bool connected() const;
+  [[nodiscard]] bool in_cluster() const;
   /// The node that is asked now.
   [[nodiscard]] RedisAddress address() const;
 

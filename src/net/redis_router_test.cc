@@ -112,6 +112,23 @@ TEST_F(RedisRouterTest, ACluster) {
   EXPECT_EQ((*pipeline)[3].text, "new");
   EXPECT_EQ(router_->address().tcp.port, port_of(owner));  // ASK is for this once
 
+  // Whose connection is new is not let in before the slot is there, and whoever it is learns why.
+  {
+    auto hasty = options;
+    hasty.away_limit = 300ms;
+    greeted.clear();
+    RedisRouter late(loop_.get_executor(), env_, cluster.node(owner).address(),
+                     "reeve:{town}:nowhere", hasty);
+    const auto refused = aio::run(loop_, late.ask({"GET", here}));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code(), Errc::unavailable);
+    EXPECT_TRUE(refused.error().message().contains("moving")) << refused.error().message();
+    EXPECT_TRUE(greeted.empty());
+    aio::run(loop_, late.close());
+  }
+
+  // A script is not sent on: nobody has greeted the other node.
+  const auto script = begin(router_->ask({"EVAL", "return 'ran'", "1", "reeve:{town}:nowhere"}));
   // Both at once: only when all is there.
   const auto both = begin(router_->ask({"MGET", here, there}));
   run_for(300ms);
@@ -120,10 +137,18 @@ TEST_F(RedisRouterTest, ACluster) {
   run_until([&] { return both->over(); });
   ASSERT_TRUE(both->ended.value()) << both->ended->error().message();
   EXPECT_EQ(both->ended.value()->elements[1].text, "t");
+  EXPECT_FALSE(script->over());
 
-  // It has moved: for good, and the owner greets the other node.
+  // It has moved: for good, and the owner greets the other node. A WAIT goes where what it waits
+  // for has gone.
   cluster.end_move(slot, other);
   greeted.clear();
+  const auto moved = ask_all({{"SET", "reeve:{town}:w", "1"}, {"WAIT", "0", "1"}});
+  ASSERT_TRUE(moved) << moved.error().message();
+  EXPECT_EQ(moved->front().text, "OK");
+  EXPECT_TRUE(cluster.node(other).ask({"INFO", "commandstats"}).text.contains("cmdstat_wait:"));
+  run_until([&] { return script->over(); });
+  EXPECT_EQ(script->ended.value()->text, "ran");
   std::vector<testing::BegunPtr<RedisReply>> asks;
   for (int i = 0; i < 100; ++i) asks.push_back(begin(router_->ask({"INCR", "reeve:{town}:n"})));
   run_until([&] { return std::ranges::all_of(asks, [](const auto& one) { return one->over(); }); });

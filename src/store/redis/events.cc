@@ -50,8 +50,8 @@ Result<EventPage> decode_page(const RedisReply& reply, Position from) {
 
 Async<Result<EventPage>> events_between(Session& session, Position from, Position to,
                                         std::size_t rows) {
-  RedisWords args{session.log().str(), std::to_string(from.value), std::to_string(to.value),
-                  std::to_string(rows), std::to_string(limits::kPageBytes)};
+  RedisWords args{std::to_string(from.value), std::to_string(to.value), std::to_string(rows),
+                  std::to_string(limits::kPageBytes)};
   auto reply = co_await session.run(Script::read, std::move(args));
   if (!reply) co_return fail(expiry_told(session, from, reply.error()));
   co_return decode_page(*reply, from);
@@ -59,7 +59,7 @@ Async<Result<EventPage>> events_between(Session& session, Position from, Positio
 
 Async<Result<EventsAt>> events_at(Session& session, std::vector<std::uint64_t> positions,
                                   bool all) {
-  RedisWords args{session.log().str(), std::to_string(limits::kPageBytes), all ? "1" : "0"};
+  RedisWords args{std::to_string(limits::kPageBytes), all ? "1" : "0"};
   for (const auto position : positions) args.push_back(std::to_string(position));
   auto reply = co_await session.run(Script::events_at, std::move(args));
   if (!reply) {

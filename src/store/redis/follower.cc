@@ -41,6 +41,7 @@ Async<Follower::Part> Follower::next() {
     auto part = co_await look();
     if (part && !part->events.empty()) {
       after_ = part->head;
+      last_ = part->events.back()->id;
       co_return std::move(*part);
     }
     if (part) {
@@ -68,9 +69,17 @@ Async<Result<Follower::Part>> Follower::look() {
   if (!state || state->log != session_.log() || replies->at(0).text != session_.generation()) {
     co_return fail(Errc::corrupt, "another town is in the place of the one that is followed");
   }
+  if (state->head < after_) {
+    co_return fail(loss("events up to position " + std::to_string(after_.value) +
+                        " were told of, and the log ends at " + std::to_string(state->head.value)));
+  }
   Part part{.events = {}, .head = after_, .oldest = state->oldest};
   // [[stream, [[id, [e, entry]], ...]]], or nothing
-  if (replies->at(2).elements.empty()) co_return part;
+  const bool news = !replies->at(2).elements.empty();
+  if (news || last_.is_nil()) {
+    if (auto same = co_await check_last(); !same) co_return fail(same.error());
+  }
+  if (!news) co_return part;
   const auto& of_stream = replies->at(2).elements.front().elements;
   if (of_stream.size() != 2) co_return fail(not_understood());
   for (const auto& entry : of_stream[1].elements) {
@@ -93,6 +102,19 @@ Async<Result<Follower::Part>> Follower::look() {
     for (auto& one : events) part.events.push_back(std::move(one));
   }
   co_return part;
+}
+
+/// The log may be another one by now that is longer still.
+Async<Status> Follower::check_last() {
+  if (after_.value == 0) co_return Status();
+  auto found = co_await events_at(session_, {after_.value}, false);
+  if (!found) co_return fail(found.error());
+  if (found->events.empty()) co_return Status();  // retention was there
+  const auto& now = found->events.front()->id;
+  if (last_.is_nil()) last_ = now;
+  if (last_ == now) co_return Status();
+  co_return fail(
+      loss("another event is at position " + std::to_string(after_.value) + " than was told of"));
 }
 
 Async<> Follower::close() { co_await router_.close(); }

@@ -22,18 +22,20 @@ class Follower {
     Position head;
     Position oldest;
   };
-  /// Waits until there is something. While Redis is away, or has another town, it says so in the
-  /// log and waits on.
+  /// Waits until there is something. While Redis is away, has another town, or has lost what was
+  /// told of already (a failover, a restored backup), it says so in the log and waits on.
   Async<Part> next();
   Async<> close();
 
  private:
   Async<Result<Part>> look();
+  Async<Status> check_last();
 
   Env& env_;
   Session& session_;
   net::RedisRouter router_;
   Position after_;
+  EventId last_;  // the event there; nil: not known
 };
 
 }  // namespace reeve::store::redis

@@ -5,6 +5,7 @@
 #include "net/redis_router.h"
 #include "store/redis/redis_store.h"
 #include "store/redis/scripts.h"
+#include "store/redis/server.h"
 
 namespace reeve::store {
 namespace {
@@ -42,7 +43,8 @@ Async<Result<RedisPlace>> look(Env& env, boost::asio::any_io_executor executor,
   place.generation = generation;
   place.keys = redis_keys(town, generation);
   const auto prefix = redis_prefix(place.keys);
-  RedisWords words{"EVAL", text_of(redis::Script::look), "1", prefix};
+  auto words = redis::script_keys(prefix, address.cluster);
+  words.insert(words.begin(), {"EVAL", text_of(redis::Script::look)});
   auto reply =
       co_await ask_once(env, std::move(executor), std::move(address), prefix, std::move(words));
   if (!reply) co_return fail(reply.error());

@@ -35,8 +35,10 @@ void Publisher::tell(const std::vector<EventPtr>& events, Position head) {
   for (const auto& event : events) {
     log_.bytes += stored_bytes(*event);
     index_.add(*event);
+    come_to(event->position);
   }
   log_.head = std::max(log_.head, head);
+  come_to(log_.head);
   if (events.empty()) return;
   session_.acknowledged(events.back()->position, events.back()->id);
   if (feed_) feed_(events);
@@ -54,10 +56,26 @@ Async<> Publisher::read_up_to(Position upto) {
   }
 }
 
+void Publisher::found(const LogInfo& log) {
+  log_.oldest = std::max(log_.oldest, log.oldest);
+  found_ = log;
+  come_to(log_.head);
+}
+
+void Publisher::come_to(Position told) {
+  if (!found_ || told < found_->head) return;
+  if (told == found_->head) log_.bytes = found_->bytes;
+  found_.reset();
+}
+
 void Publisher::removed(Position oldest, std::uint64_t bytes) {
   log_.oldest = std::max(log_.oldest, oldest);
   pruned(bytes);
 }
-void Publisher::pruned(std::uint64_t bytes) { log_.bytes -= std::min(log_.bytes, bytes); }
+void Publisher::pruned(std::uint64_t bytes) {
+  log_.bytes -= std::min(log_.bytes, bytes);
+  // Its call was answered, so it was made behind that look.
+  if (found_) found_->bytes -= std::min(found_->bytes, bytes);
+}
 
 }  // namespace reeve::store::redis

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "store/redis/scope_index.h"
@@ -30,14 +31,19 @@ class Publisher {
   /// Tells of what is in the log and was not told yet: it was not ours, or its answer was lost.
   Async<> read_up_to(Position upto);
 
+  /// The log as it was found now. Of retention whose answer was lost nothing else tells.
+  void found(const LogInfo& log);
   /// Retention removed what is before `oldest`, and so many bytes.
   void removed(Position oldest, std::uint64_t bytes);
   void pruned(std::uint64_t bytes);
 
  private:
+  void come_to(Position told);
+
   Session& session_;
   ScopeIndex& index_;
   LogInfo log_;
+  std::optional<LogInfo> found_;  // whose bytes count when its head has been told of
   Store::Feed feed_;
 };
 

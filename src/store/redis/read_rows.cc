@@ -41,6 +41,7 @@ class RedisSource final : public Source {
   }
 
  private:
+  [[nodiscard]] std::string log() const { return summary_.log.str(); }
   /// Adds rows of the stage. False: it has no more.
   Async<Result<bool>> step(std::vector<Row>& rows) {
     switch (stage_) {
@@ -70,7 +71,7 @@ class RedisSource final : public Source {
     if (auto begun = co_await begin("doc:"); !begun) co_return fail(begun.error());
     if (names_.empty()) co_return false;
     const auto& kind = names_.front();
-    RedisWords args{kind, "", after_, "0", text(kChunkRows), text(kChunkBytes)};
+    RedisWords args{log(), "0", kind, "", after_, "0", text(kChunkRows), text(kChunkBytes)};
     auto reply = co_await keys_->run(Script::list, std::move(args));
     if (!reply) co_return fail(reply.error());
     const auto& parts = reply->elements;
@@ -91,7 +92,7 @@ class RedisSource final : public Source {
     if (auto begun = co_await begin("q:"); !begun) co_return fail(begun.error());
     if (names_.empty()) co_return false;
     const auto& queue = names_.front();
-    RedisWords args{queue, place_, text(kChunkRows), "", text(kChunkRows)};
+    RedisWords args{log(), "0", queue, place_, text(kChunkRows), "", text(kChunkRows)};
     auto reply = co_await keys_->run(Script::items, std::move(args));
     if (!reply) co_return fail(reply.error());
     const auto& parts = reply->elements;
@@ -111,11 +112,17 @@ class RedisSource final : public Source {
     if (begun_) co_return false;
     begun_ = true;
     std::set<std::string> seen;  // a scan may tell one twice
+    std::uint64_t connection = 0;
     for (std::string cursor = "0";;) {
       RedisWords words{"HSCAN", keys_->key("epochs"), cursor, "COUNT", text(kChunkRows)};
       auto reply = co_await keys_->ask(std::move(words));
       if (!reply) co_return fail(reply.error());
       if (reply->elements.size() != 2) co_return fail(not_understood());
+      if (cursor == "0") connection = keys_->connection();
+      if (connection != keys_->connection()) {
+        cursor = "0";
+        continue;
+      }
       const auto& parts = reply->elements[1].elements;
       for (std::size_t i = 0; i + 1 < parts.size(); i += 2) {
         const auto run = RunId::parse(parts[i].text);
@@ -163,7 +170,7 @@ class RedisSource final : public Source {
   Async<Result<bool>> snapshot(std::vector<Row>& rows) {
     if (!begun_) after_ = "0";
     begun_ = true;
-    RedisWords args{after_, text(kChunkRows), text(kChunkBytes)};
+    RedisWords args{log(), "0", after_, text(kChunkRows), text(kChunkBytes)};
     auto reply = co_await keys_->run(Script::snapshot, std::move(args));
     if (!reply) co_return fail(reply.error());
     const auto& parts = reply->elements;
@@ -180,8 +187,8 @@ class RedisSource final : public Source {
     if (!begun_) at_ = summary_.oldest.value;
     begun_ = true;
     if (at_ > summary_.head.value) co_return false;
-    RedisWords args{summary_.log.str(), text(at_), text(summary_.head.value), text(kLogRows),
-                    text(kChunkBytes)};
+    RedisWords args{
+        log(), "0", text(at_), text(summary_.head.value), text(kLogRows), text(kChunkBytes)};
     auto reply = co_await keys_->run(Script::read, std::move(args));
     if (!reply) co_return fail(reply.error());
     auto page = decode_page(*reply, {at_});

@@ -62,6 +62,70 @@ TEST_F(RedisTownCut, G3WhatHappenedUnansweredIsToldWithoutARepetition) {
   EXPECT_THAT(fed_, ElementsAre(1, 2));
 }
 
+TEST_F(RedisTownCut, G11RetentionWhoseAnswerWasLostHasHappened) {
+  const auto truncate = [&](const std::string& kind, Position from, Position upto) {
+    Truncation all{.from = from, .upto = upto, .changed = {}, .events = {}};
+    all.events.push_back(make_event(env_, kind));
+    return run(store_->truncate(std::move(all)));
+  };
+  const auto add = [&](const std::string& kind) {
+    Commit commit;
+    commit.events = {make_event(env_, kind, {}, std::string(1000, ' ') + "{}")};
+    ASSERT_TRUE(run(store_->commit(std::move(commit))));
+  };
+  for (const auto* kind : {"Some", "Bulky", "Other", "Other"}) add(kind);  // at 2 to 5
+  // The scripts are known then, so the call that is cut is the one that does it.
+  ASSERT_TRUE(truncate("Begin", {}, {1}));
+  ASSERT_TRUE(run(store_->prune({{2}})));
+  proxy_->cut_at("Bulky", CuttingProxy::Cut::before_reply);
+  ASSERT_EQ(code_of(run(store_->prune({{3}}))), Errc::unknown_outcome);
+  ASSERT_TRUE(commit(note("on")));
+  proxy_->cut_at("Shortened", CuttingProxy::Cut::before_reply);
+  ASSERT_EQ(code_of(truncate("Shortened", {1}, {4})), Errc::unknown_outcome);
+  ASSERT_TRUE(proxy_->has_cut());
+  ASSERT_TRUE(commit(note("and on")));
+  EXPECT_EQ(store_->log().oldest, Position{5});
+  EXPECT_THAT(positions_of(run(store_->read({4}, {}, 100)).value().events),
+              ElementsAre(5, 6, 7, 8, 9));
+  EXPECT_THAT(fed_, ElementsAre(1, 2, 3, 4, 5, 6, 7, 8, 9));
+  ASSERT_TRUE(truncate("Goes on", {4}, {5}));
+  const auto now = store_->log();
+  close();
+  auto how = options();
+  how.address = proxy_->address();
+  open(how);
+  EXPECT_EQ(store_->log().head, now.head);
+  EXPECT_EQ(store_->log().oldest, now.oldest);
+  EXPECT_EQ(store_->log().bytes, now.bytes);
+}
+
+TEST_F(RedisTownCut, AReadThatIsCutOffIsAskedAgain) {
+  const auto cut = [&](const std::string& text) {
+    proxy_->cut_at(text, CuttingProxy::Cut::in_reply);
+  };
+  cut("HGET");
+  EXPECT_TRUE(run(store_->get({"note", "first"})).value());
+  EXPECT_TRUE(proxy_->has_cut());
+  cut("ZCARD");
+  EXPECT_EQ(run(store_->count("note", "open")).value(), 1u);
+  EXPECT_TRUE(proxy_->has_cut());
+  cut("EVALSHA");
+  EXPECT_EQ(run(store_->list({.kind = "note"})).value().size(), 1u);
+  cut("EVALSHA");
+  EXPECT_THAT(positions(), ElementsAre(1));
+  // Not for ever: nobody is told later than what waits for a server that is away.
+  close();
+  auto how = options();
+  how.address = proxy_->address();
+  how.patience = 500ms;
+  open(how);
+  proxy_->refuse(true);
+  cut("HGET");
+  const auto away = run(store_->get({"note", "first"}));
+  EXPECT_EQ(code_of(away), Errc::unavailable) << away.error().message();
+  proxy_->refuse(false);
+}
+
 // What a session knows of a document it knows only as long as nobody else has had the town.
 TEST_F(RedisTownCut, G8WhatAnotherWroteMeanwhileIsNotForgotten) {
   const auto put = [&](Store& store) {

@@ -46,7 +46,10 @@ class RedisStore final : public Store {
 
   /// Returns when the town is there.
   Async<Status> begin() {
-    session_.on_ahead([this](Position head) { catch_up(head); });
+    session_.on_found([this](const LogInfo& log) {
+      publisher_.found(log);
+      catch_up(log.head);
+    });
     if (auto begun = co_await session_.begin(); !begun) co_return begun;
     const auto& found = session_.found();
     publisher_.begin(found);
@@ -211,6 +214,7 @@ class RedisStore final : public Store {
     if (closing_) co_return closed();
     if (auto good = check(filter); !good) co_return fail(good.error());
     const Busy busy(*this);
+    if (auto there = co_await session_.look_again(); !there) co_return fail(there.error());
     co_return co_await read_log(session_, index_, query(std::move(filter), limit), after);
   }
 
@@ -218,6 +222,7 @@ class RedisStore final : public Store {
     if (closing_) co_return closed();
     if (auto good = check(filter); !good) co_return fail(good.error());
     const Busy busy(*this);
+    if (auto there = co_await session_.look_again(); !there) co_return fail(there.error());
     co_return co_await read_latest(session_, index_, query(std::move(filter), limit));
   }
 

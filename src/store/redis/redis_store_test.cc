@@ -89,6 +89,30 @@ TEST_F(RedisTown, G1DiskNeedsTheSettingsThatGiveIt) {
   EXPECT_TRUE(commit(note()));
 }
 
+TEST_F(RedisTown, G1AnAppendOnlyFileThatWasJustSwitchedOnCountsWhenItIsThere) {
+  serve({.lines = {"maxmemory-policy noeviction", "rdb-key-save-delay 2000"}});
+  for (int i = 0; i < 500; ++i) ask({"SET", "k" + std::to_string(i), "v"});  // takes it a second
+  for (const auto* setting : {"appendfsync always", "appendonly yes"}) {
+    const std::string text = setting;
+    const auto blank = text.find(' ');
+    ask({"CONFIG", "SET", text.substr(0, blank), text.substr(blank + 1)});
+  }
+  auto how = options();
+  how.patience = 100ms;
+  const auto early = try_open(how);
+  ASSERT_EQ(code_of(early), Errc::unavailable);
+  EXPECT_THAT(early.error().message(), HasSubstr("first append-only file"));
+  EXPECT_THAT(ask({"KEYS", "reeve*"}).elements, IsEmpty());
+  open(options());  // waits
+  EXPECT_TRUE(ask({"INFO", "persistence"}).text.contains("aof_rewrite_in_progress:0"));
+  // A later one takes nothing from it.
+  ask({"BGREWRITEAOF"});
+  close();
+  open(how);
+  EXPECT_TRUE(ask({"INFO", "persistence"}).text.contains("aof_rewrite_in_progress:1"));
+  EXPECT_TRUE(commit(note()));
+}
+
 TEST_F(RedisTown, G1TheSettingsAreLookedAtOnEachConnection) {
   serve();
   open();
@@ -221,6 +245,21 @@ TEST_F(RedisTown, G1UnderReplicatedIsSaidAndNotHidden) {
   EXPECT_THAT(fed_, ElementsAre(1));  // it has happened
 }
 
+TEST_F(RedisTown, G1UnderReplicatedAtTheStartIsWarnedOfAndGoneOnWith) {
+  serve();
+  auto how = options();
+  how.replicas = 1;
+  how.replica_timeout = 50ms;
+  bool starting = true;
+  how.starting = [&] { return starting; };
+  open(how);
+  const auto done = commit(note("a"));
+  ASSERT_TRUE(done) << done.error().message();
+  EXPECT_EQ(done->last, Position{1});
+  starting = false;
+  EXPECT_EQ(code_of(commit(note("b"))), Errc::unknown_outcome);
+}
+
 TEST_F(RedisTown, G1WithItsReplicaACommitIsAnswered) {
   auto settings = disk_settings();
   settings.emplace_back("repl-diskless-sync-delay 0");
@@ -316,6 +355,29 @@ TEST_F(RedisTown, G3AFollowerIsToldOfWhatOthersWrite) {
 }
 
 // --- Which events are in which scope -------------------------------------------------------------
+
+TEST_F(RedisTown, G11RetentionTakesSegmentsOfTheIndexSomeAtATime) {
+  serve();
+  open();
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(commit(note()));
+  net::RedisWords add{"ZADD", "reeve:{town}:ix"};
+  for (int i = 0; i < 1500; ++i) {
+    add.emplace_back("1");
+    add.push_back("x" + std::to_string(i));
+  }
+  ask(add);
+  const auto truncate = [&](Position from, Position upto) {
+    return run(store_->truncate({.from = from, .upto = upto, .changed = {}, .events = {}}));
+  };
+  ASSERT_TRUE(truncate({}, {1}));
+  EXPECT_EQ(ask({"ZCARD", "reeve:{town}:ix"}).integer, 500);
+  EventFilter filter;
+  filter.scopes = {Scope::trusted("agent:a")};
+  EXPECT_THAT(positions_of(run(store_->read({1}, filter, 10)).value().events),
+              ElementsAre(2, 3, 4));
+  ASSERT_TRUE(truncate({1}, {2}));
+  EXPECT_EQ(ask({"ZCARD", "reeve:{town}:ix"}).integer, 0);
+}
 
 TEST_F(RedisTown, TheIndexOfScopesLastsAndIsWrittenBehind) {
   serve({.lines = {"maxmemory-policy noeviction"}});

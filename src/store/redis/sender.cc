@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/logging.h"
 #include "store/redis/codec.h"
 #include "store/redis/refusal.h"
 
@@ -24,6 +25,16 @@ Committed done_at(Position first, Commit& commit) {
           .last = {first.value + commit.events.size() - 1},
           .repeated = false,
           .answer = std::move(commit.answer)};
+}
+
+/// Whether that is to be held against the commits.
+bool too_few(const Server::Replicas& replicas, const RedisOptions& options) {
+  if (replicas.reached >= replicas.wanted) return false;
+  if (!options.starting || !options.starting()) return true;
+  logging::warn(
+      "only {} of {} replicas have what was committed at the start: a failover may lose it",
+      replicas.reached, replicas.wanted);
+  return false;
 }
 
 /// What was committed and is not on as many replicas as it should be.
@@ -257,7 +268,7 @@ Async<> Sender::settle(CallPtr call) {
       answers.emplace_back(std::move(done));
     }
   }
-  if (replicas.reached < replicas.wanted) say_too_few(answers, replicas);
+  if (too_few(replicas, options_)) say_too_few(answers, replicas);
   answer(*call);
 }
 

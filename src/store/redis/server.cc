@@ -10,17 +10,25 @@ std::string_view rest_of(const RedisReply& reply) {
   return std::string_view(reply.text).substr(std::min(reply.word().size() + 1, reply.text.size()));
 }
 
+constexpr std::string_view kLost = "the town on this Redis is not as it was left: ";
+
 }  // namespace
+
+Error loss(const std::string& what) {
+  return {Errc::corrupt, std::string(kLost) + what +
+                             ". It was emptied, restored, or changed by hand; docs/redis.md says "
+                             "what to do"};
+}
+
+bool tells_loss(const Error& error) {
+  return error.is(Errc::corrupt) && error.message().starts_with(kLost);
+}
 
 Result<RedisReply> judge(RedisReply reply) {
   if (!reply.is_error()) return reply;
   const auto word = reply.word();
   const std::string rest(rest_of(reply));
-  if (word == "LOST") {
-    return fail(Errc::corrupt, "the town on this Redis is not as it was left: " + rest +
-                                   ". It was emptied, restored, or changed by hand; docs/redis.md "
-                                   "says what to do");
-  }
+  if (word == "LOST") return fail(loss(rest));
   if (word == "FENCED") return fail(Errc::fenced, "another daemon has taken the town: " + rest);
   if (word == "HELD") {
     const auto blank = rest.find(' ');
@@ -51,8 +59,14 @@ Server::Server(net::RedisRouter& router, std::string prefix)
   }
 }
 
+RedisWords script_keys(const std::string& prefix, bool cluster) {
+  if (!cluster) return {"1", prefix};
+  return {"2", prefix, prefix + "state"};
+}
+
 RedisWords Server::words_of(std::string command, std::string script, RedisWords args) const {
-  std::array<std::string, 4> head{std::move(command), std::move(script), "1", prefix_};
+  auto head = script_keys(prefix_, router_.in_cluster());
+  head.insert(head.begin(), {std::move(command), std::move(script)});
   args.insert(args.begin(), std::make_move_iterator(head.begin()),
               std::make_move_iterator(head.end()));
   return args;
@@ -68,6 +82,8 @@ Async<Result<RedisReply>> Server::run_on(net::RedisAsk ask, Script script, Redis
   auto reply = co_await ask(by_sha(script, args));
   if (reply && reply->word() == "NOSCRIPT") reply = co_await ask(by_text(script, std::move(args)));
   if (!reply) co_return fail(reply.error());
+  if (router_.in_cluster() && net::redirect_of(*reply))
+    co_return fail(Errc::unavailable, "the keys of the town are just moving in its Redis Cluster");
   co_return judge(std::move(*reply));
 }
 

@@ -17,6 +17,12 @@ using net::RedisReplies;
 using net::RedisReply;
 using net::RedisWords;
 
+/// How a script is told its keys: how many, and the prefix. Redis Cluster lets a call run on a slot
+/// that is just moving only where all its keys are, and one of the prefix' name never is; so in a
+/// cluster the state goes along, and no script ever sees half of a town: it is told TRYAGAIN (or
+/// ASK) until the slot has arrived.
+RedisWords script_keys(const std::string& prefix, bool cluster);
+
 /// A town's scripts on its server. Domain thread only.
 class Server {
  public:
@@ -45,6 +51,10 @@ class Server {
             net::RedisDone& done);
 
   Async<Result<RedisReply>> ask(RedisWords words);
+  /// Commands one behind the other, as RedisRouter::ask_all().
+  Async<Result<RedisReplies>> ask_all(std::vector<RedisWords> commands) {
+    return router_.ask_all(std::move(commands));
+  }
   [[nodiscard]] std::string key(std::string_view name) const { return prefix_ + std::string(name); }
 
  private:
@@ -68,5 +78,9 @@ class Server {
 ///   not_found       ABSENT: there is no such town
 ///   unsupported     FORMAT: written by a newer program
 Result<RedisReply> judge(RedisReply reply);
+/// What LOST is told as: `what` has become of the town.
+Error loss(const std::string& what);
+/// Whether it is such an error.
+bool tells_loss(const Error& error);
 
 }  // namespace reeve::store::redis

@@ -44,6 +44,13 @@ Status still_there(const Witness& known, const std::string& generation, Position
   return {};
 }
 
+/// Of a move in a cluster that somebody has left half done.
+Error halved() {
+  return {Errc::unavailable,
+          "keys of the town are on another node of its Redis Cluster, which was to have all of "
+          "them: have the move finished, or them moved back"};
+}
+
 }  // namespace
 
 Session::Session(Env& env, const boost::asio::any_io_executor& executor, RedisOptions options)
@@ -79,7 +86,8 @@ Async<Status> Session::begin() {
   witness_read_ = true;
   may_greet_.notify();
   // Whatever is asked first waits for the greeting, and is told what it was refused with.
-  auto there = co_await server_.ask({"HGET", server_.key("meta"), "format"});
+  auto there = co_await until_answered(
+      [this] { return server_.ask({"HGET", server_.key("meta"), "format"}); });
   if (!there) co_return fail(there.error());
   must_be_there_ = true;
   if (!options_.reader) group_.spawn("the hold on the town", keep_alive());
@@ -107,17 +115,7 @@ Async<Status> Session::greet(net::RedisAsk ask) {
   if (auto good = co_await check_server(ask, options_.durability, options_.settings_asserted);
       !good)
     co_return good;
-  const bool reader = options_.reader;
-  RedisWords args{must_be_there_ ? known_.log.str() : "",
-                  LogId(env_.uuid4()).str(),
-                  env_.uuid4().str(),
-                  reader ? "" : options_.holder,
-                  options_.who,
-                  std::to_string(options_.lease.count()),
-                  now_text(),
-                  std::to_string(known_.position.value),
-                  options_.create && !reader ? "1" : "0"};
-  auto reply = co_await server_.run_on(ask, Script::open, std::move(args));
+  auto reply = co_await open(ask);
   if (!reply) {
     // While we were away, somebody else has taken it.
     if (must_be_there_ && !session_.empty() && reply.error().is(Errc::conflict))
@@ -133,33 +131,119 @@ Async<Status> Session::greet(net::RedisAsk ask) {
   const auto indexed = whole_number<std::uint64_t>(text(5));
   if (!log || !head || !oldest || !bytes || !indexed) co_return fail(not_understood());
   if (must_be_there_) {
-    if (auto same = still_there(known_, text(1), {*head}, {*oldest}, text(7)); !same)
+    if (auto same = still_there(known_, text(1), {*head}, {*oldest}, text(7)); !same) {
+      gone_ = same.error();
       co_return same;
+    }
   }
+  gone_.reset();
   const bool first = found_.id.is_nil();
+  const LogInfo now{.id = *log, .head = {*head}, .oldest = {*oldest}, .bytes = *bytes};
   if (first) {
-    found_ = {.id = *log, .head = {*head}, .oldest = {*oldest}, .bytes = *bytes};
+    found_ = now;
     indexed_ = {*indexed};
   }
   known_.log = *log;
   known_.generation = text(1);
   session_ = text(6);
   if (begun_) begun_();
-  if (!first && ahead_ && *head > known_.position.value) ahead_({*head});
+  if (!first && told_found_) told_found_(now);
   co_return Status();
+}
+
+/// The town's script of that name. In a cluster none is made where one may just be coming.
+Async<Result<RedisReply>> Session::open(net::RedisAsk ask) {
+  const bool make = options_.create && !options_.reader;
+  RedisWords args{must_be_there_ ? known_.log.str() : "",
+                  LogId(env_.uuid4()).str(),
+                  env_.uuid4().str(),
+                  options_.reader ? "" : options_.holder,
+                  options_.who,
+                  std::to_string(options_.lease.count()),
+                  now_text(),
+                  std::to_string(known_.position.value),
+                  make && !options_.address.cluster ? "1" : "0"};
+  auto reply = co_await noted(co_await server_.run_on(ask, Script::open, args));
+  if (reply || !reply.error().is(Errc::not_found) || !make) co_return reply;
+  if (co_await router_.is_split()) co_return fail(halved());
+  args.back() = "1";
+  co_return co_await noted(co_await server_.run_on(ask, Script::open, std::move(args)));
 }
 
 Async<Result<RedisReply>> Session::run(Script script, RedisWords args) {
   if (lost_) co_return fail(*lost_);
-  co_return co_await server_.run(script, std::move(args));
+  args.insert(args.begin(), {known_.log.str(), std::to_string(known_.position.value)});
+  auto make = [kept = std::make_shared<const RedisWords>(std::move(args))] { return *kept; };
+  co_return co_await until_answered(
+      [this, script, make = std::move(make)] { return server_.run(script, make); });
+}
+
+Async<Result<RedisReply>> Session::ask(RedisWords words) {
+  co_return co_await until_answered([this, &words] { return ask_once(words); });
+}
+
+Async<Result<RedisReply>> Session::until_answered(Ask ask_once) {
+  const auto until = env_.uptime() + options_.patience;
+  for (;;) {
+    auto reply = co_await noted(co_await ask_once());
+    const bool cut = !reply && reply.error().is(Errc::unknown_outcome);
+    if (!cut || env_.uptime() >= until) co_return reply;
+  }
+}
+
+Async<Result<RedisReply>> Session::ask_once(RedisWords words) {
+  std::vector<RedisWords> commands;
+  commands.push_back(std::move(words));
+  // Behind it: a town that is still there then was there before.
+  commands.push_back({"GET", server_.key("state")});
+  auto replies = co_await server_.ask_all(std::move(commands));
+  if (!replies) co_return fail(replies.error());
+  auto reply = net::settled(std::move(replies->front()));
+  if (reply) reply = judge(std::move(*reply));
+  auto state = net::settled(std::move(replies->back()));
+  if (!state) co_return fail(state.error());
+  if (auto there = look_at(*state); !there) co_return fail(there.error());
+  co_return reply;
+}
+
+Async<Status> Session::look_again() {
+  if (!gone_) co_return Status();
+  RedisWords words{"EXISTS", server_.key("state")};
+  const auto reply = co_await ask(std::move(words));
+  if (!reply) co_return fail(reply.error());
+  co_return Status();
+}
+
+/// Whether it is the state of the town that we know, with what was acknowledged.
+Status Session::look_at(const RedisReply& state) const {
+  if (state.is(RedisReply::Kind::nil)) return fail(loss("the town is gone"));
+  const auto now = decode_state(state.text);
+  if (!now) return fail(state.is_error() ? net::redis_error(state) : now.error());
+  if (now->log != known_.log) return fail(loss("another log is here: " + now->log.str()));
+  if (now->head >= known_.position) return {};
+  return fail(loss("it has lost " + std::to_string(known_.position.value - now->head.value) +
+                   " acknowledged events: the log ends at position " +
+                   std::to_string(now->head.value)));
+}
+
+/// What an answer says of the town. One that is gone in a cluster may be on its way between two
+/// nodes: then it is away.
+Async<Result<RedisReply>> Session::noted(Result<RedisReply> reply) {
+  if (reply) gone_.reset();
+  if (reply || !tells_loss(reply.error())) co_return reply;
+  if (co_await router_.is_split()) co_return fail(halved());
+  if (!gone_) logging::error("{}", reply.error().message());
+  gone_ = reply.error();
+  co_return reply;
 }
 
 Async<Result<RedisReply>> Session::write(Script script, Server::MakeArgs make,
                                          Server::Replicas* replicas) {
   for (;;) {
+    if (auto there = co_await look_again(); !there) co_return fail(there.error());
     if (lost_) co_return fail(*lost_);
     const auto session = session_;
-    auto reply = co_await try_write(script, make, replicas);
+    auto reply = co_await noted(co_await try_write(script, make, replicas));
     if (!reply && reply.error().is(Errc::fenced)) {
       if (session_ != session) continue;  // ours, from before the connection broke: it has not run
       lose(reply.error());
@@ -180,7 +264,7 @@ Async<Result<RedisReply>> Session::try_write(Script script, Server::MakeArgs mak
 }
 
 bool Session::tell_commits(std::span<const std::string> args, net::RedisDone& done) {
-  return !lost_ && server_.tell(Script::commit, session_, args, done);
+  return !lost_ && !gone_ && server_.tell(Script::commit, session_, args, done);
 }
 
 bool Session::judge_told(Result<RedisReply>& reply) {
@@ -188,7 +272,7 @@ bool Session::judge_told(Result<RedisReply>& reply) {
   if (reply->word() == "NOSCRIPT" || net::passes(*reply)) return false;
   reply = net::settled(std::move(*reply));
   if (reply) reply = judge(std::move(*reply));
-  return reply || !reply.error().is(Errc::fenced);
+  return reply || (!reply.error().is(Errc::fenced) && !tells_loss(reply.error()));
 }
 
 void Session::lose(const Error& why) {
@@ -206,8 +290,8 @@ void Session::acknowledged(Position position, const EventId& event) {
 }
 
 Async<Result<RedisReply>> Session::beat(bool last) {
-  auto make = [last, time = to_ms(env_.now())] {
-    return RedisWords{last ? "1" : "0", std::to_string(time),
+  auto make = [this, last, time = to_ms(env_.now())] {
+    return RedisWords{std::to_string(known_.position.value), last ? "1" : "0", std::to_string(time),
                       std::to_string(Duration(limits::kIdempotencyTtl).count())};
   };
   co_return co_await write(Script::beat, std::move(make));
@@ -219,7 +303,8 @@ Async<> Session::keep_alive() {
     if (lost_) co_return;
     auto kept = co_await beat(false);
     while (kept && kept->integer == kForgottenAtOnce) kept = co_await beat(false);
-    if (!kept && !lost_) logging::warn("the hold on the town: {}", kept.error().message());
+    if (!kept && !lost_ && !gone_)
+      logging::warn("the hold on the town: {}", kept.error().message());
   }
 }
 

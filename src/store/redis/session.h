@@ -28,8 +28,12 @@ class Session {
   /// Gives the town back and closes the connection. Nothing else may be under way.
   Async<> end();
 
-  /// A script that reads.
+  /// A script that reads: its arguments come behind those that say which town it is. What only
+  /// reads and was cut off is asked again, for as long as `patience`.
   Async<Result<RedisReply>> run(Script script, RedisWords args);
+  /// A command that reads. As of a script that does, its answer is of the town that we know: else
+  /// it is corrupt.
+  Async<Result<RedisReply>> ask(RedisWords words);
   /// A script that writes: its arguments come behind those that say in which session (a commit is
   /// told the time otherwise, where it asks). A call of an
   /// earlier session of ours, which was still waiting when the connection broke, is refused by
@@ -42,7 +46,6 @@ class Session {
   /// Makes of what came of that what write() would answer. False: the call has not run, and write()
   /// would make it again.
   static bool judge_told(Result<RedisReply>& reply);
-  Async<Result<RedisReply>> ask(RedisWords words) { return server_.ask(std::move(words)); }
   [[nodiscard]] std::string key(std::string_view name) const { return server_.key(name); }
 
   /// "LOG EPOCH", as every script that writes is told first.
@@ -58,13 +61,16 @@ class Session {
 
   /// That event is acknowledged: a town that has another one there, or none, is not ours any more.
   void acknowledged(Position position, const EventId& event);
-  /// Called when a new connection shows a head that lies behind what was acknowledged last: commits
+  /// Called with the log as each connection but the first finds it: it shows what became of calls
   /// whose answers were lost.
-  void on_ahead(std::function<void(Position)> told) { ahead_ = std::move(told); }
+  void on_found(std::function<void(const LogInfo&)> told) { told_found_ = std::move(told); }
   /// Called when a session begins anew: somebody else may have had the town in between.
   void on_begun(std::function<void()> told) { begun_ = std::move(told); }
   /// Another holder has the town.
   [[nodiscard]] const std::optional<Error>& lost() const { return lost_; }
+  /// For who may have nothing to ask. Where the last look at the town (there is one with every
+  /// call, and every few seconds) found it emptied, restored or the like, it looks again: corrupt.
+  Async<Status> look_again();
 
  private:
   [[nodiscard]] net::RedisOptions connection_options();
@@ -76,6 +82,12 @@ class Session {
   Async<Result<RedisReply>> try_write(Script script, Server::MakeArgs make,
                                       Server::Replicas* replicas);
   void lose(const Error& why);
+  Async<Result<RedisReply>> open(net::RedisAsk ask);
+  using Ask = std::function<Async<Result<RedisReply>>()>;
+  Async<Result<RedisReply>> until_answered(Ask ask_once);
+  Async<Result<RedisReply>> ask_once(RedisWords words);
+  Status look_at(const RedisReply& state) const;
+  Async<Result<RedisReply>> noted(Result<RedisReply> reply);
 
   Env& env_;
   RedisOptions options_;
@@ -89,7 +101,8 @@ class Session {
   Position indexed_;
   std::string session_;
   std::optional<Error> lost_;
-  std::function<void(Position)> ahead_;
+  std::optional<Error> gone_;  // what the last look at the town said
+  std::function<void(const LogInfo&)> told_found_;
   std::function<void()> begun_;
   aio::Signal changed_;
   aio::Signal may_greet_;

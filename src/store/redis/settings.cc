@@ -53,6 +53,15 @@ ServerSettings settings_of(std::string_view info) {
   ServerSettings settings;
   settings.version = line_of(info, "redis_version");
   settings.replica = line_of(info, "role") == "slave";
+  // A file that is there has a size, or was rewritten once; else one that is being written, or
+  // could not be, is the first.
+  const auto is = [&](std::string_view name, std::string_view value) {
+    return line_of(info, name) == value;
+  };
+  settings.begins_file = is("aof_enabled", "1") && is("aof_base_size", "0") &&
+                         is("aof_last_rewrite_time_sec", "-1") &&
+                         (is("aof_rewrite_in_progress", "1") || is("aof_rewrite_scheduled", "1") ||
+                          is("aof_last_bgrewrite_status", "err"));
   return settings;
 }
 
@@ -67,6 +76,12 @@ Status check(const ServerSettings& settings, RedisDurability durability, bool as
   if (settings.replica) {
     return fail(Errc::read_only,
                 "this Redis is a replica, which takes no writes: give the address of its primary");
+  }
+  if (settings.begins_file && durability != RedisDurability::memory) {
+    return fail(
+        Errc::unavailable,
+        "this Redis is just writing its first append-only file, and nothing survives before "
+        "that is done; try again in a moment (if it stays so: its log says why)");
   }
   if (settings.config.empty()) {
     if (asserted) return {};

@@ -26,10 +26,16 @@ Async<Status> TownKeys::ask_all(std::vector<RedisWords> commands) {
 
 Async<Result<std::vector<std::string>>> TownKeys::names(std::string kind) {
   std::set<std::string> found;
+  std::uint64_t begun = 0;
   for (std::string cursor = "0";;) {
     RedisWords args{cursor, kind};
     auto reply = co_await run(Script::names, std::move(args));
     if (!reply) co_return fail(reply.error());
+    if (cursor == "0") begun = connection();
+    if (begun != connection()) {
+      cursor = "0";
+      continue;
+    }
     if (reply->elements.empty()) co_return fail(not_understood());
     for (std::size_t i = 1; i < reply->elements.size(); ++i) found.insert(reply->elements[i].text);
     cursor = reply->elements[0].text;

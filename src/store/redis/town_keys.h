@@ -2,6 +2,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -33,6 +34,8 @@ class TownKeys {
   Async<Status> ask_all(std::vector<RedisWords> commands);
   /// What stands behind "PREFIX" + `kind` in the names of keys, each once.
   Async<Result<std::vector<std::string>>> names(std::string kind);
+  /// Counts up when the connection is another one: a cursor of an earlier one means nothing there.
+  [[nodiscard]] std::uint64_t connection() const { return router_.generation(); }
   /// Before it goes.
   Async<> close() { return router_.close(); }
 

@@ -1,4 +1,5 @@
 -- What every script begins with. KEYS[1] is the town's prefix, "reeve:{NAME}:": all keys of a town are in one slot.
+-- (In a cluster KEYS[2] is the state: server.h says why.)
 -- A script reads what it will write to before its first write, so that a key of a wrong type is told while nothing
 -- has happened (Redis does not roll back). The layout: docs/formats/redis.md
 local P = KEYS[1]

@@ -1,8 +1,8 @@
--- ARGV: log, bytes, whether all must be left ("1"), then positions. Answers how many were looked at, then positions and
+-- ARGV: of visit(); bytes, whether all must be left ("1"), then positions. Answers how many were looked at, then positions and
 -- events of those that are there. What is looked at is limited: an event may stand among many.
-local log, bytes, all = arg(), num(), arg()
-local here, oldest = look()
-if here ~= log then return redis.error_reply('LOST another log is here') end
+local oldest, refused = visit()
+if not oldest then return refused end
+local bytes, all = num(), arg()
 local out, size, looked = {}, 0, 0
 local entry, events
 for i = at + 1, #ARGV do

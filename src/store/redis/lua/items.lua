@@ -1,5 +1,7 @@
--- ARGV: queue, place to go on behind (""), limit, now in ms ("": held and pausing ones, too), how many are looked at.
+-- ARGV: of visit(); queue, place to go on behind (""), limit, now in ms ("": held and pausing ones, too), how many are looked at.
 -- Answers the last place that was looked at ("": the end), then items and what is known of them.
+local oldest, refused = visit()
+if not oldest then return refused end
 local queue, after, limit, now, looks = arg(), arg(), num(), arg(), num()
 local members = call('ZRANGEBYLEX', P .. 'q:' .. queue, after == '' and '-' or '(' .. after, '+', 'LIMIT', 0, looks)
 local out, found = { '' }, 0

@@ -1,4 +1,6 @@
--- ARGV: kind, mark, after which rank, descending ("1"), limit, bytes. Answers ids and packed documents.
+-- ARGV: of visit(); kind, mark, after which rank, descending ("1"), limit, bytes. Answers ids and packed documents.
+local oldest, refused = visit()
+if not oldest then return refused end
 local kind, mark, after, descending, limit, bytes = arg(), arg(), arg(), arg(), num(), num()
 local list = P .. 'list:' .. #kind .. ':' .. kind .. ':' .. mark
 local ids

@@ -1,8 +1,8 @@
--- ARGV: log, from, to, how many positions are looked at, bytes. Answers up to where, then the entries that have them,
+-- ARGV: of visit(); from, to, how many positions are looked at, bytes. Answers up to where, then the entries that have them,
 -- by position: ids and texts. The first and the last may have others, too.
-local log, from, to, looks, bytes = arg(), num(), num(), num(), num()
-local here, oldest = look()
-if here ~= log then return redis.error_reply('LOST another log is here') end
+local oldest, refused = visit()
+if not oldest then return refused end
+local from, to, looks, bytes = num(), num(), num(), num()
 if from < oldest then return redis.error_reply('EXPIRED ' .. int(oldest)) end
 if from + looks - 1 < to then to = from + looks - 1 end
 local out, size, reached = {}, 0, from - 1

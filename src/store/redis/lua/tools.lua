@@ -28,6 +28,20 @@ local function look()
   local head, _, _, _, _, oldest = struct.unpack(NUMBERS, state, #state - SIZE + 1)
   return string.match(state, '^%S+'), oldest, head
 end
+local function lost_behind(position, head)
+  return redis.error_reply('LOST it has lost ' .. int(position - head) ..
+                           ' acknowledged events: the log ends at position ' .. int(head))
+end
+-- What every script of a town that is open for reading begins with. ARGV: the log, and a position that was acknowledged
+-- there. Answers the log's oldest position and its head, or nil and an error: LOST.
+local function visit()
+  local log, position = arg(), num()
+  local here, oldest, head = look()
+  if not here then return nil, redis.error_reply('LOST the town is gone') end
+  if here ~= log then return nil, redis.error_reply('LOST another log is here: ' .. here) end
+  if head < position then return nil, lost_behind(position, head) end
+  return oldest, head
+end
 
 -- The log is entries of one event or some that follow one another: "LENGTH\nEVENT" for each, where an event is
 -- "HEADER\nPAYLOAD", or "HEADER" when it was pruned. An entry's id is "LAST-COUNT". It is in the stream as long as
