@@ -37,8 +37,8 @@ struct RedisOptions {
   /// may lose it.
   int replicas = 0;
   Duration replica_timeout = std::chrono::seconds(1);
-  /// While it says so, nobody is there yet who could repeat a commit: one that too few replicas have
-  /// is done all the same, and the log says it.
+  /// While it says so, nobody is there yet who could repeat a commit: one that too few replicas
+  /// have is done all the same, and the log says it.
   std::function<bool()> starting;
 
   /// Who holds the town: no other holder can open it until this one has closed it or has not been
