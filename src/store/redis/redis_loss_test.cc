@@ -28,6 +28,33 @@ class RedisTownLoss : public RedisTown {
   }
 };
 
+TEST_F(RedisTownLoss, IsNotWhatWasAcknowledgedWhileAReadWasOnItsWay) {
+  serve();
+  open();
+  const auto together = [](Store& store, NewEvent event) -> aio::Async<std::size_t> {
+    aio::TaskGroup group(co_await boost::asio::this_coro::executor);
+    std::size_t failed = 0;
+    const auto one = [](Store& of, NewEvent said, std::size_t& bad) -> aio::Async<> {
+      Commit commit;
+      commit.events.push_back(std::move(said));
+      if (!co_await of.commit(std::move(commit))) ++bad;
+    };
+    const auto look = [](Store& of, std::size_t& bad) -> aio::Async<> {
+      DocKey key{"note", "a"};
+      if (!co_await of.get(std::move(key))) ++bad;
+      if (!co_await of.count("note", "")) ++bad;
+    };
+    for (int i = 0; i < 400; ++i) {
+      group.spawn("commit", one(store, event, failed));
+      if (i % 4 == 0) group.spawn("look", look(store, failed));
+    }
+    co_await group.join();
+    co_return failed;
+  };
+  for (int round = 0; round < 10; ++round)
+    EXPECT_EQ(run(together(*store_, note("a").events.front())), 0U);
+}
+
 TEST_F(RedisTownLoss, IsNamedByEachReadOfALivingConnection) {
   serve();
   auto how = options();

@@ -194,6 +194,8 @@ Async<Result<RedisReply>> Session::until_answered(Ask ask_once) {
 Async<Result<RedisReply>> Session::ask_once(RedisWords words) {
   std::vector<RedisWords> commands;
   commands.push_back(std::move(words));
+  // What is acknowledged by the time this is answered may have come behind it.
+  const auto acknowledged = known_.position;
   // Behind it: a town that is still there then was there before.
   commands.push_back({"GET", server_.key("state")});
   auto replies = co_await server_.ask_all(std::move(commands));
@@ -202,7 +204,7 @@ Async<Result<RedisReply>> Session::ask_once(RedisWords words) {
   if (reply) reply = judge(std::move(*reply));
   auto state = net::settled(std::move(replies->back()));
   if (!state) co_return fail(state.error());
-  if (auto there = look_at(*state); !there) co_return fail(there.error());
+  if (auto there = look_at(*state, acknowledged); !there) co_return fail(there.error());
   co_return reply;
 }
 
@@ -215,13 +217,13 @@ Async<Status> Session::look_again() {
 }
 
 /// Whether it is the state of the town that we know, with what was acknowledged.
-Status Session::look_at(const RedisReply& state) const {
+Status Session::look_at(const RedisReply& state, Position acknowledged) const {
   if (state.is(RedisReply::Kind::nil)) return fail(loss("the town is gone"));
   const auto now = decode_state(state.text);
   if (!now) return fail(state.is_error() ? net::redis_error(state) : now.error());
   if (now->log != known_.log) return fail(loss("another log is here: " + now->log.str()));
-  if (now->head >= known_.position) return {};
-  return fail(loss("it has lost " + std::to_string(known_.position.value - now->head.value) +
+  if (now->head >= acknowledged) return {};
+  return fail(loss("it has lost " + std::to_string(acknowledged.value - now->head.value) +
                    " acknowledged events: the log ends at position " +
                    std::to_string(now->head.value)));
 }

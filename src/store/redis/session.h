@@ -86,7 +86,7 @@ class Session {
   using Ask = std::function<Async<Result<RedisReply>>()>;
   Async<Result<RedisReply>> until_answered(Ask ask_once);
   Async<Result<RedisReply>> ask_once(RedisWords words);
-  Status look_at(const RedisReply& state) const;
+  Status look_at(const RedisReply& state, Position acknowledged) const;
   Async<Result<RedisReply>> noted(Result<RedisReply> reply);
 
   Env& env_;
