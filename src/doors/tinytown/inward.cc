@@ -34,7 +34,8 @@ Inward::Inward(town::Ground ground, aio::asio::any_io_executor executor, Mirror&
       options_(options),
       redis_(executor, ground_.env, where, named("reeve-mirror-look")),
       stream_(executor, ground_.env, where, named("reeve-mirror-wait")),
-      look_(redis_, mirror_.keys(), ground_.town, mirror_.owner()),
+      look_(redis_, mirror_.keys(), ground_.town, mirror_.owner(),
+            [this] { return mirror_.place(); }),
       notices_(
           executor, ground_.env, where, mirror_.keys(),
           [this](const std::vector<std::string>& keys) { hear(keys); },
@@ -239,6 +240,8 @@ bool seems_alive(const TtAgent& agent, Time now) {
 }  // namespace
 
 Async<Result<api::SpawnReply>> Inward::adopt(run::Caller caller, api::AdoptRequest request) {
+  // While all is being written nothing can be looked at.
+  static_cast<void>(co_await caught_up());
   std::vector<TtAgent> found;
   std::string cursor = "0";
   std::set<std::string> seen_ids;

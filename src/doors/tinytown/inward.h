@@ -36,7 +36,8 @@
 /// service refuses is written over, and logged.
 ///
 /// What is missing there is judged only if all that the town had was written before, and if the
-/// mark stands in the same moment: `tt reset` deletes nothing here.
+/// mark stands in the same moment, and no older than it was written: neither `tt reset` nor a Redis
+/// that was put back to an older state deletes anything here.
 namespace reeve::doors::tinytown {
 
 /// Why an agent is parked that a tt loop works for: its Parked::code.
@@ -130,6 +131,7 @@ class Inward {
   Async<Result<bool>> take_assignment(AgentId agent, const TtMessage& message);
   Async<Result<bool>> take_letter(AgentId agent, const TtMessage& message, bool urgent);
   Async<Status> move_all(AgentId from, std::optional<AgentId> to);
+  Async<Result<bool>> has_lost_mail(AgentId id);
 
   // Tasks: inward_tasks.cc
   Async<Status> look_at_backlog(std::vector<std::string> before);

@@ -34,16 +34,27 @@ std::string length(const std::optional<Listed>& expected, std::size_t Listed::* 
 }  // namespace
 
 net::RedisWords Look::call(std::string script) const {
-  return {"EVAL",       std::move(script), "2",           mirror_place_key(town_),
-          keys_.mark(), owner_.str(),      keys_.prefix()};
+  const auto known = known_();
+  return {"EVAL",
+          std::move(script),
+          "2",
+          mirror_place_key(town_),
+          keys_.mark(),
+          owner_.str(),
+          keys_.prefix(),
+          known.nonce,
+          std::to_string(known.position.value_or(Position()).value)};
 }
 
 Async<Result<net::RedisReply>> Look::ask(net::RedisWords words) {
   auto reply = co_await redis_.ask(std::move(words));
   if (!reply) co_return fail(reply.error());
   if (reply->is_error()) co_return fail(net::redis_error(*reply));
-  if (reply->elements.size() == 1 && reply->elements[0].text == "emptied")
+  const auto& word = reply->elements.size() == 1 ? reply->elements[0].text : "";
+  if (word == "emptied")
     co_return fail(Errc::conflict, "tinytown's keys were emptied, or are being written");
+  if (word == "older")
+    co_return fail(Errc::conflict, "what stands in tinytown's keys is older than what was written");
   co_return reply;
 }
 
@@ -103,22 +114,27 @@ Async<Result<std::vector<TaskSight>>> Look::tasks(std::vector<std::string> ids, 
 }
 
 Async<Result<std::vector<std::string>>> Look::backlog() {
-  net::RedisWords words{"LRANGE", keys_.backlog(), "0", std::to_string(kLookBacklog - 1)};
+  auto words = call(lua_of({"look", "look_backlog"}));
+  words.push_back(std::to_string(kLookBacklog));
   const auto reply = co_await ask(std::move(words));
   if (!reply) co_return fail(reply.error());
-  co_return texts(*reply);
+  auto ids = texts(*reply);
+  if (ids.empty()) co_return no_answer();
+  ids.erase(ids.begin());
+  co_return ids;
 }
 
 Async<Result<std::vector<std::string>>> Look::scan(KeyFamily family, std::string& cursor) {
-  net::RedisWords words{"SCAN",  cursor,
-                        "MATCH", keys_.pattern(family == KeyFamily::agent ? "agent:*" : "task:*"),
-                        "COUNT", kScan};
+  auto words = call(lua_of({"look", "look_scan"}));
+  words.push_back(cursor);
+  words.push_back(keys_.pattern(family == KeyFamily::agent ? "agent:*" : "task:*"));
+  words.emplace_back(kScan);
   const auto page = co_await ask(std::move(words));
   if (!page) co_return fail(page.error());
-  if (page->elements.size() != 2) co_return no_answer();
-  cursor = page->elements[0].text;
+  if (page->elements.size() != 3) co_return no_answer();
+  cursor = page->elements[1].text;
   std::vector<std::string> ids;
-  for (const auto& key : texts(page->elements[1])) {
+  for (const auto& key : texts(page->elements[2])) {
     const auto parsed = keys_.parse(key);
     if (parsed && parsed->family == family && parsed->uuid()) ids.push_back(parsed->id);
   }
@@ -126,11 +142,12 @@ Async<Result<std::vector<std::string>>> Look::scan(KeyFamily family, std::string
 }
 
 Async<Result<Fields>> Look::hash(std::string key) {
-  net::RedisWords words{"HGETALL", std::move(key)};
+  auto words = call(lua_of({"look", "look_hash"}));
+  words.push_back(std::move(key));
   const auto reply = co_await ask(std::move(words));
   if (!reply) co_return fail(reply.error());
   Fields fields;
-  for (std::size_t i = 0; i + 1 < reply->elements.size(); i += 2)
+  for (std::size_t i = 1; i + 1 < reply->elements.size(); i += 2)
     fields.emplace_back(reply->elements[i].text, reply->elements[i + 1].text);
   co_return fields;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,11 +10,13 @@
 #include "doors/tinytown/composer.h"
 #include "doors/tinytown/keys.h"
 #include "doors/tinytown/seen.h"
+#include "doors/tinytown/writes.h"
 #include "net/redis.h"
 
 /// Looks at what stands in tinytown's keys, in calls of bounded size. Each call looks first whether
-/// the mark is there, in one script with the rest: what `tt reset` emptied is never taken for
-/// deletions.
+/// the mark is there, and the place no older than we know it, in one script with the rest: what
+/// `tt reset` emptied, or a Redis that was put back to an older state does not have, is never taken
+/// for deletions.
 namespace reeve::doors::tinytown {
 
 using aio::Async;
@@ -34,12 +37,18 @@ struct TaskSight {
   TaskKeys keys;
 };
 
-/// Errors of all: what Redis fails with. conflict: the mark is gone, or the mirror is being
-/// written.
+/// Errors of all: what Redis fails with. conflict: the mark is gone, the mirror is being written,
+/// or what stands there is older than what was written.
 class Look {
  public:
-  Look(net::RedisConnection& redis, const Keys& keys, std::string town, LogId owner)
-      : redis_(redis), keys_(keys), town_(std::move(town)), owner_(owner) {}
+  /// The mirror's place as it knows it: at least that has been written.
+  using Known = std::function<Place()>;
+  Look(net::RedisConnection& redis, const Keys& keys, std::string town, LogId owner, Known known)
+      : redis_(redis),
+        keys_(keys),
+        town_(std::move(town)),
+        owner_(owner),
+        known_(std::move(known)) {}
 
   /// `expected`: a list as long as that is not read. none: it is.
   struct Wanted {
@@ -68,12 +77,14 @@ class Look {
 
  private:
   Async<Result<net::RedisReply>> ask(net::RedisWords words);
+  /// The script behind look.lua, and what it is given.
   [[nodiscard]] net::RedisWords call(std::string script) const;
 
   net::RedisConnection& redis_;
   const Keys& keys_;
   std::string town_;
   LogId owner_;
+  Known known_;
 };
 inline constexpr std::size_t kLookAgents = 100;
 inline constexpr std::size_t kLookTasks = 1000;

@@ -6,8 +6,8 @@
 
 #include "aio/real_env.h"
 #include "base/backoff.h"
+#include "base/limits.h"
 #include "base/logging.h"
-#include "doors/tinytown/whole.h"
 #include "run/documents.h"
 #include "run/draft.h"
 
@@ -21,6 +21,7 @@ std::int64_t number(const std::string& text) {
 }
 
 constexpr std::chrono::milliseconds kAwayLimit{2'000};
+constexpr const char* kOrigin = "tinytown";
 
 net::RedisOptions named(net::RedisOptions options) {
   options.name = "reeve-mirror";
@@ -201,15 +202,22 @@ Async<Status> Mirror::attach() {
   complaint_.clear();
   const auto sight = co_await look();
   if (!sight) co_return fail(sight.error());
-  auto note = co_await load_mirror_note(store);
-  if (!note) co_return fail(note.error());
+  auto noted = co_await load_mirror_note(store);
+  if (!noted) co_return fail(noted.error());
+  note_ = std::move(*noted);
   OurSide ours;
   ours.log = owner_;
   ours.by = options_.by;
   ours.head = ground_.log.head();
   ours.oldest_mark = store.log().mark();
-  ours.was_there = note->redis == where_.display();
-  ours.unfinished = ours.was_there && note->writing;
+  ours.was_there = note_.redis == where_.display();
+  ours.unfinished = ours.was_there && note_.writing;
+  if (written_) {
+    ours.written = written_->position;
+    ours.nonce = written_->nonce;
+  } else if (ours.was_there) {
+    ours.written = note_.written;
+  }
   ours.far = options_.far;
   if (sight->place && sight->place->log != owner_) {
     store::EventFilter resets;
@@ -222,16 +230,16 @@ Async<Status> Mirror::attach() {
   if (decision.what == Decision::What::refuse) co_return fail(Errc::conflict, decision.reason);
 
   const auto keep = [&](bool writing, bool tell) -> Async<Status> {
-    if (!tell && note->redis == where_.display() && note->writing == writing) co_return Status();
+    if (!tell && note_.redis == where_.display() && note_.writing == writing) co_return Status();
     run::Caller caller;
-    caller.origin = "tinytown";
+    caller.origin = kOrigin;
     run::Draft draft(ground_.env, store, caller);
     if (tell) {
       auto told = co_await draft.add(fact::MirrorRewritten{where_.display(), decision.reason});
       if (!told) co_return told;
     }
-    *note = {where_.display(), writing};
-    draft.write(store::PutDoc{mirror_note_key(), write_json_of(*note), {}});
+    note_ = {where_.display(), writing, writing ? Position() : *place_.position};
+    draft.write(store::PutDoc{mirror_note_key(), write_json_of(note_), {}});
     const auto committed = co_await draft.commit();
     if (!committed) co_return fail(committed.error());
     co_return Status();
@@ -240,8 +248,8 @@ Async<Status> Mirror::attach() {
   if (decision.what == Decision::What::rewrite) {
     become(api::MirrorState::rewriting);
     logging::info("the mirror in {} is written anew: {}", where_.display(), decision.reason);
-    auto noted = co_await keep(true, decision.tell);
-    if (!noted) co_return noted;
+    auto begins = co_await keep(true, decision.tell);
+    if (!begins) co_return begins;
     const auto upto = ground_.log.head();
     place_ = {owner_, std::nullopt, ground_.env.uuid4().str()};
     net::RedisWords words{"EVAL",
@@ -269,12 +277,56 @@ Async<Status> Mirror::attach() {
     ++rewritten_;
   } else {
     place_ = *sight->place;
+    auto touched = co_await touch_what_tt_did(*place_.position);
+    if (!touched) co_return touched;
   }
+  written_ = place_;
   upto_ = *place_.position;
-  auto noted = co_await keep(false, false);
-  if (!noted) co_return noted;
+  auto ends = co_await keep(false, false);
+  if (!ends) co_return ends;
   become(api::MirrorState::following);
   co_return Status();
+}
+
+/// What was done for tt, and is not shown yet, is written over what stands there: that is tt's verb
+/// still, and somebody may have undone meanwhile what it did.
+Async<Status> Mirror::touch_what_tt_did(Position after) {
+  const auto head = ground_.log.head();
+  store::EventFilter filter;
+  filter.kinds = fact_kinds();
+  while (after < head) {
+    const auto page = co_await ground_.log.store().read(after, filter, limits::kPage);
+    if (!page) co_return fail(page.error());
+    for (const auto& event : page->events) {
+      if (event->origin != kOrigin) continue;
+      touched_.backlog = true;
+      for (const auto& scope : event->scopes) {
+        const auto id = Uuid::parse(scope.id());
+        if (!id) continue;
+        if (scope.family() == "task") touched_.tasks.insert(TaskId(*id));
+        if (scope.family() != "agent") continue;
+        touched_.agents.insert(AgentId(*id));
+        touched_.mail.insert(AgentId(*id));
+      }
+    }
+    if (page->scanned <= after) break;
+    after = page->scanned;
+  }
+  co_return Status();
+}
+
+Async<> Mirror::keep_position() {
+  const auto* known = written_ && written_->position ? &*written_->position : nullptr;
+  if (known == nullptr || note_.writing || note_.written == *known) co_return;
+  auto note = note_;
+  note.written = *known;
+  run::Caller caller;
+  caller.origin = kOrigin;
+  run::Draft draft(ground_.env, ground_.log.store(), caller);
+  draft.write(store::PutDoc{mirror_note_key(), write_json_of(note), {}});
+  const auto committed = co_await draft.commit();
+  // It is tried again, and the next mirror does without.
+  if (committed) note_ = std::move(note);
 }
 
 /// Success: look at the place again. Otherwise what went wrong.
@@ -290,6 +342,7 @@ Async<Status> Mirror::follow() {
     Status done;
     if (ground_.env.uptime() >= next_beat_) {
       done = co_await beat();
+      if (done) co_await keep_position();
       next_beat_ = ground_.env.uptime() + options_.heartbeat;
     }
     if (done && touched_.any()) done = co_await write_touched();
@@ -442,6 +495,7 @@ Async<Status> Mirror::send(Writes& writes, std::optional<Position> position) {
       co_return fail(Errc::conflict, "tinytown's keys were emptied (tt reset)");
   }
   place_.position = position;
+  if (position) written_ = place_;
   hear(*read);
   co_return Status();
 }

@@ -1,6 +1,6 @@
--- Behind look.lua and ours.lua. ARGV: how many items of others are read of a list; of each agent its id and how many
+-- Behind look.lua and ours.lua. ARGV, from the fifth: how many items of others are read of a list; of each agent its id and how many
 -- items its lists are to have (a list as long as that is not read).
-local most = tonumber(ARGV[3])
+local most = tonumber(ARGV[5])
 local function list(key, expected)
   local there = kind(key)
   if there == 'none' then return '0', {} end
@@ -16,7 +16,7 @@ local function list(key, expected)
   end
   return tostring(mine), others
 end
-for i = 4, #ARGV, 3 do
+for i = 6, #ARGV, 3 do
   local id = ARGV[i]
   local hash = prefix .. 'agent:' .. id
   local there, f = kind(hash), {}
