@@ -116,7 +116,8 @@ class Mirror {
   Async<Status> beat();
   Async<Result<net::RedisReply>> eval(Writes& writes, std::optional<Position> position);
   Async<Status> send(Writes& writes, std::optional<Position> position);
-  void hear(const WriteReply& reply);
+  Status hear(const WriteReply& reply);
+  void complain(const std::string& key, std::string text);
   void wake();
   void become(api::MirrorState state, std::string error = "");
   [[nodiscard]] Writes::Guard guard() const {
@@ -162,7 +163,11 @@ class Mirror {
   };
   std::deque<Wrote> wrote_;
   std::string slow_sight_;
-  std::string complaint_;  // of keys that hold something else, since it attached
+  struct Complaint {
+    std::string key;
+    std::string text;
+  };
+  Complaint complaint_;  // of the last key that is not written as it should be
   Time since_{};
   std::int64_t rewritten_ = 0;
   aio::Signal progress_;

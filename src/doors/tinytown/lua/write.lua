@@ -1,6 +1,10 @@
 -- Behind ours.lua. KEYS: the place and the mark. ARGV: log, position and nonce that the place is to hold, the new
 -- position, tinytown's prefix, who writes; then operations: a word, how many arguments follow, these (writes.cc).
-local ARGV, call, try = ARGV, redis.call, redis.pcall -- found sooner than globals
+--
+-- What is as it is by now comes first (hashes, lists): where a command of it fails (a right that is missing, memory), the
+-- call does, the position stays where it is, and all of it is written again, which changes nothing twice. What is told
+-- (streams, activity, broadcasts) comes behind the position: it would be there twice. What fails of it is noted.
+local ARGV, call, try, pcall = ARGV, redis.call, redis.pcall, pcall -- found sooner than globals
 local place = call('HMGET', KEYS[1], 'log', 'position', 'nonce')
 if place[1] ~= ARGV[1] or place[2] ~= ARGV[2] or place[3] ~= ARGV[3] then return { 'moved' } end
 if call('GET', KEYS[2]) ~= ARGV[3] then return { 'emptied' } end
@@ -17,7 +21,7 @@ local function first(command, key, ...)
   local reply = try(command, key, ...)
   local err = type(reply) == 'table' and reply.err
   if not err then return reply end
-  if string.sub(err, 1, 9) ~= 'WRONGTYPE' then error(err) end
+  if string.sub(err, 1, 9) ~= 'WRONGTYPE' then error(reply, 0) end
   note('type', key)
 end
 
@@ -56,8 +60,10 @@ local function make_list(key, wanted, is_ours)
     if is_ours(item) then put_ours() else all[#all + 1] = item end
   end
   put_ours()
-  call('DEL', key)
+  -- First whether it may: nothing of others' is lost for want of a right.
+  call('LTRIM', key, 0, -1)
   push(key, all, 1)
+  call('LTRIM', key, #there, -1)
 end
 
 local function our_task(id)
@@ -153,11 +159,24 @@ function acts.stream(at)
     echo .. entries[e + 2])
 end
 
+local told, placed = { activity = true, publish = true, entries = true, stream = true }, false
+local function set_place()
+  call('HSET', KEYS[1], 'position', ARGV[4], 'by', ARGV[6], 'seen', call('TIME')[1])
+  placed = true
+end
 local at, all = 7, #ARGV
 while at <= all do
   local behind = at + 2 + ARGV[at + 1]
-  acts[ARGV[at]](at + 2, behind - 1)
+  local word = ARGV[at]
+  if told[word] and not placed then set_place() end
+  local done, why = pcall(acts[word], at + 2, behind - 1)
+  if not done then
+    why = type(why) == 'table' and why.err or tostring(why)
+    if not placed then return { err = why } end
+    note('failed', ARGV[at + 2])
+    note('why', why)
+  end
   at = behind
 end
-call('HSET', KEYS[1], 'position', ARGV[4], 'by', ARGV[6], 'seen', call('TIME')[1])
+if not placed then set_place() end
 return notes
