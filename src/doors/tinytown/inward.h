@@ -103,6 +103,7 @@ class Inward {
   Async<> listen();
   Async<bool> next();
   Async<> wait_for_next();
+  void note_unseen(const Status& done);
   Async<> pause(std::chrono::nanoseconds time);
   Async<Status> look_around();
   Async<Status> caught_up();
@@ -139,6 +140,7 @@ class Inward {
   Async<Status> look_at_tasks(std::vector<std::string> ids);
   Async<Status> scan_tasks();
   Async<Status> judge(TaskSight sight);
+  Async<Status> judge_alone(TaskSight sight);
   Async<Status> act(Verdict verdict, TaskId id, std::optional<reeve::Task> task);
   Async<Status> take(TaskId id, std::optional<AgentId> agent);
   Async<Result<bool>> is_reclaimed(TaskId id, const TtTask& task);
@@ -152,6 +154,9 @@ class Inward {
   /// Whether it was done; what was refused is logged. Other errors end the look.
   template <class T>
   Result<bool> settled(const Result<T>& done, const std::string& what);
+  /// What is wrong with one thing ends the look for no other: it is kept for view(). An error: of
+  /// Redis, or of the store, for all.
+  Status passed(Status done, const std::string& what);
 
   town::Ground ground_;
   Mirror& mirror_;
@@ -177,6 +182,7 @@ class Inward {
   std::uint64_t begun_ = 0, finished_ = 0;
   bool woken_ = false;
   std::string error_;
+  std::string trouble_;  // the first of this look
   aio::Signal wake_;
   aio::Signal progress_;
   aio::TaskGroup group_;

@@ -28,7 +28,8 @@ Async<Status> Inward::look_at_agents(bool closely) {
     for (std::size_t i = 0; i < part.size(); ++i) {
       auto& sight = (*sights)[i];
       const auto inbox = std::move(sight.inbox), urgent = std::move(sight.urgent);
-      auto done = co_await judge(part[i].id, std::move(sight), expected[i]);
+      const auto what = "agent " + part[i].id.short_str();
+      auto done = passed(co_await judge(part[i].id, std::move(sight), expected[i]), what);
       if (done) done = co_await take_all(part[i].id, urgent, true);
       if (done) done = co_await take_all(part[i].id, inbox, false);
       if (!done) co_return done;

@@ -14,9 +14,12 @@ Async<Status> Inward::take_all(AgentId agent, std::vector<std::string> items, bo
   if (urgent) std::ranges::reverse(items);
   const auto& keys = mirror_.keys();
   for (const auto& item : items) {
-    auto taken = co_await take_item(agent, item, urgent);
-    if (!taken) co_return fail(taken.error());
-    if (!*taken) continue;
+    const auto taken = co_await take_item(agent, item, urgent);
+    if (!taken) {
+      auto done = passed(fail(taken.error()), "a message for " + agent.short_str());
+      if (!done) co_return done;
+    }
+    if (!taken || !*taken) continue;
     auto dropped = co_await look_.drop(urgent ? keys.urgent(agent) : keys.inbox(agent), item);
     if (!dropped) co_return dropped;
   }

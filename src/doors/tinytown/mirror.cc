@@ -101,7 +101,7 @@ api::MirrorView Mirror::view() const {
   view.position = upto_;
   view.behind = static_cast<std::int64_t>(ground_.log.head().value - upto_.value);
   view.error = error_;
-  for (const auto* why : {&complaint_.text, &slow_sight_}) {
+  for (const auto* why : {&complaint_.text, &unseen_, &slow_sight_}) {
     if (view.error.empty()) view.error = *why;
   }
   view.since = since_;

@@ -89,6 +89,8 @@ class Mirror {
   [[nodiscard]] bool is_our_write(const std::string& key) const;
   /// Why tt's changes are seen later than they could be; blank: they are not. For view().
   void set_slow_sight(std::string why) { slow_sight_ = std::move(why); }
+  /// Why something that tt did is not done here; blank: it is. For view().
+  void set_unseen(std::string why) { unseen_ = std::move(why); }
   /// Told of hashes that tinytown changed, while they are written. Without it, they are written
   /// over. Called on the domain thread; it may call touch().
   void on_changed(std::function<void(TtKey)> told) { changed_ = std::move(told); }
@@ -162,7 +164,7 @@ class Mirror {
     std::chrono::nanoseconds until = std::chrono::nanoseconds::max();
   };
   std::deque<Wrote> wrote_;
-  std::string slow_sight_;
+  std::string slow_sight_, unseen_;
   struct Complaint {
     std::string key;
     std::string text;
