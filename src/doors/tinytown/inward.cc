@@ -34,7 +34,7 @@ Inward::Inward(town::Ground ground, aio::asio::any_io_executor executor, Mirror&
       options_(options),
       redis_(executor, ground_.env, where, named("reeve-mirror-look")),
       stream_(executor, ground_.env, where, named("reeve-mirror-wait")),
-      look_(redis_, mirror_.keys(), ground_.town, mirror_.owner(),
+      look_(redis_, mirror_.keys(), ground_.town, mirror_.owner(), ground_.env.uuid4().str(),
             [this] { return mirror_.place(); }),
       notices_(
           executor, ground_.env, where, mirror_.keys(),

@@ -82,6 +82,7 @@ class Inward {
   struct Watched {
     LoopSigns signs;
     std::optional<Listed> listed;                        // at the last look
+    Listed others;                                       // the same
     bool loop = false;                                   // at the last look
     std::optional<std::chrono::nanoseconds> stop_since;  // a flag alone
     std::optional<std::chrono::nanoseconds> emptied;     // its lists lost items of ours
@@ -112,7 +113,7 @@ class Inward {
   // Agents: inward_agents.cc
   Async<Status> look_at_agents(bool closely);
   Async<Status> judge(AgentId id, AgentSight sight, std::optional<Listed> expected);
-  Async<Status> act(Verdict verdict, Agent agent);
+  Async<Status> act(Verdict verdict, Agent agent, AgentKeys keys);
   Async<Status> watch_loop(Agent agent, const AgentSight& sight, bool loop);
   void mend_mail(const AgentId& id, bool popped, bool loop, bool ended);
   Async<Status> prune();

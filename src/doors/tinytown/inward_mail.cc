@@ -126,7 +126,7 @@ Async<Result<bool>> Inward::take_letter(AgentId agent, const TtMessage& message,
 Async<Result<bool>> Inward::has_lost_mail(AgentId id) {
   const auto expected = mirror_.listed(id);
   if (!expected) co_return false;
-  const auto sights = co_await look_.agents({{id, std::nullopt}});
+  const auto sights = co_await look_.agents({{id, expected, std::nullopt}});
   if (!sights) co_return fail(sights.error());
   const auto& there = sights->front().listed;
   co_return mirror_.listed(id) == expected &&

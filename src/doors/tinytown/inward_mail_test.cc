@@ -96,8 +96,9 @@ TEST_F(RedisTinytownInward, WhatIsWrongWithOneThingIsShownAndEndsTheLookForNoOth
   const auto damaged = assign("ada", "write it").value();
   begin();
   const auto key = run::key_of<reeve::Task>(damaged.id);
+  const auto marks = run::DocOf<reeve::Task>::marks(damaged);
   const auto doc = world_.await(world_.store.get(key)).value().value();
-  make({}, {store::PutDoc{key, "{no json", doc.marks}});
+  make({}, {store::PutDoc{key, "{no json", marks}});
   tt_complete(damaged.id, "done");
   tt_state(bob, "paused");
   tt_send(bob.id, MessageType::informational, "fyi");
@@ -105,7 +106,7 @@ TEST_F(RedisTinytownInward, WhatIsWrongWithOneThingIsShownAndEndsTheLookForNoOth
   EXPECT_EQ(now(bob).state, AgentState::paused);
   EXPECT_THAT(texts("bob"), ElementsAre("fyi"));
   EXPECT_THAT(mirror_->view().error, HasSubstr(damaged.id.short_str()));
-  make({}, {store::PutDoc{key, doc.body, doc.marks}});
+  make({}, {store::PutDoc{key, doc.body, marks}});
   look();
   EXPECT_EQ(mirror_->view().error, "");
   EXPECT_EQ(now(damaged.id).state, TaskState::completed);
@@ -143,6 +144,22 @@ TEST_F(RedisTinytownInward, MailOfAStoppedAgentWaitsUntilItIsRestarted) {
   look();
   EXPECT_THAT(texts("ada"), UnorderedElementsAre("fyi", "write it"));
   EXPECT_EQ(now(task).agent, ada.id);
+}
+
+TEST_F(RedisTinytownInward, WhatWaitsWithTtIsNotReadAtEachLook) {
+  const auto ada = spawn("ada").value();
+  ASSERT_TRUE(send("ada", "ours"));
+  ASSERT_TRUE(kill("ada"));
+  begin();
+  for (int i = 0; i < 600; ++i) tt_send(ada.id, MessageType::informational, "fyi");
+  look();
+  const auto before = calls("lrange");
+  for (int i = 0; i < 5; ++i) look();
+  EXPECT_EQ(calls("lrange"), before);
+  ASSERT_TRUE(world_.await(town::restart(ground_, Caller{}, "ada", {})));
+  for (int i = 0; i < 4; ++i) look();
+  EXPECT_THAT(texts("ada"), SizeIs(601));
+  EXPECT_THAT(list(keys_.inbox(ada.id)), SizeIs(601));
 }
 
 TEST_F(RedisTinytownInward, W25_ReclaimOfAStoppedAgentsMailLosesNothing) {

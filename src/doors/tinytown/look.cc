@@ -10,6 +10,8 @@ namespace {
 
 /// A call of a scan looks at so many keys, of any town.
 constexpr const char* kScan = "1000";
+/// Of one list, of items that are not ours: they are as long as whoever sent them likes.
+constexpr const char* kListBytes = "16777216";
 
 std::unexpected<Error> no_answer() {
   return fail(Errc::corrupt, "Redis answered a look at tinytown's keys with something else");
@@ -61,10 +63,13 @@ Async<Result<net::RedisReply>> Look::ask(net::RedisWords words) {
 Async<Result<std::vector<AgentSight>>> Look::agents(std::vector<Wanted> wanted) {
   auto words = call(lua_of({"look", "ours", "look_agents"}));
   words.push_back(std::to_string(kLookItems));
+  words.emplace_back(kListBytes);
   for (const auto& one : wanted) {
     words.push_back(one.id.str());
-    words.push_back(length(one.expected, &Listed::inbox));
-    words.push_back(length(one.expected, &Listed::urgent));
+    for (const auto which : {&Listed::inbox, &Listed::urgent}) {
+      words.push_back(length(one.ours, which));
+      words.push_back(length(one.ours ? one.length : std::nullopt, which));
+    }
   }
   const auto reply = co_await ask(std::move(words));
   if (!reply) co_return fail(reply.error());
@@ -72,16 +77,20 @@ Async<Result<std::vector<AgentSight>>> Look::agents(std::vector<Wanted> wanted) 
   std::vector<AgentSight> sights;
   for (std::size_t i = 1; i < reply->elements.size(); ++i) {
     const auto& f = reply->elements[i].elements;
-    if (f.size() != 10) co_return no_answer();
+    if (f.size() != 13) co_return no_answer();
     AgentSight sight;
     sight.keys.there = f[0].text != "none";
-    if (f[1].text == owner_.str()) sight.keys.wrote = f[2].text;
+    const auto& saw = f[5].text;
+    if (f[1].text == owner_.str())
+      sight.keys.wrote = saw.starts_with(life_ + "|") ? saw.substr(life_.size() + 1) : f[2].text;
     sight.keys.state = f[3].text;
     sight.heartbeat = f[4].text;
-    sight.keys.stop = f[5].text == "1";
-    sight.listed = {number(f[6].text), number(f[7].text)};
-    sight.inbox = texts(f[8]);
-    sight.urgent = texts(f[9]);
+    sight.keys.stop = f[6].text == "1";
+    sight.flag = !f[6].text.empty();
+    sight.listed = {number(f[7].text), number(f[8].text)};
+    sight.others = {number(f[9].text), number(f[10].text)};
+    sight.inbox = texts(f[11]);
+    sight.urgent = texts(f[12]);
     sights.push_back(std::move(sight));
   }
   co_return sights;
@@ -164,6 +173,20 @@ Async<Status> Look::remove_task(TaskId task) {
   const auto reply = co_await ask(std::move(words));
   if (!reply) co_return fail(reply.error());
   co_return Status();
+}
+
+Async<Result<bool>> Look::note_seen(AgentId agent, std::string state) {
+  auto noted = life_ + "|" + state;
+  net::RedisWords words{"EVAL",
+                        std::string(lua_file("note_seen")),
+                        "1",
+                        keys_.agent(agent),
+                        owner_.str(),
+                        std::move(state),
+                        std::move(noted)};
+  const auto reply = co_await ask(std::move(words));
+  if (!reply) co_return fail(reply.error());
+  co_return reply->integer == 1;
 }
 
 Async<Status> Look::drop_stop(AgentId agent) {

@@ -25,8 +25,10 @@ using aio::Async;
 struct AgentSight {
   AgentKeys keys;
   std::string heartbeat;
-  Listed listed;  ///< items of ours
-  /// Items of others, at most kLookItems each, in the list's order.
+  bool flag = false;  ///< there is a stop flag, whoever set it
+  Listed listed;      ///< items of ours
+  Listed others;      ///< items that are not
+  /// The first of these, at most kLookItems each and some bytes, in the list's order.
   std::vector<std::string> inbox;
   std::vector<std::string> urgent;
 };
@@ -43,17 +45,20 @@ class Look {
  public:
   /// The mirror's place as it knows it: at least that has been written.
   using Known = std::function<Place()>;
-  Look(net::RedisConnection& redis, const Keys& keys, std::string town, LogId owner, Known known)
+  /// `life`: another one each time, for note_seen().
+  Look(net::RedisConnection& redis, const Keys& keys, std::string town, LogId owner,
+       std::string life, Known known)
       : redis_(redis),
         keys_(keys),
         town_(std::move(town)),
         owner_(owner),
+        life_(std::move(life)),
         known_(std::move(known)) {}
 
-  /// `expected`: a list as long as that is not read. none: it is.
   struct Wanted {
     AgentId id;
-    std::optional<Listed> expected;
+    std::optional<Listed> ours;    ///< as far as it is known
+    std::optional<Listed> length;  ///< a list as long as that is not read. none: it is
   };
   /// At most kLookAgents, in their order.
   Async<Result<std::vector<AgentSight>>> agents(std::vector<Wanted> wanted);
@@ -70,6 +75,10 @@ class Look {
   Async<Status> drop(std::string key, std::string item);
   /// A task's hash goes that is not ours.
   Async<Status> remove_task(TaskId task);
+  /// What is done about that state of an agent is done about no other: what tt writes from now on
+  /// is a change, also if it is what stood there before. False: another stands there by now. It
+  /// holds until the mirror writes the agent, and for nobody but this daemon.
+  Async<Result<bool>> note_seen(AgentId agent, std::string state);
   /// A stop flag that tt has set goes.
   Async<Status> drop_stop(AgentId agent);
   /// Sends a loop away, which looks for the flag before each of its rounds.
@@ -84,6 +93,7 @@ class Look {
   const Keys& keys_;
   std::string town_;
   LogId owner_;
+  std::string life_;
   Known known_;
 };
 inline constexpr std::size_t kLookAgents = 100;

@@ -331,7 +331,8 @@ Async<Status> Mirror::send(Writes& writes, std::optional<Position> position) {
   }
   place_.position = position;
   if (position) written_ = place_;
-  if (again && read->failed.empty() && read->wrong_type.empty()) complaint_ = {};
+  if (again && read->failed.empty() && read->wrong_type.empty() && read->too_long.empty())
+    complaint_ = {};
   co_return hear(*read);
 }
 
@@ -362,6 +363,11 @@ Status Mirror::hear(const WriteReply& reply) {
     complain(reply.wrong_type[0],
              "the key " + reply.wrong_type[0] +
                  " holds something else than tinytown keeps there: it is left alone");
+  }
+  if (!reply.too_long.empty()) {
+    complain(reply.too_long[0], "the list " + reply.too_long[0] +
+                                    " has too many items of tinytown's: it is left alone until "
+                                    "they are fewer");
   }
   Status there;
   for (std::size_t i = 0; i < reply.failed.size() && i < reply.why.size(); ++i) {

@@ -188,6 +188,7 @@ Result<WriteReply> read_write_reply(const net::RedisReply& reply) {
     const auto& what = reply.elements[i].text;
     auto& list = what == "changed"  ? out.changed
                  : what == "gone"   ? out.gone
+                 : what == "long"   ? out.too_long
                  : what == "failed" ? out.failed
                  : what == "why"    ? out.why
                                     : out.wrong_type;

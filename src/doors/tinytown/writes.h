@@ -110,6 +110,7 @@ struct WriteReply {
   std::vector<std::string> changed;     ///< hashes that tinytown has changed
   std::vector<std::string> gone;        ///< hashes that should be there
   std::vector<std::string> wrong_type;  ///< keys that hold something else
+  std::vector<std::string> too_long;    ///< lists that are longer than is written
   std::vector<std::string> failed;      ///< keys that could not be written, and ...
   std::vector<std::string> why;         ///< ... what Redis said, for each
 };

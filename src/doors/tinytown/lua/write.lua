@@ -31,10 +31,13 @@ local function push(key, items, from)
   end
 end
 
--- What is ours in the list becomes `wanted`; the rest stays where it is.
-local function make_list(key, wanted, is_ours)
-  local there = first('LRANGE', key, 0, -1)
-  if not there then return end
+-- What is ours in the list becomes `wanted`; the rest stays where it is. One that is longer than `most` is left alone:
+-- it would hold up everybody.
+local function make_list(key, wanted, is_ours, most)
+  local length = first('LLEN', key)
+  if not length then return end
+  if length > most then return note('long', key) end
+  local there = call('LRANGE', key, 0, -1)
   local want = {}
   for _, item in ipairs(wanted) do want[item] = true end
   local left, dropped = {}, {}
@@ -76,12 +79,13 @@ local acts, entries = {}, nil
 function acts.hash(at, last)
   local key, wrote, guards = ARGV[at], ARGV[at + 2], tonumber(ARGV[at + 3])
   local set = at + 5 + guards + ARGV[at + 4]
-  local there = first('HMGET', key, 'reeve_wrote', unpack(ARGV, at + 5, set - 1))
+  local there = first('HMGET', key, 'reeve_wrote', 'reeve_saw', unpack(ARGV, at + 5, set - 1))
   if not there then return end
-  local before, guarded = there[1], nil
+  -- What tt wrote and was done here is no change of its; what it wrote since is.
+  local before, guarded = there[1] and (there[2] and string.match(there[2], '|(.*)$') or there[1]), nil
   if ARGV[at + 1] == 'keep' and before then
-    local now = there[2] or ''
-    for i = 3, guards + 1 do now = now .. '|' .. (there[i] or '') end
+    local now = there[3] or ''
+    for i = 4, guards + 2 do now = now .. '|' .. (there[i] or '') end
     if now ~= before and now ~= wrote then
       guarded = { reeve_wrote = true }
       for i = at + 5, at + 4 + guards do guarded[ARGV[i]] = true end
@@ -89,10 +93,11 @@ function acts.hash(at, last)
     end
   end
   for i = at + 5 + guards, set - 1 do
-    if there[i - at - 3] and not (guarded and guarded[ARGV[i]]) then call('HDEL', key, ARGV[i]) end
+    if there[i - at - 2] and not (guarded and guarded[ARGV[i]]) then call('HDEL', key, ARGV[i]) end
   end
   if not guarded then
     call('HSET', key, unpack(ARGV, set, last))
+    if there[2] then call('HDEL', key, 'reeve_saw') end
     return
   end
   local left = {}
@@ -113,7 +118,7 @@ function acts.heartbeat(at)
   if (there[3] or '') ~= there[2] then note('changed', key) end
 end
 function acts.messages(at, last)
-  make_list(ARGV[at], { unpack(ARGV, at + 1, last) }, our_message)
+  make_list(ARGV[at], { unpack(ARGV, at + 1, last) }, our_message, 5000)
 end
 -- key, how many go; these; then what comes.
 function acts.change(at, last)
@@ -123,7 +128,7 @@ function acts.change(at, last)
   push(key, { unpack(ARGV, at + 2 + gone, last) }, 1)
 end
 function acts.backlog(at, last)
-  make_list(ARGV[at], { unpack(ARGV, at + 1, last) }, our_task)
+  make_list(ARGV[at], { unpack(ARGV, at + 1, last) }, our_task, 20000)
 end
 function acts.remove(at, last)
   call('DEL', unpack(ARGV, at, last))
