@@ -45,7 +45,7 @@ class InwardTest : public MirrorTest {
   void step_until(std::string_view kind) {
     const auto before = world_.count(kind);
     in_loop([this] { inward_->wake(); });
-    for (int i = 0; i < 100'000 && world_.count(kind) == before; ++i) {
+    for (int i = 0; i < 10'000 && world_.count(kind) == before; ++i) {
       world_.loop.restart();
       world_.loop.run_one_for(std::chrono::milliseconds(1));
     }
