@@ -200,6 +200,7 @@ class Daemon {
       co_await inward_->close();
       // So that tt sees how it ended; if Redis is away now, the next daemon writes it.
       static_cast<void>(co_await aio::within(env_, kMirrorEnd, mirror_->caught_up()));
+      co_await mirror_->keep_position();
       co_await mirror_->close();
     }
     // Whoever waits or follows would hold up the end: all that is to be told has been told.

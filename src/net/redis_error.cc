@@ -43,6 +43,8 @@ constexpr std::array kMeanings{
 };
 
 constexpr std::string_view kTooManyClients = "ERR max number of clients";
+/// What NOPERM is within a script: before Redis 7.2 without that word.
+constexpr std::string_view kScriptMayNot = "ERR The user executing the script can't";
 
 const Meaning* meaning_of(const RedisReply& reply) {
   if (!reply.is_error()) return nullptr;
@@ -58,6 +60,8 @@ Error redis_error(const RedisReply& reply) {
     return {meaning->code, said + ": " + std::string(meaning->advice)};
   if (reply.text.starts_with(kTooManyClients))
     return {Errc::unavailable, said + ": raise its maxclients, or close others"};
+  if (reply.text.starts_with(kScriptMayNot))
+    return {Errc::denied, said + ": give its user the right to (ACL SETUSER)"};
   if (reply.text.starts_with("ERR unknown command"))
     return {Errc::unsupported, said + ": Redis 7.0 or newer is needed"};
   if (reply.text.starts_with("ERR DB index")) {

@@ -28,6 +28,7 @@ TEST(RedisError, SaysWhatACallerCanDo) {
       {"WRONGTYPE Operation against a key holding the wrong kind of value", Errc::corrupt},
       {"ERR max number of clients reached", Errc::unavailable},
       {"ERR unknown command 'EVALSHA'", Errc::unsupported},
+      {"ERR The user executing the script can't run this command or subcommand", Errc::denied},
       {"ERR DB index is out of range", Errc::invalid_argument},
       {"ERR syntax error", Errc::internal},
       {"BUSYGROUP Consumer Group name already exists", Errc::internal},

@@ -1,5 +1,6 @@
 #include "town/brought.h"
 
+#include "base/limits.h"
 #include "base/utf8.h"
 #include "town/change.h"
 #include "town/task_steps.h"
@@ -34,8 +35,9 @@ Async<Result<reeve::Task>> bring_task(Ground ground, Caller caller, TaskId id,
 Async<Status> bring_unreadable(Ground ground, Caller caller, AgentId agent, std::string item,
                                std::string reason) {
   // An item names what it is: nobody reads more of it than its beginning.
-  constexpr std::size_t kShown = 1000;
-  item = to_utf8(item.substr(0, kShown));
+  item = to_utf8(item.substr(0, limits::kStoreName));
+  item = item.empty() ? "(empty)" : std::string(head_of(item, limits::kStoreName));
+  reason = head_of(to_utf8(reason), limits::kStoreName);
   run::Draft draft(ground.env, ground.log.store(), std::move(caller));
   draft.write(store::QueuePush{quarantine_queue(agent), item, 0});
   fact::MessageQuarantined kept{agent, item, reason};

@@ -88,6 +88,14 @@ TEST_F(Brought, WhatCannotBeReadIsKeptBesideTheInbox) {
   EXPECT_THAT(world_.get<Agent>(ada.id).attention.value_or(""), HasSubstr("no JSON"));
 }
 
+TEST_F(Brought, OfWhatCannotBeReadAQueueTakesTheBeginning) {
+  const auto ada = spawn("ada").value();
+  for (const auto& item : {std::string(600, 'z'), std::string(600, 'z'), std::string(600, '\xff'),
+                           "\xc3\xa4" + std::string(600, 'z'), std::string()})
+    ASSERT_TRUE(world_.await(bring_unreadable(ground_, tinytown(), ada.id, item, item)));
+  EXPECT_THAT(inbox("ada").quarantined, SizeIs(4)) << "two are one";
+}
+
 TEST_F(Brought, AParkedAgentWaitsAndIsToldOnce) {
   const auto ada = spawn("ada").value();
   const fact::AgentParked parked{ada.id, "tinytown_loop", "a loop", world_.env.now() + 60s};

@@ -154,17 +154,27 @@ class Redis:
     def __init__(self, folder):
         self.folder = folder
         for _ in range(20):
-            port = free_port()
-            self.process = subprocess.Popen(
-                ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
-                 "--dir", str(folder)], stdout=subprocess.PIPE, text=True)
-            for line in self.process.stdout:
-                if "eady to accept connections" in line:
-                    self.port = port
-                    self.url = f"redis://127.0.0.1:{port}"
-                    return
+            if self.start(free_port()):
+                return
             self.process.wait()  # another was faster on that port
         raise RuntimeError("no redis-server came up")
+
+    def start(self, port):
+        self.process = subprocess.Popen(
+            ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+             "--dir", str(self.folder)], stdout=subprocess.PIPE, text=True)
+        for line in self.process.stdout:
+            if "eady to accept connections" in line:
+                self.port = port
+                self.url = f"redis://127.0.0.1:{port}"
+                return True
+        return False
+
+    def put_back(self):
+        """Kills it; it comes back as it was when it was told to SAVE."""
+        self.end()
+        if not self.start(self.port):
+            raise RuntimeError("redis-server did not come up again")
 
     def cli(self, *words):
         done = subprocess.run(["redis-cli", "-p", str(self.port), *words], capture_output=True, text=True, check=True,

@@ -45,6 +45,43 @@ class Mirror(support.Town):
         self.reeve("config", "mirror.enabled", "false")
         self.assertEqual(self.json("mirror")["state"], "off")
 
+    def older(self, between):
+        """What happens to a town whose mirror's Redis comes back older than it was."""
+        self.reeve("init", "--name", "gold", "--cli", str(self.agent), "--mirror", self.redis.url)
+        self.spawn("alice")
+        self.mirrored()
+        self.redis.cli("save")
+        task = self.json("backlog", "add", "new")["id"]
+        self.spawn("carl")
+        self.reeve("kill", "carl")
+        self.mirrored()
+        between()
+        self.eventually(lambda: "MirrorRewritten" in self.kinds())
+        self.mirrored()
+        self.eventually(lambda: self.redis.cli("lrange", "tt:gold:backlog", "0", "-1") == task)
+        # A look at everything, each second, has been there.
+        looks = int(self.looks())
+        self.eventually(lambda: int(self.looks()) > looks + 10)
+        self.assertEqual(self.json("task", "show", task)["task"]["state"], "pending")
+        self.assertEqual(self.json("status", "carl")["agent"]["state"], "stopped")
+        self.assertEqual(self.kinds().count("MirrorRewritten"), 1)
+        self.assertFalse({"TaskCancelled", "AgentPruned"} & set(self.kinds()))
+
+    def looks(self):
+        stats = self.redis.cli("info", "commandstats").split("cmdstat_eval:calls=")
+        return stats[1].split(",")[0] if len(stats) > 1 else "0"
+
+    def test_tinytown_mirror_in_a_redis_that_is_older_deletes_nothing(self):
+        self.older(self.redis.put_back)
+
+    def test_tinytown_mirror_in_a_redis_that_is_older_for_the_next_daemon(self):
+        def between():
+            self.reeve("stop")
+            self.redis.put_back()
+            self.reeve("list")
+
+        self.older(between)
+
     def test_tinytown_mirror_without_its_redis_holds_nobody_up(self):
         self.reeve("init", "--name", "gold", "--cli", str(self.agent), "--mirror", "redis://127.0.0.1:1")
         self.spawn("alice")

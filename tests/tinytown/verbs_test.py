@@ -98,6 +98,29 @@ class OnAgents(Verbs):
         task = self.assign("alice", "do it")
         self.task_becomes(task, "completed")
 
+    def test_kill_and_restart_in_one_breath(self):
+        for name in ("alice", "bob", "carl"):
+            self.spawn(name)
+            self.mirrored()
+            self.tt("kill", name)
+            self.tt("restart", name)
+        for name in ("alice", "bob", "carl"):
+            self.becomes(name, "idle")
+            self.eventually(lambda one=name: not self.look_up(one).get("parked"))
+            task = self.assign(name, "do it")
+            self.task_becomes(task, "completed")
+            self.assertNotEqual(self.state(name), "stopped")
+        self.assertEqual(self.kinds().count("AgentStopped"), self.kinds().count("AgentRestarted"))
+
+    def test_interrupt_and_resume_in_one_breath(self):
+        self.spawn("alice")
+        self.mirrored()
+        self.tt("interrupt", "alice")
+        self.tt("resume", "alice")
+        self.eventually(lambda: self.kinds().count("AgentInterrupted") == self.kinds().count("AgentResumed"))
+        self.becomes("alice", "idle")
+        self.shown("Idle", "list")
+
     def test_recover_of_an_agent_that_lives_is_written_over(self):
         self.paused("alice")
         self.reeve("stop")

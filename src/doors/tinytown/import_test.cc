@@ -25,10 +25,13 @@ namespace {
 
 namespace fs = std::filesystem;
 using net::RedisWords;
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::UnorderedElementsAre;
 
 /// A Redis with what a town left, and one of ours that takes it over.
 class TinytownImport : public net::testing::RedisLoop {
@@ -266,6 +269,44 @@ TEST_F(TinytownImport, OldLayoutsAreRead) {
   EXPECT_THAT(town.waiting("old"), ElementsAre("still to do"));
   EXPECT_THAT(taken.notes, Contains(HasSubstr("no JSON")));
   EXPECT_THAT(taken.notes, Contains(HasSubstr("old layout")));
+}
+
+TEST_F(TinytownImport, WhatIsSaidOfATaskIsWhereItCameTo) {
+  const auto put = [&](const std::string& text, const std::string& to) {
+    const auto id = TaskId(env_.uuid4()).str();
+    ask({"HSET", "tt:gold:task:" + id, "id", id, "description", text, "state", "assigned",
+         "assigned_to", to, "created_at", "2026-01-01T00:00:00+00:00"});
+    return id;
+  };
+  const auto send = [&](const AgentId& to, const std::string& task) {
+    TtMessage message;
+    message.id = MessageId(env_.uuid4());
+    message.from = supervisor_id();
+    message.to = to;
+    message.type = MessageType::task_assign;
+    message.task_id = task;
+    message.created_at = moment_of(from_ms(1));
+    ask({"RPUSH", Keys("gold").inbox(to), encode(message)});
+  };
+  const auto decide = put("decide it", supervisor_id().str());
+  send(supervisor_id(), decide);
+  const auto lost = put("lost it", supervisor_id().str());
+  const AgentId ada(env_.uuid4());
+  ask({"HSET", "tt:gold:agent:" + ada.str(), "id", ada.str(), "name", "ada", "state", "idle", "cli",
+       "claude"});
+  const auto moved = put("moved it", AgentId(env_.uuid4()).str());  // tt reclaim --to ada
+  send(ada, moved);
+  const auto gone = put("gone with it", AgentId(env_.uuid4()).str());
+  Town town;
+  const auto taken = read();
+  town.take(taken);
+  EXPECT_EQ(town.task(decide).agent, supervisor_id());
+  EXPECT_EQ(town.task(moved).agent, ada);
+  EXPECT_THAT(town.backlog(), UnorderedElementsAre(lost, gone));
+  EXPECT_THAT(taken.notes, Not(Contains(HasSubstr(decide))));
+  EXPECT_THAT(taken.notes, Not(Contains(HasSubstr(moved))));
+  EXPECT_THAT(taken.notes, Contains(AllOf(HasSubstr(lost), HasSubstr("supervisor"))));
+  EXPECT_THAT(taken.notes, Contains(AllOf(HasSubstr(gone), HasSubstr("that is gone"))));
 }
 
 TEST_F(TinytownImport, OddNamesGoByTheirIds) {

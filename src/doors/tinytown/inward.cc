@@ -34,7 +34,8 @@ Inward::Inward(town::Ground ground, aio::asio::any_io_executor executor, Mirror&
       options_(options),
       redis_(executor, ground_.env, where, named("reeve-mirror-look")),
       stream_(executor, ground_.env, where, named("reeve-mirror-wait")),
-      look_(redis_, mirror_.keys(), ground_.town, mirror_.owner()),
+      look_(redis_, mirror_.keys(), ground_.town, mirror_.owner(), ground_.env.uuid4().str(),
+            [this] { return mirror_.place(); }),
       notices_(
           executor, ground_.env, where, mirror_.keys(),
           [this](const std::vector<std::string>& keys) { hear(keys); },
@@ -90,20 +91,20 @@ const Agent* Inward::find(const AgentId& id) const {
 
 Async<> Inward::run() {
   for (;;) {
-    woken_ = false;
+    const bool asked = std::exchange(woken_, false);
     const auto begun = ++begun_;
+    const bool follows = mirror_.view().state == api::MirrorState::following;
     bool looked = false;
-    if (mirror_.view().state == api::MirrorState::following) {
+    if (follows) {
+      trouble_.clear();
       auto done = co_await look_around();
       looked = done.has_value();
-      const auto error = done ? "" : done.error().message();
-      if (!error.empty() && error != error_) logging::warn("what tt did is not seen: {}", error);
-      error_ = error;
-      // Whoever emptied its keys did it unknown to the mirror, so far.
-      if (!done && done.error().is(Errc::conflict)) mirror_.touch_backlog();
+      note_unseen(done);
     }
     if (looked) finished_ = begun;
     progress_.notify();
+    // Who asks while there is no mirror is not forgotten.
+    if (asked && !follows) woken_ = true;
     if (!woken_) {
       co_await wait_for_next();
     } else if (!looked) {
@@ -111,6 +112,33 @@ Async<> Inward::run() {
       static_cast<void>(co_await aio::within(ground_.env, options_.every, mirror_.caught_up()));
     }
   }
+}
+
+void Inward::note_unseen(const Status& done) {
+  const auto error = done ? trouble_ : done.error().message();
+  if (!error.empty() && error != error_) logging::warn("what tt did is not seen: {}", error);
+  error_ = error;
+  // Whoever emptied its keys did it unknown to the mirror, so far: it tells that itself, and that
+  // it is behind.
+  const bool its_own = !done && (done.error().is(Errc::conflict) || done.error().is(Errc::timeout));
+  mirror_.set_unseen(its_own || error.empty() ? "" : "what tt did is not seen: " + error);
+  if (!done && done.error().is(Errc::conflict)) mirror_.touch_backlog();
+}
+
+Status Inward::passed(Status done, const std::string& what) {
+  if (done) return done;
+  switch (done.error().code()) {
+    case Errc::conflict:  // of Look: of what stands there nothing can be said
+    case Errc::timeout:
+    case Errc::cancelled:
+    case Errc::unavailable:
+    case Errc::unknown_outcome:
+    case Errc::storage_full:
+    case Errc::read_only: return done;
+    default: break;
+  }
+  if (trouble_.empty()) trouble_ = what + ": " + done.error().message();
+  return {};
 }
 
 /// Until the next look is due or asked for, with glances meanwhile.
@@ -239,6 +267,8 @@ bool seems_alive(const TtAgent& agent, Time now) {
 }  // namespace
 
 Async<Result<api::SpawnReply>> Inward::adopt(run::Caller caller, api::AdoptRequest request) {
+  // While all is being written nothing can be looked at.
+  static_cast<void>(co_await caught_up());
   std::vector<TtAgent> found;
   std::string cursor = "0";
   std::set<std::string> seen_ids;

@@ -36,7 +36,8 @@
 /// service refuses is written over, and logged.
 ///
 /// What is missing there is judged only if all that the town had was written before, and if the
-/// mark stands in the same moment: `tt reset` deletes nothing here.
+/// mark stands in the same moment, and no older than it was written: neither `tt reset` nor a Redis
+/// that was put back to an older state deletes anything here.
 namespace reeve::doors::tinytown {
 
 /// Why an agent is parked that a tt loop works for: its Parked::code.
@@ -81,6 +82,7 @@ class Inward {
   struct Watched {
     LoopSigns signs;
     std::optional<Listed> listed;                        // at the last look
+    Listed others;                                       // the same
     bool loop = false;                                   // at the last look
     std::optional<std::chrono::nanoseconds> stop_since;  // a flag alone
     std::optional<std::chrono::nanoseconds> emptied;     // its lists lost items of ours
@@ -102,6 +104,7 @@ class Inward {
   Async<> listen();
   Async<bool> next();
   Async<> wait_for_next();
+  void note_unseen(const Status& done);
   Async<> pause(std::chrono::nanoseconds time);
   Async<Status> look_around();
   Async<Status> caught_up();
@@ -110,7 +113,7 @@ class Inward {
   // Agents: inward_agents.cc
   Async<Status> look_at_agents(bool closely);
   Async<Status> judge(AgentId id, AgentSight sight, std::optional<Listed> expected);
-  Async<Status> act(Verdict verdict, Agent agent);
+  Async<Status> act(Verdict verdict, Agent agent, AgentKeys keys);
   Async<Status> watch_loop(Agent agent, const AgentSight& sight, bool loop);
   void mend_mail(const AgentId& id, bool popped, bool loop, bool ended);
   Async<Status> prune();
@@ -130,6 +133,7 @@ class Inward {
   Async<Result<bool>> take_assignment(AgentId agent, const TtMessage& message);
   Async<Result<bool>> take_letter(AgentId agent, const TtMessage& message, bool urgent);
   Async<Status> move_all(AgentId from, std::optional<AgentId> to);
+  Async<Result<bool>> has_lost_mail(AgentId id);
 
   // Tasks: inward_tasks.cc
   Async<Status> look_at_backlog(std::vector<std::string> before);
@@ -137,6 +141,7 @@ class Inward {
   Async<Status> look_at_tasks(std::vector<std::string> ids);
   Async<Status> scan_tasks();
   Async<Status> judge(TaskSight sight);
+  Async<Status> judge_alone(TaskSight sight);
   Async<Status> act(Verdict verdict, TaskId id, std::optional<reeve::Task> task);
   Async<Status> take(TaskId id, std::optional<AgentId> agent);
   Async<Result<bool>> is_reclaimed(TaskId id, const TtTask& task);
@@ -150,6 +155,9 @@ class Inward {
   /// Whether it was done; what was refused is logged. Other errors end the look.
   template <class T>
   Result<bool> settled(const Result<T>& done, const std::string& what);
+  /// What is wrong with one thing ends the look for no other: it is kept for view(). An error: of
+  /// Redis, or of the store, for all.
+  Status passed(Status done, const std::string& what);
 
   town::Ground ground_;
   Mirror& mirror_;
@@ -175,6 +183,7 @@ class Inward {
   std::uint64_t begun_ = 0, finished_ = 0;
   bool woken_ = false;
   std::string error_;
+  std::string trouble_;  // the first of this look
   aio::Signal wake_;
   aio::Signal progress_;
   aio::TaskGroup group_;

@@ -7,10 +7,23 @@
 
 /// What tt does to agents.
 namespace reeve::doors::tinytown {
+namespace {
+
+bool is_verb(Act act) {
+  return act == Act::interrupt || act == Act::resume || act == Act::close || act == Act::kill ||
+         act == Act::restart;
+}
+
+/// A loop's last word, once it has taken the flag. tt kill says the same, and leaves its flag.
+bool has_left(const AgentSight& sight) {
+  return sight.keys.state == enum_name(AgentState::stopped) && !sight.flag;
+}
+
+}  // namespace
 
 Async<Status> Inward::look_at_agents(bool closely) {
-  std::vector<Look::Wanted> wanted{{supervisor_id(), std::nullopt}};
-  for (const auto& [id, agent] : before_.agents) wanted.push_back({id, std::nullopt});
+  std::vector<Look::Wanted> wanted{{supervisor_id(), std::nullopt, std::nullopt}};
+  for (const auto& [id, agent] : before_.agents) wanted.push_back({id, std::nullopt, std::nullopt});
   std::erase_if(watched_, [&](const auto& entry) { return find(entry.first) == nullptr; });
   pruned_.clear();
   living_gone_ = false;
@@ -20,15 +33,24 @@ Async<Status> Inward::look_at_agents(bool closely) {
                                    wanted.begin() + static_cast<std::ptrdiff_t>(end));
     std::vector<std::optional<Listed>> expected;
     for (auto& one : part) {
-      expected.push_back(mirror_.listed(one.id));
-      if (!closely) one.expected = expected.back();
+      one.ours = mirror_.listed(one.id);
+      expected.push_back(one.ours);
+      if (closely || !one.ours) continue;
+      one.length = one.ours;
+      // What waits with tt for one that has ended was seen before, and is left there.
+      const auto* agent = find(one.id);
+      if (agent == nullptr || !is_ended(agent->state)) continue;
+      const auto& left = watched_[one.id].others;
+      one.length->inbox += left.inbox;
+      one.length->urgent += left.urgent;
     }
     auto sights = co_await look_.agents(part);
     if (!sights) co_return fail(sights.error());
     for (std::size_t i = 0; i < part.size(); ++i) {
       auto& sight = (*sights)[i];
       const auto inbox = std::move(sight.inbox), urgent = std::move(sight.urgent);
-      auto done = co_await judge(part[i].id, std::move(sight), expected[i]);
+      const auto what = "agent " + part[i].id.short_str();
+      auto done = passed(co_await judge(part[i].id, std::move(sight), expected[i]), what);
       if (done) done = co_await take_all(part[i].id, urgent, true);
       if (done) done = co_await take_all(part[i].id, inbox, false);
       if (!done) co_return done;
@@ -66,6 +88,7 @@ Async<Status> Inward::judge(AgentId id, AgentSight sight, std::optional<Listed> 
   // A list that a loop has emptied stays so while it is there: one sign, not one at each look.
   const bool now_popped = popped && !ended && watched.listed != sight.listed;
   watched.listed = sight.listed;
+  watched.others = sight.others;
   const bool signs = watched.signs.look(
       {sight.keys.wrote, sight.keys.state, sight.heartbeat, now_popped, task_ended_.contains(id)},
       ground_.env.now());
@@ -74,23 +97,31 @@ Async<Status> Inward::judge(AgentId id, AgentSight sight, std::optional<Listed> 
     if (!found || find(id) == nullptr) co_return found;
     agent = *find(id);
   }
-  const bool left = watched.loop && sight.keys.state == enum_name(AgentState::stopped);
-  const bool loop = signs && !ended && !left;
-  sight.keys.loop = loop || watched.loop;
+  const bool left = watched.loop && has_left(sight);
+  const bool loop = signs && !left;
+  // For one that has ended, one that is new was begun by tt restart.
+  sight.keys.loop = (loop && !ended) || watched.loop;
   if (!sight.keys.there && !ended) living_gone_ = true;
   const auto verdict = seen(sight.keys, agent);
   if (verdict.act == Act::prune) {
     pruned_.push_back(agent);
     co_return Status();
   }
-  auto done = co_await act(verdict, agent);
+  auto done = co_await act(verdict, agent, sight.keys);
   if (done) done = co_await watch_loop(agent, sight, loop);
-  mend_mail(id, popped, loop || watched_[id].loop, ended);
+  mend_mail(id, popped, (loop && !ended) || watched_[id].loop, ended);
   co_return done;
 }
 
-Async<Status> Inward::act(Verdict verdict, Agent agent) {
+Async<Status> Inward::act(Verdict verdict, Agent agent, AgentKeys keys) {
   const auto id = agent.id.str();
+  // What a loop says that tt restart has begun stays until it has gone.
+  const bool loops = keys.state == enum_name(AgentState::working);
+  if (is_verb(verdict.act) && keys.state != keys.wrote && !loops) {
+    const auto noted = co_await look_.note_seen(agent.id, keys.state);
+    if (!noted) co_return fail(noted.error());
+    if (!*noted) co_return Status();  // tt goes on: seen at the next look
+  }
   const auto verb = std::string(enum_name(verdict.act));
   const auto because = "tt " + verb;
   Result<Agent> done = agent;
@@ -122,6 +153,10 @@ Async<Status> Inward::watch_loop(Agent agent, const AgentSight& sight, bool loop
   const auto now = ground_.env.now();
   if (loop) {
     watched.loop = true;
+    if (is_ended(agent.state)) {
+      if (sight.flag) co_return Status();
+      co_return co_await look_.send_away(agent.id);
+    }
     const auto time = std::chrono::duration_cast<Duration>(options_.parked);
     if (parked && agent.parked->until - now > time / 2) co_return Status();
     fact::AgentParked fact{agent.id, kLoopCode,
@@ -134,8 +169,7 @@ Async<Status> Inward::watch_loop(Agent agent, const AgentSight& sight, bool loop
     co_return co_await look_.send_away(agent.id);
   }
   if (!watched.loop) co_return Status();
-  // Its last word, once it has taken the flag.
-  const bool left = sight.keys.state == enum_name(AgentState::stopped);
+  const bool left = has_left(sight);
   if (!left && parked && agent.parked->until > now) co_return Status();
   watched = Watched();
   mirror_.touch(agent.id);

@@ -60,6 +60,88 @@ TEST_F(RedisTinytownInward, KillAndRestart) {
   EXPECT_EQ(origin_of("AgentRestarted"), "tinytown");
 }
 
+TEST_F(RedisTinytownInward, ARestartRightBehindAKillIsNotLost) {
+  const auto ada = spawn("ada").value();
+  begin();
+  tt_kill(ada);
+  step_until("AgentStopped");
+  tt_restart(ada);  // before it was shown that it has stopped
+  look();
+  look();
+  EXPECT_EQ(world_.count("AgentRestarted"), 1U);
+  EXPECT_EQ(now(ada).state, State::idle);
+  EXPECT_EQ(state_there(ada), "idle");
+  tt_state(ada, "paused");
+  step_until("AgentInterrupted");
+  tt_state(ada, "idle");  // tt resume
+  look();
+  look();
+  EXPECT_EQ(now(ada).state, State::idle);
+  EXPECT_EQ(state_there(ada), "idle");
+  EXPECT_FALSE(hash(keys_.agent(ada.id)).contains("reeve_saw"));
+}
+
+TEST_F(RedisTinytownInward, ARestartRightBehindAKillWaitsForTheEndOfTheRound) {
+  const auto ada = spawn("ada").value();
+  begin();
+  const auto run = begin_round(ada);
+  follow();
+  tt_kill(ada);
+  step_until("AgentStopRequested");
+  tt_restart(ada);
+  look();
+  look();
+  EXPECT_TRUE(now(ada).stopping);
+  EXPECT_EQ(world_.count("AgentRestarted"), 0U);
+  end_round(run);
+  make({fact::AgentStopped{ada.id, now(ada).state, "tt kill"}}, {});
+  look();
+  look();
+  EXPECT_EQ(world_.count("AgentRestarted"), 1U);
+  EXPECT_EQ(now(ada).state, State::idle);
+}
+
+TEST_F(RedisTinytownInward, ARestartWhoseLoopIsAtWorkAlreadyIsARestart) {
+  const auto ada = spawn("ada").value();
+  ASSERT_TRUE(kill("ada"));
+  begin();
+  tt_restart(ada);
+  rewrite(keys_.agent(ada.id),
+          {{"state", "working"}, {"last_heartbeat", "2026-11-21T09:53:41.069275081+00:00"}});
+  look();
+  EXPECT_EQ(world_.count("AgentRestarted"), 1U);
+  look();
+  EXPECT_TRUE(now(ada).parked);
+  EXPECT_EQ(ask({"GET", keys_.stop(ada.id)}).text, "reeve");
+}
+
+TEST_F(RedisTinytownInward, W02_ALoopThatOutlivesItsAgentIsSentAwayToo) {
+  const auto ada = spawn("ada").value();
+  begin();
+  rewrite(keys_.agent(ada.id),
+          {{"state", "working"}, {"last_heartbeat", "2026-11-21T09:53:41.069275081+00:00"}});
+  look();
+  ASSERT_TRUE(now(ada).parked);
+  ASSERT_TRUE(kill("ada"));
+  look();
+  look();
+  EXPECT_EQ(ask({"GET", keys_.stop(ada.id)}).text, "reeve");
+  // The end of its round, and what it says when it has seen the flag.
+  rewrite(keys_.agent(ada.id),
+          {{"state", "idle"}, {"last_heartbeat", "2026-11-21T09:53:51.069275081+00:00"}});
+  look();
+  ask({"DEL", keys_.stop(ada.id)});
+  tt_state(ada, "stopped");
+  look();
+  look();
+  EXPECT_EQ(now(ada).state, State::stopped);
+  EXPECT_EQ(world_.count("AgentRestarted"), 0U);
+  EXPECT_EQ(state_there(ada), "stopped");
+  tt_restart(ada);
+  look();
+  EXPECT_EQ(now(ada).state, State::idle) << "it has gone";
+}
+
 TEST_F(RedisTinytownInward, AKillOfAnAgentInARoundWaitsForItsEnd) {
   const auto ada = spawn("ada").value();
   begin();

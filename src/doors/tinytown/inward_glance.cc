@@ -89,7 +89,7 @@ Async<Status> Inward::glance_at_agents(std::set<AgentId> ids) {
   for (const auto& id : ids) {
     auto found = co_await find_again(id);
     if (!found) co_return found;
-    if (find(id) != nullptr) wanted.push_back({id, mirror_.listed(id)});
+    if (find(id) != nullptr) wanted.push_back({id, mirror_.listed(id), mirror_.listed(id)});
   }
   for (std::size_t at = 0; at < wanted.size(); at += kLookAgents) {
     const auto end = std::min(at + kLookAgents, wanted.size());
@@ -106,7 +106,7 @@ Async<Status> Inward::glance_at_agents(std::set<AgentId> ids) {
       sight.keys.loop = watched != watched_.end() && watched->second.loop;
       const auto verdict = seen(sight.keys, *agent);
       Status done;
-      if (is_plain(verdict.act)) done = co_await act(verdict, *agent);
+      if (is_plain(verdict.act)) done = co_await act(verdict, *agent, sight.keys);
       if (done) done = co_await take_all(id, std::move(sight.urgent), true);
       if (done) done = co_await take_all(id, std::move(sight.inbox), false);
       if (!done) co_return done;

@@ -43,6 +43,20 @@ class RedisTinytownGlance : public InwardTest {
   }
 };
 
+TEST_F(RedisTinytownGlance, ALookThatIsAskedForWhileThereIsNoMirrorIsNotForgotten) {
+  const auto ada = spawn("ada").value();
+  begin_without_looks();
+  server_->kill();
+  ASSERT_TRUE(send("ada", "fyi"));
+  ASSERT_TRUE(until([&] { return mirror_->view().state == api::MirrorState::away; }));
+  in_loop([&] { inward_->wake(); });
+  world_.quiet();
+  server_->start();
+  tt_send(ada.id, MessageType::informational, "meanwhile");
+  follow_in_time();  // all of it was lost, and is written again
+  ASSERT_TRUE(soon([&] { return texts("ada").size() == 2; }));
+}
+
 TEST_F(RedisTinytownGlance, AVerbOnAnAgentIsDoneAtOnce) {
   const auto ada = spawn("ada").value();
   begin_without_looks();

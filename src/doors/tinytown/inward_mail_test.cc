@@ -14,6 +14,7 @@ namespace {
 using namespace testing;
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using ::testing::UnorderedElementsAre;
@@ -65,6 +66,52 @@ TEST_F(RedisTinytownInward, W07_WhatIsNoMessageIsKeptBesideTheInbox) {
   EXPECT_THAT(list(keys_.urgent(ada.id)), IsEmpty());
 }
 
+TEST_F(RedisTinytownInward, W07_NoItemThatCannotBeReadStopsWhatStandsBehindIt) {
+  const auto ada = spawn("ada").value();
+  const auto bob = spawn("bob").value();
+  const auto task = add_to_backlog("ours");
+  begin();
+  for (const auto& agent : {ada, bob}) {
+    for (const auto& item : {std::string(600, 'z'), std::string(3000, '\xff'), std::string(),
+                             std::string(2 << 20, 'y')})
+      ask({"RPUSH", keys_.inbox(agent.id), item});
+  }
+  tt_send(ada.id, MessageType::informational, std::string(limits::kText + 1, 'x'));
+  tt_send(ada.id, MessageType::informational, "fyi");
+  ask({"LREM", keys_.backlog(), "1", task.str()});
+  ask({"DEL", keys_.task(task)});
+  look();
+  EXPECT_THAT(texts("ada"), ElementsAre("fyi"));
+  EXPECT_EQ(now(task).state, TaskState::cancelled);
+  EXPECT_THAT(inbox("ada").quarantined, SizeIs(5));
+  EXPECT_THAT(inbox("bob").quarantined, SizeIs(4));
+  EXPECT_THAT(texts_in(keys_.inbox(ada.id)), ElementsAre("fyi"));
+  EXPECT_THAT(list(keys_.inbox(bob.id)), IsEmpty());
+  EXPECT_EQ(mirror_->view().error, "");
+}
+
+TEST_F(RedisTinytownInward, WhatIsWrongWithOneThingIsShownAndEndsTheLookForNoOther) {
+  const auto ada = spawn("ada").value();
+  const auto bob = spawn("bob").value();
+  const auto damaged = assign("ada", "write it").value();
+  begin();
+  const auto key = run::key_of<reeve::Task>(damaged.id);
+  const auto marks = run::DocOf<reeve::Task>::marks(damaged);
+  const auto doc = world_.await(world_.store.get(key)).value().value();
+  make({}, {store::PutDoc{key, "{no json", marks}});
+  tt_complete(damaged.id, "done");
+  tt_state(bob, "paused");
+  tt_send(bob.id, MessageType::informational, "fyi");
+  look();
+  EXPECT_EQ(now(bob).state, AgentState::paused);
+  EXPECT_THAT(texts("bob"), ElementsAre("fyi"));
+  EXPECT_THAT(mirror_->view().error, HasSubstr(damaged.id.short_str()));
+  make({}, {store::PutDoc{key, doc.body, marks}});
+  look();
+  EXPECT_EQ(mirror_->view().error, "");
+  EXPECT_EQ(now(damaged.id).state, TaskState::completed);
+}
+
 TEST_F(RedisTinytownInward, OnlyOursAreReadAndSendersOfTinytownsStayThemselves) {
   const auto ada = spawn("ada").value();
   begin();
@@ -99,6 +146,22 @@ TEST_F(RedisTinytownInward, MailOfAStoppedAgentWaitsUntilItIsRestarted) {
   EXPECT_EQ(now(task).agent, ada.id);
 }
 
+TEST_F(RedisTinytownInward, WhatWaitsWithTtIsNotReadAtEachLook) {
+  const auto ada = spawn("ada").value();
+  ASSERT_TRUE(send("ada", "ours"));
+  ASSERT_TRUE(kill("ada"));
+  begin();
+  for (int i = 0; i < 600; ++i) tt_send(ada.id, MessageType::informational, "fyi");
+  look();
+  const auto before = calls("lrange");
+  for (int i = 0; i < 5; ++i) look();
+  EXPECT_EQ(calls("lrange"), before);
+  ASSERT_TRUE(world_.await(town::restart(ground_, Caller{}, "ada", {})));
+  for (int i = 0; i < 4; ++i) look();
+  EXPECT_THAT(texts("ada"), SizeIs(601));
+  EXPECT_THAT(list(keys_.inbox(ada.id)), SizeIs(601));
+}
+
 TEST_F(RedisTinytownInward, W25_ReclaimOfAStoppedAgentsMailLosesNothing) {
   const auto ada = spawn("ada").value();
   ASSERT_TRUE(spawn("bob"));
@@ -128,6 +191,23 @@ TEST_F(RedisTinytownInward, W25_ReclaimToTheBacklogMovesAllOnce) {
   EXPECT_THAT(list(keys_.backlog()), SizeIs(2));
   EXPECT_EQ(ask({"EXISTS", keys_.task(copy)}).integer, 0) << "ours stands for it";
   EXPECT_THAT(inbox("ada").messages, IsEmpty());
+}
+
+TEST_F(RedisTinytownInward, W25_ATextThatIsCutForTtIsReclaimedOnce) {
+  const auto ada = spawn("ada").value();
+  const auto text = std::string(100'000, 'x');
+  ASSERT_TRUE(send("ada", text, MessageType::task));
+  ASSERT_TRUE(kill("ada"));
+  begin();
+  const auto shown = texts_in(keys_.inbox(ada.id)).at(0);
+  ASSERT_LT(shown.size(), text.size());
+  ask({"DEL", keys_.inbox(ada.id)});
+  tt_backlog_add(shown);
+  look();
+  look();
+  EXPECT_THAT(pending(), ElementsAre(text));
+  EXPECT_THAT(inbox("ada").messages, IsEmpty());
+  EXPECT_THAT(list(keys_.backlog()), SizeIs(1));
 }
 
 TEST_F(RedisTinytownInward, W25_ReclaimToAnAgentMovesAllOnce) {

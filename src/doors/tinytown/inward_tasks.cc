@@ -24,7 +24,7 @@ Async<Status> Inward::look_at_backlog(std::vector<std::string> before) {
     if (!sights) co_return fail(sights.error());
     for (auto& sight : *sights) {
       sight.keys.in_backlog = true;
-      auto judged = co_await judge(std::move(sight));
+      auto judged = co_await judge_alone(std::move(sight));
       if (!judged) co_return judged;
     }
   }
@@ -42,12 +42,17 @@ Async<Status> Inward::look_at_missing(std::vector<std::string> missing) {
   for (auto& sight : *sights) {
     const auto id = id_of<TaskTag>(sight.id);
     if (!id) continue;
+    const auto what = "task " + id->short_str();
     const auto task = co_await run::load<reeve::Task>(ground_.log.store(), *id);
-    if (!task) co_return fail(task.error());
+    if (!task) {
+      auto done = passed(fail(task.error()), what);
+      if (!done) co_return done;
+      continue;
+    }
     if (task->state != TaskState::pending) continue;  // by ourselves, meanwhile
     const auto verdict = seen(sight.keys, &*task, finder());
     if (verdict.act != Act::nothing) {
-      auto done = co_await act(verdict, *id, *task);
+      auto done = passed(co_await act(verdict, *id, *task), what);
       if (!done) co_return done;
     } else if (missed.contains(sight.id)) {
       mirror_.touch_backlog();
@@ -64,7 +69,7 @@ Async<Status> Inward::look_at_tasks(std::vector<std::string> ids) {
   for (auto& sight : *sights) {
     // tt's backlog remove, which the look at the backlog sees as a whole.
     if (!sight.keys.there) sight.keys.in_backlog = true;
-    auto judged = co_await judge(std::move(sight));
+    auto judged = co_await judge_alone(std::move(sight));
     if (!judged) co_return judged;
   }
   co_return Status();
@@ -80,12 +85,17 @@ Async<Status> Inward::scan_tasks() {
     for (auto& sight : *sights) {
       if (!sight.keys.there) continue;
       if (!sight.keys.ours && seen(sight.keys, nullptr, finder()).act == Act::nothing) continue;
-      auto judged = co_await judge(std::move(sight));
+      auto judged = co_await judge_alone(std::move(sight));
       if (!judged) co_return judged;
     }
     if (cursor_ == "0") break;
   }
   co_return Status();
+}
+
+Async<Status> Inward::judge_alone(TaskSight sight) {
+  const auto what = "task " + sight.id;
+  co_return passed(co_await judge(std::move(sight)), what);
 }
 
 Async<Status> Inward::judge(TaskSight sight) {
@@ -191,7 +201,8 @@ Async<Result<bool>> Inward::is_reclaimed(TaskId id, const TtTask& task) {
     const auto view = co_await town::inbox(ground_, agent.str());
     if (!view) co_return fail(view.error());
     const bool waits = std::ranges::any_of(view->messages, [&](const Message& message) {
-      return message.type == MessageType::task && message.text == task.description;
+      // As tt was shown it: a long text is cut.
+      return message.type == MessageType::task && form_of(message).text == task.description;
     });
     if (!waits) continue;
     auto moved = co_await move_all(agent, std::nullopt);

@@ -41,6 +41,16 @@ class InwardTest : public MirrorTest {
     ASSERT_TRUE(world_.await(inward_->looked()));
     follow();
   }
+  /// Until the town has done it, and nothing more.
+  void step_until(std::string_view kind) {
+    const auto before = world_.count(kind);
+    in_loop([this] { inward_->wake(); });
+    for (int i = 0; i < 10'000 && world_.count(kind) == before; ++i) {
+      world_.loop.restart();
+      world_.loop.run_one_for(std::chrono::milliseconds(1));
+    }
+    ASSERT_GT(world_.count(kind), before) << kind;
+  }
   void pass(std::chrono::nanoseconds time) {
     advance(time);
     look();
@@ -60,6 +70,7 @@ class InwardTest : public MirrorTest {
     auto fields = hash(key);
     fields.erase(std::string(kOwnerField));
     fields.erase(std::string(kWroteField));
+    fields.erase("reeve_saw");
     RedisWords words{"HSET", key};
     for (auto& [name, value] : changes) fields[name] = value;
     for (const auto& [name, value] : fields) {
@@ -74,6 +85,11 @@ class InwardTest : public MirrorTest {
   void tt_kill(const Agent& agent) {
     ask({"SETEX", keys_.stop(agent.id), "3600", "1"});
     tt_state(agent, "stopped");
+  }
+  /// But for the loop that it begins.
+  void tt_restart(const Agent& agent) {
+    rewrite(keys_.agent(agent.id), {{"state", "idle"}, {"rounds_completed", "0"}});
+    ask({"DEL", keys_.stop(agent.id)});
   }
   void tt_complete(const TaskId& task, const std::string& result) {
     rewrite(keys_.task(task), {{"state", "completed"},

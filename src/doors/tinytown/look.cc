@@ -10,6 +10,8 @@ namespace {
 
 /// A call of a scan looks at so many keys, of any town.
 constexpr const char* kScan = "1000";
+/// Of one list, of items that are not ours: they are as long as whoever sent them likes.
+constexpr const char* kListBytes = "16777216";
 
 std::unexpected<Error> no_answer() {
   return fail(Errc::corrupt, "Redis answered a look at tinytown's keys with something else");
@@ -34,26 +36,40 @@ std::string length(const std::optional<Listed>& expected, std::size_t Listed::* 
 }  // namespace
 
 net::RedisWords Look::call(std::string script) const {
-  return {"EVAL",       std::move(script), "2",           mirror_place_key(town_),
-          keys_.mark(), owner_.str(),      keys_.prefix()};
+  const auto known = known_();
+  return {"EVAL",
+          std::move(script),
+          "2",
+          mirror_place_key(town_),
+          keys_.mark(),
+          owner_.str(),
+          keys_.prefix(),
+          known.nonce,
+          std::to_string(known.position.value_or(Position()).value)};
 }
 
 Async<Result<net::RedisReply>> Look::ask(net::RedisWords words) {
   auto reply = co_await redis_.ask(std::move(words));
   if (!reply) co_return fail(reply.error());
   if (reply->is_error()) co_return fail(net::redis_error(*reply));
-  if (reply->elements.size() == 1 && reply->elements[0].text == "emptied")
+  const auto& word = reply->elements.size() == 1 ? reply->elements[0].text : "";
+  if (word == "emptied")
     co_return fail(Errc::conflict, "tinytown's keys were emptied, or are being written");
+  if (word == "older")
+    co_return fail(Errc::conflict, "what stands in tinytown's keys is older than what was written");
   co_return reply;
 }
 
 Async<Result<std::vector<AgentSight>>> Look::agents(std::vector<Wanted> wanted) {
   auto words = call(lua_of({"look", "ours", "look_agents"}));
   words.push_back(std::to_string(kLookItems));
+  words.emplace_back(kListBytes);
   for (const auto& one : wanted) {
     words.push_back(one.id.str());
-    words.push_back(length(one.expected, &Listed::inbox));
-    words.push_back(length(one.expected, &Listed::urgent));
+    for (const auto which : {&Listed::inbox, &Listed::urgent}) {
+      words.push_back(length(one.ours, which));
+      words.push_back(length(one.ours ? one.length : std::nullopt, which));
+    }
   }
   const auto reply = co_await ask(std::move(words));
   if (!reply) co_return fail(reply.error());
@@ -61,16 +77,20 @@ Async<Result<std::vector<AgentSight>>> Look::agents(std::vector<Wanted> wanted) 
   std::vector<AgentSight> sights;
   for (std::size_t i = 1; i < reply->elements.size(); ++i) {
     const auto& f = reply->elements[i].elements;
-    if (f.size() != 10) co_return no_answer();
+    if (f.size() != 13) co_return no_answer();
     AgentSight sight;
     sight.keys.there = f[0].text != "none";
-    if (f[1].text == owner_.str()) sight.keys.wrote = f[2].text;
+    const auto& saw = f[5].text;
+    if (f[1].text == owner_.str())
+      sight.keys.wrote = saw.starts_with(life_ + "|") ? saw.substr(life_.size() + 1) : f[2].text;
     sight.keys.state = f[3].text;
     sight.heartbeat = f[4].text;
-    sight.keys.stop = f[5].text == "1";
-    sight.listed = {number(f[6].text), number(f[7].text)};
-    sight.inbox = texts(f[8]);
-    sight.urgent = texts(f[9]);
+    sight.keys.stop = f[6].text == "1";
+    sight.flag = !f[6].text.empty();
+    sight.listed = {number(f[7].text), number(f[8].text)};
+    sight.others = {number(f[9].text), number(f[10].text)};
+    sight.inbox = texts(f[11]);
+    sight.urgent = texts(f[12]);
     sights.push_back(std::move(sight));
   }
   co_return sights;
@@ -103,22 +123,27 @@ Async<Result<std::vector<TaskSight>>> Look::tasks(std::vector<std::string> ids, 
 }
 
 Async<Result<std::vector<std::string>>> Look::backlog() {
-  net::RedisWords words{"LRANGE", keys_.backlog(), "0", std::to_string(kLookBacklog - 1)};
+  auto words = call(lua_of({"look", "look_backlog"}));
+  words.push_back(std::to_string(kLookBacklog));
   const auto reply = co_await ask(std::move(words));
   if (!reply) co_return fail(reply.error());
-  co_return texts(*reply);
+  auto ids = texts(*reply);
+  if (ids.empty()) co_return no_answer();
+  ids.erase(ids.begin());
+  co_return ids;
 }
 
 Async<Result<std::vector<std::string>>> Look::scan(KeyFamily family, std::string& cursor) {
-  net::RedisWords words{"SCAN",  cursor,
-                        "MATCH", keys_.pattern(family == KeyFamily::agent ? "agent:*" : "task:*"),
-                        "COUNT", kScan};
+  auto words = call(lua_of({"look", "look_scan"}));
+  words.push_back(cursor);
+  words.push_back(keys_.pattern(family == KeyFamily::agent ? "agent:*" : "task:*"));
+  words.emplace_back(kScan);
   const auto page = co_await ask(std::move(words));
   if (!page) co_return fail(page.error());
-  if (page->elements.size() != 2) co_return no_answer();
-  cursor = page->elements[0].text;
+  if (page->elements.size() != 3) co_return no_answer();
+  cursor = page->elements[1].text;
   std::vector<std::string> ids;
-  for (const auto& key : texts(page->elements[1])) {
+  for (const auto& key : texts(page->elements[2])) {
     const auto parsed = keys_.parse(key);
     if (parsed && parsed->family == family && parsed->uuid()) ids.push_back(parsed->id);
   }
@@ -126,11 +151,12 @@ Async<Result<std::vector<std::string>>> Look::scan(KeyFamily family, std::string
 }
 
 Async<Result<Fields>> Look::hash(std::string key) {
-  net::RedisWords words{"HGETALL", std::move(key)};
+  auto words = call(lua_of({"look", "look_hash"}));
+  words.push_back(std::move(key));
   const auto reply = co_await ask(std::move(words));
   if (!reply) co_return fail(reply.error());
   Fields fields;
-  for (std::size_t i = 0; i + 1 < reply->elements.size(); i += 2)
+  for (std::size_t i = 1; i + 1 < reply->elements.size(); i += 2)
     fields.emplace_back(reply->elements[i].text, reply->elements[i + 1].text);
   co_return fields;
 }
@@ -147,6 +173,20 @@ Async<Status> Look::remove_task(TaskId task) {
   const auto reply = co_await ask(std::move(words));
   if (!reply) co_return fail(reply.error());
   co_return Status();
+}
+
+Async<Result<bool>> Look::note_seen(AgentId agent, std::string state) {
+  auto noted = life_ + "|" + state;
+  net::RedisWords words{"EVAL",
+                        std::string(lua_file("note_seen")),
+                        "1",
+                        keys_.agent(agent),
+                        owner_.str(),
+                        std::move(state),
+                        std::move(noted)};
+  const auto reply = co_await ask(std::move(words));
+  if (!reply) co_return fail(reply.error());
+  co_return reply->integer == 1;
 }
 
 Async<Status> Look::drop_stop(AgentId agent) {

@@ -1,24 +1,16 @@
 #include "doors/tinytown/mirror.h"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "aio/real_env.h"
 #include "base/backoff.h"
 #include "base/logging.h"
-#include "doors/tinytown/whole.h"
 #include "run/documents.h"
 #include "run/draft.h"
 
 namespace reeve::doors::tinytown {
 namespace {
-
-std::int64_t number(const std::string& text) {
-  std::int64_t value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
-}
 
 constexpr std::chrono::milliseconds kAwayLimit{2'000};
 
@@ -27,14 +19,6 @@ net::RedisOptions named(net::RedisOptions options) {
   // Nobody waits for the mirror but whoever asks how it is.
   options.away_limit = std::min(options.away_limit, kAwayLimit);
   return options;
-}
-
-std::optional<LogId> former_log(const Event& event) {
-  const auto fact = fact_of(event);
-  if (!fact || !*fact) return std::nullopt;
-  const auto* reset = std::get_if<fact::TownReset>(&**fact);
-  const auto log = reset != nullptr ? LogId::parse(reset->former_log) : LogId();
-  return log ? std::optional(*log) : std::nullopt;
 }
 
 /// Payloads of events that are gathered.
@@ -51,6 +35,18 @@ constexpr std::size_t kGatherAtATime = 8192;
 
 /// A change that is told so soon after a call of ours is taken for its.
 constexpr std::chrono::milliseconds kAfterOurs{20};
+
+/// What is written as it is by now: it is written again, or is not there.
+bool is_state(KeyFamily family) {
+  switch (family) {
+    case KeyFamily::agent:
+    case KeyFamily::task:
+    case KeyFamily::inbox:
+    case KeyFamily::urgent:
+    case KeyFamily::backlog: return true;
+    default: return false;
+  }
+}
 
 /// Agents that one heartbeat takes.
 constexpr std::size_t kBeats = 1000;
@@ -105,7 +101,7 @@ api::MirrorView Mirror::view() const {
   view.position = upto_;
   view.behind = static_cast<std::int64_t>(ground_.log.head().value - upto_.value);
   view.error = error_;
-  for (const auto* why : {&complaint_, &slow_sight_}) {
+  for (const auto* why : {&complaint_.text, &unseen_, &slow_sight_}) {
     if (view.error.empty()) view.error = *why;
   }
   view.since = since_;
@@ -167,116 +163,6 @@ Async<> Mirror::run() {
   }
 }
 
-Async<Result<Sight>> Mirror::look() {
-  std::vector<net::RedisWords> words;
-  words.push_back(
-      {"HMGET", mirror_place_key(ground_.town), "log", "position", "nonce", "seen", "by"});
-  words.push_back({"GET", keys_.mark()});
-  words.push_back({"TIME"});
-  const auto replies = co_await redis_.ask_all(std::move(words));
-  if (!replies) co_return fail(replies.error());
-  for (const auto& reply : *replies) {
-    if (reply.is_error()) co_return fail(net::redis_error(reply));
-  }
-  const auto& place = replies->at(0).elements;
-  const auto& time = replies->at(2).elements;
-  if (place.size() != 5 || time.empty())
-    co_return fail(Errc::corrupt, "Redis answered something else than the mirror's place");
-  Sight sight;
-  sight.mark = replies->at(1).text;
-  sight.by = place[4].text;
-  sight.seen = number(place[3].text);
-  sight.now = number(time[0].text);
-  if (const auto log = LogId::parse(place[0].text)) {
-    sight.place = Place{*log, std::nullopt, place[2].text};
-    if (place[1].text != "-")
-      sight.place->position = Position{static_cast<std::uint64_t>(number(place[1].text))};
-  }
-  co_return sight;
-}
-
-/// Finds the place where it goes on, and writes all of the town where there is none.
-Async<Status> Mirror::attach() {
-  auto& store = ground_.log.store();
-  complaint_.clear();
-  const auto sight = co_await look();
-  if (!sight) co_return fail(sight.error());
-  auto note = co_await load_mirror_note(store);
-  if (!note) co_return fail(note.error());
-  OurSide ours;
-  ours.log = owner_;
-  ours.by = options_.by;
-  ours.head = ground_.log.head();
-  ours.oldest_mark = store.log().mark();
-  ours.was_there = note->redis == where_.display();
-  ours.unfinished = ours.was_there && note->writing;
-  ours.far = options_.far;
-  if (sight->place && sight->place->log != owner_) {
-    store::EventFilter resets;
-    resets.kinds = {"TownReset"};
-    const auto reset = co_await store.latest(std::move(resets), 1);
-    if (!reset) co_return fail(reset.error());
-    if (!reset->empty()) ours.former = former_log(*reset->front());
-  }
-  const auto decision = decide_place(*sight, ours);
-  if (decision.what == Decision::What::refuse) co_return fail(Errc::conflict, decision.reason);
-
-  const auto keep = [&](bool writing, bool tell) -> Async<Status> {
-    if (!tell && note->redis == where_.display() && note->writing == writing) co_return Status();
-    run::Caller caller;
-    caller.origin = "tinytown";
-    run::Draft draft(ground_.env, store, caller);
-    if (tell) {
-      auto told = co_await draft.add(fact::MirrorRewritten{where_.display(), decision.reason});
-      if (!told) co_return told;
-    }
-    *note = {where_.display(), writing};
-    draft.write(store::PutDoc{mirror_note_key(), write_json_of(*note), {}});
-    const auto committed = co_await draft.commit();
-    if (!committed) co_return fail(committed.error());
-    co_return Status();
-  };
-
-  if (decision.what == Decision::What::rewrite) {
-    become(api::MirrorState::rewriting);
-    logging::info("the mirror in {} is written anew: {}", where_.display(), decision.reason);
-    auto noted = co_await keep(true, decision.tell);
-    if (!noted) co_return noted;
-    const auto upto = ground_.log.head();
-    place_ = {owner_, std::nullopt, ground_.env.uuid4().str()};
-    net::RedisWords words{"EVAL",
-                          std::string(begin_script()),
-                          "2",
-                          mirror_place_key(ground_.town),
-                          keys_.mark(),
-                          sight->place ? sight->place->log.str() : "",
-                          sight->place ? sight->place->nonce : "",
-                          owner_.str(),
-                          place_.nonce,
-                          options_.by};
-    const auto begun = co_await redis_.ask(std::move(words));
-    if (!begun) co_return fail(begun.error());
-    if (begun->is_error()) co_return fail(net::redis_error(*begun));
-    if (begun->integer != 1) co_return fail(Errc::conflict, "another mirror was faster");
-    composer_.forget();
-    auto send_chunk = [this](Writes& writes) { return send(writes, std::nullopt); };
-    tinytown::Whole whole(ground_, redis_, composer_, keys_, owner_, send_chunk);
-    auto written = co_await whole.write(upto);
-    if (!written) co_return written;
-    Writes nothing(keys_);
-    auto ended = co_await send(nothing, upto);
-    if (!ended) co_return ended;
-    ++rewritten_;
-  } else {
-    place_ = *sight->place;
-  }
-  upto_ = *place_.position;
-  auto noted = co_await keep(false, false);
-  if (!noted) co_return noted;
-  become(api::MirrorState::following);
-  co_return Status();
-}
-
 /// Success: look at the place again. Otherwise what went wrong.
 Async<Status> Mirror::follow() {
   log::SubscribeOptions options;
@@ -290,6 +176,7 @@ Async<Status> Mirror::follow() {
     Status done;
     if (ground_.env.uptime() >= next_beat_) {
       done = co_await beat();
+      if (done) co_await keep_position();
       next_beat_ = ground_.env.uptime() + options_.heartbeat;
     }
     if (done && touched_.any()) done = co_await write_touched();
@@ -430,6 +317,7 @@ Async<Status> Mirror::send(Writes& writes, std::optional<Position> position) {
   wrote_.push_back({{shared.begin(), shared.end()}});
   const auto reply = co_await eval(writes, position);
   wrote_.back().until = ground_.env.uptime() + kAfterOurs;
+  const bool again = !complaint_.key.empty() && writes.mentions(complaint_.key);
   writes.clear();
   if (!reply) co_return fail(reply.error());
   const auto read = read_write_reply(*reply);
@@ -442,11 +330,19 @@ Async<Status> Mirror::send(Writes& writes, std::optional<Position> position) {
       co_return fail(Errc::conflict, "tinytown's keys were emptied (tt reset)");
   }
   place_.position = position;
-  hear(*read);
-  co_return Status();
+  if (position) written_ = place_;
+  if (again && read->failed.empty() && read->wrong_type.empty() && read->too_long.empty())
+    complaint_ = {};
+  co_return hear(*read);
 }
 
-void Mirror::hear(const WriteReply& reply) {
+void Mirror::complain(const std::string& key, std::string text) {
+  if (text != complaint_.text) logging::warn("the mirror in {}: {}", where_.display(), text);
+  complaint_ = {key, std::move(text)};
+}
+
+/// An error: what should stand there by now does not.
+Status Mirror::hear(const WriteReply& reply) {
   for (const auto& key : reply.gone) {
     const auto parsed = keys_.parse(key);
     const auto id = parsed ? parsed->uuid() : std::nullopt;
@@ -464,11 +360,32 @@ void Mirror::hear(const WriteReply& reply) {
     if (id && parsed->family == KeyFamily::task) touch(TaskId(*id));
   }
   if (!reply.wrong_type.empty()) {
-    auto complaint = "the key " + reply.wrong_type[0] +
-                     " holds something else than tinytown keeps there: it is left alone";
-    if (complaint != complaint_) logging::warn("the mirror in {}: {}", where_.display(), complaint);
-    complaint_ = std::move(complaint);
+    complain(reply.wrong_type[0],
+             "the key " + reply.wrong_type[0] +
+                 " holds something else than tinytown keeps there: it is left alone");
   }
+  if (!reply.too_long.empty()) {
+    complain(reply.too_long[0], "the list " + reply.too_long[0] +
+                                    " has too many items of tinytown's: it is left alone until "
+                                    "they are fewer");
+  }
+  Status there;
+  for (std::size_t i = 0; i < reply.failed.size() && i < reply.why.size(); ++i) {
+    const auto& key = reply.failed[i];
+    net::RedisReply said;
+    said.kind = net::RedisReply::Kind::error;
+    said.text = reply.why[i];
+    auto error = net::redis_error(said);
+    auto text = key + " is not written: " + error.message();
+    if (key == keys_.broadcast() && error.is(Errc::denied)) {
+      const auto& user = where_.user.empty() ? std::string("default") : where_.user;
+      text += " (ACL SETUSER " + user + " &" + keys_.prefix() + "*)";
+    }
+    const auto parsed = keys_.parse(key);
+    if (parsed && is_state(parsed->family)) there = fail(std::move(error));
+    complain(key, std::move(text));
+  }
+  return there;
 }
 
 }  // namespace reeve::doors::tinytown

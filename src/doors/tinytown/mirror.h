@@ -16,6 +16,7 @@
 #include "doors/tinytown/composer.h"
 #include "doors/tinytown/keys.h"
 #include "doors/tinytown/place.h"
+#include "doors/tinytown/whole.h"
 #include "doors/tinytown/writes.h"
 #include "model/mirror_api.h"
 #include "net/redis.h"
@@ -66,6 +67,9 @@ class Mirror {
   void start();
   /// Before it goes. What is not written yet is written by the next one.
   Async<> close();
+  /// The town keeps how much is written, so that the next mirror knows a Redis that went back in
+  /// time meanwhile. At an orderly end, before close(); now and then it does so by itself.
+  Async<> keep_position();
 
   /// Returns when all is written that the log has at the call, and what was touched before it.
   /// Wants a limit (aio::within): a Redis may be away for long.
@@ -79,10 +83,14 @@ class Mirror {
   [[nodiscard]] const Keys& keys() const { return keys_; }
   /// What our marks hold.
   [[nodiscard]] LogId owner() const { return owner_; }
+  /// As it stands in Redis, at least. No position: all is being written.
+  [[nodiscard]] const Place& place() const { return place_; }
   /// Whether we are writing it now, or have just done so: that it has changed says nothing of tt.
   [[nodiscard]] bool is_our_write(const std::string& key) const;
   /// Why tt's changes are seen later than they could be; blank: they are not. For view().
   void set_slow_sight(std::string why) { slow_sight_ = std::move(why); }
+  /// Why something that tt did is not done here; blank: it is. For view().
+  void set_unseen(std::string why) { unseen_ = std::move(why); }
   /// Told of hashes that tinytown changed, while they are written. Without it, they are written
   /// over. Called on the domain thread; it may call touch().
   void on_changed(std::function<void(TtKey)> told) { changed_ = std::move(told); }
@@ -101,6 +109,7 @@ class Mirror {
   Async<> run();
   Async<Status> attach();
   Async<Result<Sight>> look();
+  Async<Status> touch_what_tt_did(Position after);
   Async<Status> follow();
   Async<Status> gather(log::Subscription& subscription);
   Async<Status> write_gathered();
@@ -109,7 +118,8 @@ class Mirror {
   Async<Status> beat();
   Async<Result<net::RedisReply>> eval(Writes& writes, std::optional<Position> position);
   Async<Status> send(Writes& writes, std::optional<Position> position);
-  void hear(const WriteReply& reply);
+  Status hear(const WriteReply& reply);
+  void complain(const std::string& key, std::string text);
   void wake();
   void become(api::MirrorState state, std::string error = "");
   [[nodiscard]] Writes::Guard guard() const {
@@ -123,9 +133,11 @@ class Mirror {
   LogId owner_;
   net::RedisConnection redis_;
   Composer composer_;
-  std::string script_;  // its SHA-1, once Redis has it
-  Place place_;         // as it stands in Redis, after attach()
-  Position upto_;       // up to there everything is written, or needs no writing
+  std::string script_;            // its SHA-1, once Redis has it
+  Place place_;                   // as it stands in Redis, after attach()
+  std::optional<Place> written_;  // as Redis has acknowledged it last
+  MirrorNote note_;               // as the store has it, after attach()
+  Position upto_;                 // up to there everything is written, or needs no writing
   Changed touched_;
   /// Events that follow upto_, and are to be written: the first as soon as it may be, the others
   /// with it.
@@ -152,8 +164,12 @@ class Mirror {
     std::chrono::nanoseconds until = std::chrono::nanoseconds::max();
   };
   std::deque<Wrote> wrote_;
-  std::string slow_sight_;
-  std::string complaint_;  // of keys that hold something else, since it attached
+  std::string slow_sight_, unseen_;
+  struct Complaint {
+    std::string key;
+    std::string text;
+  };
+  Complaint complaint_;  // of the last key that is not written as it should be
   Time since_{};
   std::int64_t rewritten_ = 0;
   aio::Signal progress_;

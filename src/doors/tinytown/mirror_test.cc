@@ -344,6 +344,23 @@ TEST_F(RedisTinytownMirror, AKeyOfAnotherTypeIsLeftAloneAndTold) {
   EXPECT_THAT(mirror_->view().error, HasSubstr(keys_.inbox(ada.id)));
 }
 
+TEST_F(RedisTinytownMirror, AListThatTtHasFloodedIsLeftAloneAndTold) {
+  const auto ada = spawn("ada").value();
+  RedisWords flood{"RPUSH", keys_.inbox(ada.id)};
+  flood.resize(6'002, "an item of tinytown's");
+  ask(flood);
+  start();
+  ASSERT_TRUE(send("ada", "fyi"));
+  follow();
+  EXPECT_EQ(ask({"LLEN", keys_.inbox(ada.id)}).integer, 6'000);
+  EXPECT_THAT(mirror_->view().error, HasSubstr(keys_.inbox(ada.id)));
+  ask({"LTRIM", keys_.inbox(ada.id), "0", "99"});
+  in_loop([&] { mirror_->touch(ada.id); });
+  follow();
+  EXPECT_EQ(ask({"LLEN", keys_.inbox(ada.id)}).integer, 101);
+  EXPECT_EQ(mirror_->view().error, "");
+}
+
 TEST_F(RedisTinytownMirror, ABroadcastIsPublishedOnce) {
   for (const char* name : {"ada", "bob", "eve"}) ASSERT_TRUE(spawn(name));
   start();

@@ -31,6 +31,15 @@ Decision decide_place(const Sight& sight, const OurSide& ours) {
   }
   if (!place.position) return rewrite(ours, "it was being written", false);
   if (sight.mark != place.nonce) return rewrite(ours, "tinytown's keys were emptied", true);
+  // What it lacks, or shows of tt, says nothing of what tt did since.
+  const bool older = ours.written && *place.position < *ours.written;
+  if (older || (ours.written && !ours.nonce.empty() && place.nonce != ours.nonce)) {
+    return rewrite(ours,
+                   "Redis was put back to an older state: it had " +
+                       std::to_string(place.position->value) + " of " +
+                       std::to_string(ours.written->value) + " events",
+                   true);
+  }
   if (*place.position > ours.head)
     return rewrite(ours, "it was ahead of the log: the town's store was put back", true);
   if (*place.position < ours.oldest_mark)

@@ -24,9 +24,13 @@ struct OurSide {
   std::string by;               ///< our machine and folder
   std::optional<LogId> former;  ///< the town's before `reeve reset`
   Position head;
-  Position oldest_mark;        ///< events up to here are gone from the log
-  bool was_there = false;      ///< we have written all of the town into this Redis before
-  bool unfinished = false;     ///< ... or had begun to, and what is to be told has been
+  Position oldest_mark;     ///< events up to here are gone from the log
+  bool was_there = false;   ///< we have written all of the town into this Redis before
+  bool unfinished = false;  ///< ... or had begun to, and what is to be told has been
+  /// What we have written there at least: a Redis that has less went back in time (a snapshot, a
+  /// replica that took over). No nonce: any.
+  std::optional<Position> written;
+  std::string nonce;
   std::uint64_t far = 20'000;  ///< so many events behind, all is written again: it is quicker
   std::int64_t live = 90;      ///< seconds after which another town's mirror counts as gone
 };

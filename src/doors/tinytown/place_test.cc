@@ -83,6 +83,23 @@ TEST_F(TinytownPlace, ACopyOfTheTownLeavesTheOriginalsMirrorAlone) {
   expect(What::resume, false);
 }
 
+TEST_F(TinytownPlace, ARedisThatWentBackInTimeIsWrittenAnewAndItIsTold) {
+  ours_.written = Position{990};
+  ours_.nonce = "n";
+  expect(What::resume, false);
+  ours_.written = Position{991};
+  expect(What::rewrite, true);
+  EXPECT_TRUE(decide().reason.contains("older")) << decide().reason;
+  ours_.unfinished = true;
+  expect(What::rewrite, false);
+  ours_.unfinished = false;
+  ours_.written = Position{990};
+  ours_.nonce = "of a later time";
+  expect(What::rewrite, true);
+  ours_.nonce = "";
+  expect(What::resume, false);
+}
+
 TEST_F(TinytownPlace, ATownThatBeganAnewTakesItsOwnPlace) {
   sight_.place->log = kOther;
   ours_.former = kOther;

@@ -16,14 +16,23 @@ namespace {
 /// tt has changed nothing of the hash; there may be a flag.
 Verdict of_flag(const AgentKeys& keys, const Agent& agent) {
   if (!keys.stop || agent.stopping || agent.state == AgentState::draining) return {};
-  if (is_ended(agent.state)) return {Act::drop_stop};
+  // A loop that works for it yet is to see it.
+  if (is_ended(agent.state)) return {keys.loop ? Act::nothing : Act::drop_stop};
   return {keys.patient ? Act::wait : Act::kill};
+}
+
+bool has_ended(const std::string& guard) {
+  const auto state = enum_from_name<AgentState>(guard);
+  return state && is_ended(*state);
 }
 
 Verdict of_idle(const AgentKeys& keys, const Agent& agent) {
   const auto before = enum_from_name<AgentState>(keys.wrote);
   if (!before) return {Act::rewrite};
-  if (is_ended(agent.state) && is_ended(*before)) return {Act::restart};
+  // What a loop says that has outlived its agent is no restart.
+  if (is_ended(agent.state) && is_ended(*before)) return {keys.loop ? Act::rewrite : Act::restart};
+  // tt kill && tt restart, and its round is just being ended.
+  if (agent.stopping && is_ended(*before)) return {Act::wait};
   if (agent.state == AgentState::paused && *before == AgentState::paused) return {Act::resume};
   return {Act::rewrite};
 }
@@ -56,7 +65,9 @@ Verdict seen(const AgentKeys& keys, const Agent& agent) {
       return {Act::kill};
     case AgentState::working:
       // What its loop says; it is left to it until it has gone.
-      return {keys.loop ? Act::nothing : Act::rewrite};
+      if (keys.loop) return {};
+      // tt restart begins a loop, which may be at work before a look.
+      return {ended && has_ended(keys.wrote) ? Act::restart : Act::rewrite};
     default: return {Act::rewrite};
   }
 }

@@ -54,8 +54,9 @@ struct Verdict {
 
 /// An agent of ours in tinytown's keys.
 struct AgentKeys {
-  bool there = true;       ///< its hash
-  std::string wrote = {};  ///< guard_of() when we wrote last; blank: it is not our hash
+  bool there = true;  ///< its hash
+  /// guard_of() when we wrote last, or the state that was acted on since; blank: not our hash.
+  std::string wrote = {};
   std::string state = {};  ///< what the hash says now
   bool stop = false;       ///< there is a stop flag, and tt has set it
   bool patient = true;     ///< a stop flag alone has not been there for long

@@ -75,6 +75,8 @@ constexpr AgentRow kAgentRows[]{
     {"tt prune --all, it lives", idle, "idle", nullptr, false, rewrite},
     {"tt prune --all, never used", cold, "cold", nullptr, false, rewrite},
     {"a loop's round", idle, "idle", "working", false, rewrite},
+    {"tt restart, its loop is at work already", stopped, "stopped", "working", false, restart},
+    {"a loop that goes on after a kill", stopped, "working", "idle", false, rewrite},
     {"a loop's start", stopped, "stopped", "starting", false, rewrite},
     {"no state at all", idle, "idle", "sleepy", false, rewrite},
     {"pruned and written by a loop", idle, "", "idle", false, rewrite},
@@ -109,6 +111,26 @@ TEST(TinytownSeen, WhatALoopSaysOfOursIsNoVerb) {
   EXPECT_EQ(seen(keys, agent_in(idle)).act, close);
   keys = {.wrote = "idle", .state = "working", .loop = true};
   EXPECT_EQ(seen(keys, agent_in(idle)).act, nothing);
+}
+
+TEST(TinytownSeen, W02_ALoopThatHasOutlivedItsAgentIsNoRestart) {
+  AgentKeys keys{.wrote = "stopped", .state = "idle", .loop = true};
+  EXPECT_EQ(seen(keys, agent_in(stopped)).act, rewrite);
+  keys.state = "working";
+  EXPECT_EQ(seen(keys, agent_in(stopped)).act, nothing);
+  keys.state = "stopped";
+  keys.stop = true;
+  EXPECT_EQ(seen(keys, agent_in(stopped)).act, nothing) << "it is to see the flag";
+}
+
+TEST(TinytownSeen, ARestartWaitsForTheEndOfTheKill) {
+  AgentKeys keys{.wrote = "stopped", .state = "idle"};
+  auto agent = agent_in(working);
+  agent.stopping = "tt kill";
+  EXPECT_EQ(seen(keys, agent).act, wait);
+  EXPECT_EQ(seen(keys, agent_in(stopped)).act, restart);
+  keys.wrote = "working";
+  EXPECT_EQ(seen(keys, agent).act, rewrite) << "a loop's";
 }
 
 TEST(TinytownSeen, AnAgentWhoseRoundIsNotOverIsNotPruned) {

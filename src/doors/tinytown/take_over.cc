@@ -69,6 +69,7 @@ class Taking {
     for (const auto& agent : out_.all.agents) agents_.insert(agent.id);
     take_tasks();
     take_messages();
+    note_strays();
     bring_open_tasks();
     take_events();
     if (town_.missions > 0) {
@@ -143,14 +144,15 @@ class Taking {
     if (tt.started_at) task.started_at = time_of(*tt.started_at);
     if (tt.completed_at) task.ended_at = time_of(*tt.completed_at);
     const bool open = !is_ended(task.state);
+    // What is assigned to the supervisor, or to one that is gone, may be with whoever its message
+    // is for: see note_strays().
     if (tt.assigned_to && (!open || (agents_.contains(*tt.assigned_to) && !in_backlog)))
       task.agent = tt.assigned_to;
     if (open && tt.assigned_to && !agents_.contains(*tt.assigned_to)) {
-      note("task " + tt.id.str() + " (" + brief(task.text) +
-           ") was the task of an agent that is gone: it waits in the backlog");
+      strays_[tt.id] = tt.assigned_to == supervisor_id() ? "was the supervisor's, and in no inbox"
+                                                         : "was the task of an agent that is gone";
     } else if (open && !tt.assigned_to && !in_backlog) {
-      note("task " + tt.id.str() + " (" + brief(task.text) +
-           ") was nobody's and in no list: it waits in the backlog");
+      strays_[tt.id] = "was nobody's and in no list";
     }
     if (open) {
       // What was begun is begun again.
@@ -257,6 +259,15 @@ class Taking {
     return true;
   }
 
+  void note_strays() {
+    for (const auto& task : out_.all.tasks) {
+      const auto stray = strays_.find(task.id);
+      if (stray == strays_.end() || task.agent) continue;
+      note("task " + task.id.str() + " (" + brief(task.text) + ") " + stray->second +
+           ": it waits in the backlog");
+    }
+  }
+
   /// tinytown takes messages out of the inbox before the work is done: what they brought is brought
   /// again.
   void bring_open_tasks() {
@@ -298,8 +309,9 @@ class Taking {
   TakenOver out_;
   std::set<AgentId> agents_;
   std::set<TaskId> tasks_;
-  std::map<TaskId, std::size_t> open_;  // where they stand in out_
-  std::set<TaskId> brought_;            // those that a message brings
+  std::map<TaskId, const char*> strays_;  // open ones that nobody has, and why
+  std::map<TaskId, std::size_t> open_;    // where they stand in out_
+  std::set<TaskId> brought_;              // those that a message brings
   std::set<MessageId> seen_;
 };
 

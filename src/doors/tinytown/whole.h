@@ -22,8 +22,9 @@ namespace reeve::doors::tinytown {
 struct MirrorNote {
   std::string redis;  ///< where, without a password
   bool writing = false;
+  Position written;  ///< at least up to there, as it was noted last; 0: nobody knows
 };
-BOOST_DESCRIBE_STRUCT(MirrorNote, (), (redis, writing))
+BOOST_DESCRIBE_STRUCT(MirrorNote, (), (redis, writing, written))
 store::DocKey mirror_note_key();
 /// Blank: there was no mirror yet.
 Async<Result<MirrorNote>> load_mirror_note(store::Store& store);

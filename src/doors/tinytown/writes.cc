@@ -1,5 +1,7 @@
 #include "doors/tinytown/writes.h"
 
+#include <algorithm>
+
 #include "doors/tinytown/forms_of.h"
 #include "doors/tinytown/scripts.h"
 
@@ -65,6 +67,10 @@ void Writes::begin(const char* what, std::size_t arguments) {
   ++count_;
   add(what);
   add(std::to_string(arguments));
+}
+
+bool Writes::mentions(std::string_view word) const {
+  return std::ranges::find(words_, word) != words_.end();
 }
 
 void Writes::clear() {
@@ -168,6 +174,7 @@ Result<WriteReply> read_write_reply(const net::RedisReply& reply) {
   using Kind = net::RedisReply::Kind;
   if (reply.is_error()) return fail(net::redis_error(reply));
   if (!reply.is(Kind::array) || reply.elements.empty()) return no_answer();
+  if (reply.elements.size() % 2 == 0) return no_answer();
   WriteReply out;
   const auto& word = reply.elements[0].text;
   if (word == "moved") {
@@ -179,7 +186,12 @@ Result<WriteReply> read_write_reply(const net::RedisReply& reply) {
   }
   for (std::size_t i = 1; i + 1 < reply.elements.size(); i += 2) {
     const auto& what = reply.elements[i].text;
-    auto& list = what == "changed" ? out.changed : what == "gone" ? out.gone : out.wrong_type;
+    auto& list = what == "changed"  ? out.changed
+                 : what == "gone"   ? out.gone
+                 : what == "long"   ? out.too_long
+                 : what == "failed" ? out.failed
+                 : what == "why"    ? out.why
+                                    : out.wrong_type;
     list.push_back(reply.elements[i + 1].text);
   }
   return out;

@@ -11,7 +11,7 @@
 #include "doors/tinytown/keys.h"
 #include "net/redis.h"
 
-/// What the mirror writes, and how one script call does all of it or nothing.
+/// What the mirror writes, and how one script call does all of it, and nothing twice.
 namespace reeve::doors::tinytown {
 
 /// What a call is conditioned on: the mirror's place (mirror_place_key), a hash, and our mark below
@@ -77,6 +77,8 @@ class Writes {
   [[nodiscard]] const std::vector<std::string>& words() const { return words_; }
   /// The keys that tt writes as well, as far as they are among what is written.
   [[nodiscard]] const std::vector<std::string>& shared_keys() const { return shared_; }
+  /// Whether any of the words is this one.
+  [[nodiscard]] bool mentions(std::string_view word) const;
   void clear();
 
  private:
@@ -108,6 +110,9 @@ struct WriteReply {
   std::vector<std::string> changed;     ///< hashes that tinytown has changed
   std::vector<std::string> gone;        ///< hashes that should be there
   std::vector<std::string> wrong_type;  ///< keys that hold something else
+  std::vector<std::string> too_long;    ///< lists that are longer than is written
+  std::vector<std::string> failed;      ///< keys that could not be written, and ...
+  std::vector<std::string> why;         ///< ... what Redis said, for each
 };
 /// corrupt: this is no such answer.
 Result<WriteReply> read_write_reply(const net::RedisReply& reply);

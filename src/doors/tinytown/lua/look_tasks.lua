@@ -1,6 +1,6 @@
--- Behind look.lua. ARGV: "all" or "changed", then ids.
-local all = ARGV[3] == 'all'
-for i = 4, #ARGV do
+-- Behind look.lua. ARGV, from the fifth: "all" or "changed", then ids.
+local all = ARGV[5] == 'all'
+for i = 6, #ARGV do
   local key = prefix .. 'task:' .. ARGV[i]
   local there, f = kind(key), {}
   if there == 'hash' then

@@ -1,6 +1,10 @@
 -- Behind ours.lua. KEYS: the place and the mark. ARGV: log, position and nonce that the place is to hold, the new
 -- position, tinytown's prefix, who writes; then operations: a word, how many arguments follow, these (writes.cc).
-local ARGV, call, try = ARGV, redis.call, redis.pcall -- found sooner than globals
+--
+-- What is as it is by now comes first (hashes, lists): where a command of it fails (a right that is missing, memory), the
+-- call does, the position stays where it is, and all of it is written again, which changes nothing twice. What is told
+-- (streams, activity, broadcasts) comes behind the position: it would be there twice. What fails of it is noted.
+local ARGV, call, try, pcall = ARGV, redis.call, redis.pcall, pcall -- found sooner than globals
 local place = call('HMGET', KEYS[1], 'log', 'position', 'nonce')
 if place[1] ~= ARGV[1] or place[2] ~= ARGV[2] or place[3] ~= ARGV[3] then return { 'moved' } end
 if call('GET', KEYS[2]) ~= ARGV[3] then return { 'emptied' } end
@@ -17,7 +21,7 @@ local function first(command, key, ...)
   local reply = try(command, key, ...)
   local err = type(reply) == 'table' and reply.err
   if not err then return reply end
-  if string.sub(err, 1, 9) ~= 'WRONGTYPE' then error(err) end
+  if string.sub(err, 1, 9) ~= 'WRONGTYPE' then error(reply, 0) end
   note('type', key)
 end
 
@@ -27,10 +31,13 @@ local function push(key, items, from)
   end
 end
 
--- What is ours in the list becomes `wanted`; the rest stays where it is.
-local function make_list(key, wanted, is_ours)
-  local there = first('LRANGE', key, 0, -1)
-  if not there then return end
+-- What is ours in the list becomes `wanted`; the rest stays where it is. One that is longer than `most` is left alone:
+-- it would hold up everybody.
+local function make_list(key, wanted, is_ours, most)
+  local length = first('LLEN', key)
+  if not length then return end
+  if length > most then return note('long', key) end
+  local there = call('LRANGE', key, 0, -1)
   local want = {}
   for _, item in ipairs(wanted) do want[item] = true end
   local left, dropped = {}, {}
@@ -56,8 +63,10 @@ local function make_list(key, wanted, is_ours)
     if is_ours(item) then put_ours() else all[#all + 1] = item end
   end
   put_ours()
-  call('DEL', key)
+  -- First whether it may: nothing of others' is lost for want of a right.
+  call('LTRIM', key, 0, -1)
   push(key, all, 1)
+  call('LTRIM', key, #there, -1)
 end
 
 local function our_task(id)
@@ -70,12 +79,13 @@ local acts, entries = {}, nil
 function acts.hash(at, last)
   local key, wrote, guards = ARGV[at], ARGV[at + 2], tonumber(ARGV[at + 3])
   local set = at + 5 + guards + ARGV[at + 4]
-  local there = first('HMGET', key, 'reeve_wrote', unpack(ARGV, at + 5, set - 1))
+  local there = first('HMGET', key, 'reeve_wrote', 'reeve_saw', unpack(ARGV, at + 5, set - 1))
   if not there then return end
-  local before, guarded = there[1], nil
+  -- What tt wrote and was done here is no change of its; what it wrote since is.
+  local before, guarded = there[1] and (there[2] and string.match(there[2], '|(.*)$') or there[1]), nil
   if ARGV[at + 1] == 'keep' and before then
-    local now = there[2] or ''
-    for i = 3, guards + 1 do now = now .. '|' .. (there[i] or '') end
+    local now = there[3] or ''
+    for i = 4, guards + 2 do now = now .. '|' .. (there[i] or '') end
     if now ~= before and now ~= wrote then
       guarded = { reeve_wrote = true }
       for i = at + 5, at + 4 + guards do guarded[ARGV[i]] = true end
@@ -83,10 +93,11 @@ function acts.hash(at, last)
     end
   end
   for i = at + 5 + guards, set - 1 do
-    if there[i - at - 3] and not (guarded and guarded[ARGV[i]]) then call('HDEL', key, ARGV[i]) end
+    if there[i - at - 2] and not (guarded and guarded[ARGV[i]]) then call('HDEL', key, ARGV[i]) end
   end
   if not guarded then
     call('HSET', key, unpack(ARGV, set, last))
+    if there[2] then call('HDEL', key, 'reeve_saw') end
     return
   end
   local left = {}
@@ -107,7 +118,7 @@ function acts.heartbeat(at)
   if (there[3] or '') ~= there[2] then note('changed', key) end
 end
 function acts.messages(at, last)
-  make_list(ARGV[at], { unpack(ARGV, at + 1, last) }, our_message)
+  make_list(ARGV[at], { unpack(ARGV, at + 1, last) }, our_message, 5000)
 end
 -- key, how many go; these; then what comes.
 function acts.change(at, last)
@@ -117,7 +128,7 @@ function acts.change(at, last)
   push(key, { unpack(ARGV, at + 2 + gone, last) }, 1)
 end
 function acts.backlog(at, last)
-  make_list(ARGV[at], { unpack(ARGV, at + 1, last) }, our_task)
+  make_list(ARGV[at], { unpack(ARGV, at + 1, last) }, our_task, 20000)
 end
 function acts.remove(at, last)
   call('DEL', unpack(ARGV, at, last))
@@ -153,11 +164,24 @@ function acts.stream(at)
     echo .. entries[e + 2])
 end
 
+local told, placed = { activity = true, publish = true, entries = true, stream = true }, false
+local function set_place()
+  call('HSET', KEYS[1], 'position', ARGV[4], 'by', ARGV[6], 'seen', call('TIME')[1])
+  placed = true
+end
 local at, all = 7, #ARGV
 while at <= all do
   local behind = at + 2 + ARGV[at + 1]
-  acts[ARGV[at]](at + 2, behind - 1)
+  local word = ARGV[at]
+  if told[word] and not placed then set_place() end
+  local done, why = pcall(acts[word], at + 2, behind - 1)
+  if not done then
+    why = type(why) == 'table' and why.err or tostring(why)
+    if not placed then return { err = why } end
+    note('failed', ARGV[at + 2])
+    note('why', why)
+  end
   at = behind
 end
-call('HSET', KEYS[1], 'position', ARGV[4], 'by', ARGV[6], 'seen', call('TIME')[1])
+if not placed then set_place() end
 return notes
