@@ -308,8 +308,19 @@ class Daemon {
       begun = *stop_;
       logging::info("rounds are stopped: {}", reason_);
       auto stopping = co_await runs_.stop_all("the daemon stops");
-      if (!stopping) logging::warn("rounds cannot be stopped: {}", stopping.error().message());
+      if (stopping) continue;
+      logging::warn("rounds cannot be stopped: {}", stopping.error().message());
+      if (!co_await is_gone()) continue;
+      // Nothing is kept any more, and nobody is to wait for it.
+      runs_.stop_unkept("the daemon stops");
+      co_return;
     }
+  }
+
+  /// Whether the store has lost the town: then it cannot even say that something is not there.
+  Async<bool> is_gone() {
+    const auto doc = co_await store_.get(store::DocKey{"_none", "none"});
+    co_return !doc && doc.error().is(Errc::corrupt);
   }
 
   Async<> tell_when_idle() {

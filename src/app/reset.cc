@@ -50,6 +50,14 @@ Status check_rounds(const client::TownFolder& folder) {
   return {};
 }
 
+Status await_no_rounds(const client::TownFolder& folder) {
+  for (const auto deadline = std::chrono::steady_clock::now() + kPatience;;) {
+    auto none = check_rounds(folder);
+    if (none || std::chrono::steady_clock::now() > deadline) return none;
+    std::this_thread::sleep_for(100ms);
+  }
+}
+
 class Reset final : public cli::Command {
   void declare(cli::Options& options) override {
     options.flag("--force", force_, "Do it; without it, what would go is listed");
@@ -158,13 +166,14 @@ class Reset final : public cli::Command {
                                              client::Client& client,
                                              const Result<api::TownView>& town,
                                              const StorePlan& plan) {
-    if (!town) {
-      if (auto none = check_rounds(folder); !none) return fail(none.error());
-    }
     auto stopped = client.stop(api::StopMode::stages);
     if (!stopped && !stopped.error().is(Errc::unavailable)) {
       return fail(
           stopped.error().during("the daemon and its rounds must end first; nothing was reset"));
+    }
+    // Of a town that says nothing any more nobody else has waited for them.
+    if (!town) {
+      if (auto none = await_no_rounds(folder); !none) return fail(none.error());
     }
     auto keeper = take_keeper_lock(folder);
     if (!keeper) {

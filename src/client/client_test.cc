@@ -115,6 +115,7 @@ TEST_F(ClientTest, G9_ADaemonThatDoesNotKnowWhetherItWasDoneIsAskedAgainWithTheS
 
 TEST_F(ClientTest, OneThatNeverKnowsIsBelievedInTheEnd) {
   settings_.round_token.clear();
+  settings_.patience = std::chrono::milliseconds(50);
   FakeDaemon daemon(folder(), [](auto, const auto&) {
     return net::problem_response(Error(Errc::unknown_outcome, "it may be done"));
   });

@@ -366,6 +366,11 @@ Async<Status> Runs::stop_all(std::string reason) {
   co_return Status();
 }
 
+void Runs::stop_unkept(const std::string& reason) {
+  hold();
+  for (const auto& [id, round] : rounds_) round->stop(proc::Urgency::gentle, reason);
+}
+
 Async<> Runs::wait_idle() {
   while (!rounds_.empty() || starting_ > 0) co_await changed_.wait();
 }

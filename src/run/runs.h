@@ -86,6 +86,9 @@ class Runs {
   void hold() { holding_ = true; }
   /// Holds, commits the request for every run in progress, and ends them.
   Async<Status> stop_all(std::string reason);
+  /// Where the store takes nothing any more: holds, and asks the processes of every run in progress
+  /// to end. What became of them stays in their folders.
+  void stop_unkept(const std::string& reason);
   [[nodiscard]] std::size_t running() const { return rounds_.size(); }
   /// Returns when no run is in progress or about to begin.
   Async<> wait_idle();

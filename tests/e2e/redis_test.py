@@ -225,12 +225,12 @@ class RedisTown(support.Town):
         self.make_redis_town()
         self.spawn("ada")
         self.reeve("stop")
+        self.redis.send_signal(signal.SIGSTOP)  # the move waits for it
         mover = self.begin("migrate", "--to", "sqlite")
-        self.eventually(lambda: self.ask("HGET", "reeve:{oak}:meta", "holder") != "" or mover.poll() is not None)
-        mover.send_signal(signal.SIGSTOP)
-        if mover.poll() is None:
-            self.assertIn("being moved", self.reeve("list", exit_code=6))
-        mover.send_signal(signal.SIGCONT)
+        lock = self.root / ".reeve" / "keeper.lock"
+        self.eventually(lambda: lock.exists() and "being moved" in lock.read_text())
+        self.assertIn("being moved", self.reeve("list", exit_code=6))
+        self.redis.send_signal(signal.SIGCONT)
         self.assertEqual(mover.wait(), 0)
         self.assertIn("ada", self.reeve("list"))
 
@@ -239,7 +239,8 @@ class RedisTown(support.Town):
         self.spawn("ada")
         self.reeve("reset", "--force")
         self.spawn("bob")
-        self.reeve("stop")
+        # Its daemon lives, and works on a round.
+        self.at_the_gate("dan")
         self.ask("FLUSHALL")
         self.assertIn("docs/redis.md", self.run_reeve("status").stderr)
         self.assertTrue(self.json("reset", "--force")["done"])
