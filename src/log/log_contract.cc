@@ -120,6 +120,25 @@ TEST_P(LogContract, G4WhereNothingHappensNothingIsToldAndNoTimerRuns) {
   EXPECT_THAT(read(*subscription, 1), ElementsAre("p1"));
 }
 
+TEST_P(LogContract, G4WhoeverSkipsKnowsThePlaceWithoutWaiting) {
+  const auto subscription = subscribe(From::now(), make_filter({"agent:b"}));
+  commit({event("A", {"agent:a"})});
+  commit({event("A", {"agent:a"})});
+  settle();
+  subscription->skip();
+  const auto there = subscription->position().value;
+  // As far as the tail in memory has it: the rest is the store's, and is waited for.
+  EXPECT_TRUE(there == 2u || there == 0u) << there;
+  commit({event("B", {"agent:b"}), event("A", {"agent:a"})});
+  settle();
+  subscription->skip();
+  subscription->skip();
+  EXPECT_LT(subscription->position().value, 3u) << "what is for it is not passed over";
+  EXPECT_THAT(read(*subscription, 1), ElementsAre("3"));
+  subscription->skip();
+  EXPECT_LE(subscription->position().value, 4u);
+}
+
 TEST_P(LogContract, G4EventsSayThePlaceThemselves) {
   const auto subscription = subscribe(From::now(), make_filter({"agent:b"}));
   commit({event("A", {"agent:a"}), event("B", {"agent:b"})});
