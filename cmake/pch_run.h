@@ -1,4 +1,5 @@
-// Precompiled from run/ upwards: Asio's, and what changes a town's documents, with all of model/ that it needs.
+// Precompiled from run/ upwards: Asio's, and what changes a town's documents, with all of model/
+// that it needs.
 #pragma once
 #include "pch_aio.h"
 

@@ -11,8 +11,8 @@
 #include "model/retention.h"
 #include "run/draft.h"
 
-/// What can be asked of a town stands in agents.h, tasks.h, backlog.h, messages.h, ...: one function
-/// each, whether a command, a door, or an embedder asks.
+/// What can be asked of a town stands in agents.h, tasks.h, backlog.h, messages.h, ...: one
+/// function each, whether a command, a door, or an embedder asks.
 ///
 /// Every function that changes something takes effect in one commit, and answers when that is
 /// acknowledged. A decision stands beside its service as a pure function: decide_x(state, request)

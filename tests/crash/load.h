@@ -42,8 +42,8 @@ class Load {
   /// Spawns an agent, gives it tasks, kills it, and has what waits for it reclaimed by another:
   /// again and again until told to stop.
   void retire(std::uint64_t seed);
-  /// Pauses agents in their rounds and has them go on, closes and restarts them, puts tasks into the
-  /// backlog, has them claimed, and takes them back: until told to stop; then all work on.
+  /// Pauses agents in their rounds and has them go on, closes and restarts them, puts tasks into
+  /// the backlog, has them claimed, and takes them back: until told to stop; then all work on.
   void steer(std::uint64_t seed);
   /// Follows from the first event on, from its last cursor whenever it breaks off; ends with the
   /// first event at or behind follow_until().

@@ -53,9 +53,9 @@ TEST_F(TownAgentRoutes, ListsArePages) {
   EXPECT_EQ(first.agents.size(), 2U);
   EXPECT_EQ(first.total, 3);
   ASSERT_TRUE(first.next);
-  const auto rest = from_json<api::AgentPage>(
-                        get("/v1/agents?limit=2&after=" + std::to_string(*first.next)).body)
-                        .value();
+  const auto rest =
+      from_json<api::AgentPage>(get("/v1/agents?limit=2&after=" + std::to_string(*first.next)).body)
+          .value();
   ASSERT_EQ(rest.agents.size(), 1U);
   EXPECT_EQ(rest.agents[0].agent.name, "eve");
   EXPECT_EQ(get("/v1/agents?open=1").body.at("total").as_int64(), 2);

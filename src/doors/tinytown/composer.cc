@@ -124,7 +124,8 @@ struct Composer::Happened {
     std::optional<std::string> broadcast;
   };
   std::vector<One> read;
-  std::map<TaskId, std::string> texts;  ///< of tasks that began
+  std::vector<std::optional<Aspects>> aspects;  ///< of each event
+  std::map<TaskId, std::string> texts;          ///< of tasks that began
 };
 
 void Changed::add(const Changed& other) {
@@ -315,10 +316,11 @@ void Composer::sweep_items() {
 Async<> Composer::look_at(const std::vector<EventPtr>& events, Changed& changed,
                           Happened& happened) {
   std::unordered_set<std::string_view> seen, seen_mail;
+  happened.aspects.reserve(events.size());
   for (std::size_t i = 0; i < events.size(); ++i) {
     if (i % kSeenAtATime == kSeenAtATime - 1) co_await aio::yield();
     const auto& event = *events[i];
-    const auto aspects = aspects_of(event);
+    const auto& aspects = happened.aspects.emplace_back(aspects_of(event));
     if (!aspects) continue;
     for (const auto& scope : event.scopes) {
       const bool mail = aspects->mail && seen_mail.insert(scope.str()).second;
@@ -393,7 +395,7 @@ Async<> Composer::tell(const std::vector<EventPtr>& events, Happened& happened, 
       one = std::move(happened.read.back());
       happened.read.pop_back();
     } else {
-      const auto aspects = aspects_of(event);
+      const auto& aspects = happened.aspects[i];
       if (!aspects || !aspects->told || aspects->whole) continue;
       if (telling.is_overtaken(event.scopes, aspects->line)) continue;
       auto fact = fact_of(event);
